@@ -1,0 +1,417 @@
+"""A board's folder: `board.toml` and one file per table."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, TypeVar, cast, get_args
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from safeguarding_analytics.contracts import (
+    CONFIG,
+    Checked,
+    check_references,
+    check_table,
+    no_problems,
+    problem,
+    say_problems,
+)
+from safeguarding_analytics.disclosure import Policy
+from safeguarding_analytics.errors import ParameterError, TableError, nearest
+from safeguarding_analytics.sources.files import ROW, RawTable, read_table
+from safeguarding_analytics.tables import TABLES
+
+Words = dict[str, str]
+Read = TypeVar("Read", RawTable, Checked)
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BoardSection(_Section):
+    """Who the board is, and the date of the evaluation."""
+
+    name: str = "Safeguarding board"
+    authority: str | None = None
+    as_at: date | None = None
+
+
+class TrainingSection(_Section):
+    """The target of the programme."""
+
+    target: int | None = Field(default=None, ge=1)
+    target_date: date | None = None
+
+
+class KnowledgeSection(_Section):
+    """What gain would matter, fixed before the workshops."""
+
+    meaningful_gain: float | None = Field(default=None, gt=0)
+
+
+class PrioritiesSection(_Section):
+    """How ballots are counted, fixed before they are opened."""
+
+    seats: int = Field(default=4, ge=1)
+    weight: Literal["member", "agency"] = "member"
+    unranked: Literal["share", "ignore"] = "share"
+    resamples: int = Field(default=2000, ge=1)
+    seed: int = Field(default=20150925, ge=0)
+
+
+class PolicySection(_Section):
+    """Which numbers are hidden for one population."""
+
+    preset: Literal["dfe", "nhs"] = "dfe"
+    threshold: int | None = Field(default=None, ge=2)
+
+
+class PoliciesSection(_Section):
+    """One policy per population."""
+
+    children: PolicySection = PolicySection()
+    staff: PolicySection = PolicySection()
+    board_members: PolicySection = PolicySection()
+
+
+class ComparatorsSection(_Section):
+    """Files of the Department for Education to compare with."""
+
+    second_or_subsequent_plans: str | None = None
+    statistical_neighbours: str | None = None
+
+
+class Config(_Section):
+    """All of `board.toml`; a section named after a table holds its words: ``[bookings.status]``."""
+
+    board: BoardSection = BoardSection()
+    files: dict[str, str] = Field(default_factory=dict)
+    training: TrainingSection = TrainingSection()
+    knowledge: KnowledgeSection = KnowledgeSection()
+    priorities: PrioritiesSection = PrioritiesSection()
+    policy: PoliciesSection = PoliciesSection()
+    comparators: ComparatorsSection = ComparatorsSection()
+    words: dict[str, dict[str, Words]] = Field(default_factory=dict)
+
+
+class Tables(Mapping[str, pl.DataFrame]):
+    """The tables of a board's folder by name; each is read and checked when it is first asked for."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in TABLES if self._board.path(name).exists())
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __contains__(self, name: object) -> bool:
+        return name in TABLES and self._board.path(str(name)).exists()
+
+    def __getitem__(self, name: str) -> pl.DataFrame:
+        if name not in TABLES:
+            raise ParameterError(
+                f'there is no table "{name}".{nearest(name, list(TABLES))} Known: {", ".join(TABLES)}.'
+            )
+        problems = self._board.problems_of(name)
+        if not problems.is_empty():
+            raise TableError(
+                "\n".join(say_problems(problems, self._board.file_names, {name: self._board.height(name)}))
+            )
+        return self._board.checked(name).frame.drop(ROW)
+
+
+@dataclass(frozen=True)
+class Board:
+    """A board's folder, its configuration and its tables.
+
+    ``tables["bookings"]`` reads the file, parses it and checks its contract; a broken rule raises `TableError` with
+    every problem of that table. Row-level data: nothing of it may be printed or published.
+    """
+
+    folder: Path
+    config: Config
+    _cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @cached_property
+    def tables(self) -> Tables:
+        """The tables by name."""
+        return Tables(self)
+
+    @property
+    def file_names(self) -> dict[str, str]:
+        """File name per table, and `board.toml` for itself."""
+        return {name: self.path(name).name for name in TABLES} | {CONFIG: CONFIG}
+
+    @property
+    def data_version(self) -> str:
+        """Twelve characters that change whenever a file of the folder that is used changes."""
+        digest = hashlib.sha256()
+        for path in (self.folder / CONFIG, *(self.path(name) for name in TABLES)):
+            if path.exists():
+                digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+        return digest.hexdigest()[:12]
+
+    def policy(self, population: Literal["children", "staff", "board_members"]) -> Policy:
+        """Which numbers are hidden in tables that count one population."""
+        chosen: PolicySection = getattr(self.config.policy, population)
+        preset = Policy.nhs() if chosen.preset == "nhs" else Policy.dfe()
+        return preset if chosen.threshold is None else replace(preset, threshold=chosen.threshold)
+
+    def issues(self) -> list[str] | None:
+        """All issues of the ballot paper, also those nobody ranked; None where the folder has no table of issues."""
+        return self.tables["issues"]["issue"].to_list() if "issues" in self.tables else None
+
+    def path(self, table: str) -> Path:
+        """Where the file of a table is: as `board.toml` says, else ``<table>`` with a known ending, CSV first."""
+        if table in self.config.files:
+            return self.folder / self.config.files[table]
+        endings = (".csv", ".xlsx", ".parquet")
+        found = [self.folder / f"{table}{ending}" for ending in endings]
+        return next((path for path in found if path.exists()), found[0])
+
+    def raw(self, table: str) -> RawTable:
+        """The file of a table as text."""
+        return self._remember(f"raw {table}", lambda: read_table(self.path(table)))
+
+    def checked(self, table: str) -> Checked:
+        """A table after its own contract, without the references to other tables."""
+        return self._remember(
+            f"checked {table}",
+            lambda: check_table(table, self.raw(table).frame, TABLES[table], self._aliases(table)),
+        )
+
+    def height(self, table: str) -> int:
+        """Number of rows of a table; 0 where it cannot be read."""
+        try:
+            return self.raw(table).frame.height
+        except TableError:
+            return 0
+
+    def problems_of(self, table: str) -> pl.DataFrame:
+        """Every broken rule of one table: its own contract and its references to other tables."""
+        try:
+            checked = self.checked(table)
+        except TableError as error:
+            return problem(table, str(error).removeprefix(f"{self.path(table).name}: "))
+        reports = [checked.problems]
+        for name, column in TABLES[table].columns().items():
+            target, _, target_column = (column.metadata or {}).get("references", "").partition(".")
+            if target and target_column in self._known(target):
+                reports.append(
+                    check_references(
+                        table,
+                        checked.frame,
+                        name,
+                        self.checked(target).frame[target_column],
+                        target,
+                        identifying=bool((column.metadata or {}).get("identifying")),
+                    )
+                )
+        return pl.concat(reports)
+
+    def notes_of(self, table: str) -> list[str]:
+        """What was taken for granted in reading a table, and columns that no contract knows."""
+        try:
+            raw = self.raw(table)
+        except TableError:
+            return []
+        name, known = self.path(table).name, list(TABLES[table].columns())
+        extra = [column for column in raw.frame.columns if column not in known and column != ROW]
+        unknown = [f"{name}: column {column} is not in the contract and is not used." for column in extra]
+        unpaired = _unpaired(self.checked(table).frame, name) if table == "scores" else []
+        return [*(f"{name}: {note}." for note in raw.notes), *unknown, *unpaired]
+
+    def _known(self, table: str) -> list[str]:
+        """Columns of a table another one refers to; none when it is absent or unreadable (reported by itself)."""
+        if not self.path(table).exists():
+            return []
+        try:
+            return self.checked(table).frame.columns
+        except TableError:
+            return []
+
+    def _aliases(self, table: str) -> dict[str, Words]:
+        words = {column: dict(aliases) for column, aliases in self.config.words.get(table, {}).items()}
+        if table != "agencies" and "agency" in TABLES[table].columns():
+            words["agency"] = self._agency_aliases() | words.get("agency", {})
+        return words
+
+    def _agency_aliases(self) -> Words:
+        if "aliases" not in self._known("agencies"):
+            return {}
+        agencies = self.checked("agencies").frame.filter(pl.col("agency").is_not_null())
+        return {
+            alias.strip(): agency
+            for agency, aliases in agencies.select("agency", "aliases").rows()
+            for alias in (agency, *(aliases or "").split(";"))
+            if alias.strip()
+        }
+
+    def _remember(self, key: str, make: Callable[[], Read]) -> Read:
+        if key not in self._cache:
+            self._cache[key] = make()
+        return cast(Read, self._cache[key])
+
+
+def read_board(folder: str | Path) -> Board:
+    """Open a board's folder.
+
+    Parameters
+    ----------
+    folder
+        Folder with one file per table and, if the board wants other than the defaults, `board.toml`.
+
+    Returns
+    -------
+    Board
+        ``.config`` and ``.tables``; tables are read when they are asked for.
+
+    Raises
+    ------
+    TableError
+        When the folder does not exist, or `board.toml` breaks a rule (all mistakes at once).
+    """
+    path = Path(folder)
+    config, problems = _read_config(path)
+    if not problems.is_empty():
+        raise TableError("\n".join(say_problems(problems, {}, {})))
+    return Board(path, config)
+
+
+def check_board(folder: str | Path) -> pl.DataFrame:
+    """Check every rule of every table of a board's folder, all problems at once.
+
+    Parameters
+    ----------
+    folder
+        A board's folder.
+
+    Returns
+    -------
+    pl.DataFrame
+        One row per broken rule and row, sorted by table and row: ``table``, ``row`` (as a spreadsheet counts: the
+        header is row 1; null where the problem is the file's), ``column``, ``rule`` (what is wanted), ``found``
+        (never a value that could identify a person). Empty when the folder is clean.
+
+    Raises
+    ------
+    TableError
+        When the folder does not exist.
+    """
+    return check_all(folder)[1]
+
+
+def check_all(folder: str | Path) -> tuple[Board, pl.DataFrame]:
+    """Check a folder as `check_board` does, and keep the board for its notes and row counts."""
+    path = Path(folder)
+    config, problems = _read_config(path)
+    board = Board(path, config)
+    reports = [problems]
+    present = [name for name in TABLES if board.path(name).exists() or name in config.files]
+    if not present:
+        reports.append(
+            problem(CONFIG, f"the folder must hold at least one table, such as {board.path('bookings').name}")
+        )
+    reports.extend(board.problems_of(name) for name in present)
+    return board, pl.concat([no_problems(), *reports])
+
+
+def _read_config(folder: Path) -> tuple[Config, pl.DataFrame]:
+    """Read `board.toml`; sections that break a rule are reported and left at their defaults."""
+    if not folder.is_dir():
+        raise TableError(f"{folder}: there is no such folder. Make one with: safeguarding init {folder.name}")
+    path = folder / CONFIG
+    if not path.exists():
+        return Config(), no_problems()
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return Config(), problem(CONFIG, f"the file must be valid TOML: {error}")
+    words = {name: found.pop(name) for name in list(found) if name in TABLES}
+    reports = [no_problems(), *_check_files(found.get("files")), *_check_words(words)]
+    sections = {name: value for name, value in found.items() if name in Config.model_fields and name != "words"}
+    for name in found.keys() - sections.keys():
+        known = [section for section in (*Config.model_fields, *TABLES) if section != "words"]
+        reports.append(problem(CONFIG, f"a section this program knows.{nearest(name, known)}", found=f"[{name}]"))
+    clean = all(report.is_empty() for report in reports)
+    try:
+        config = Config(**sections, words=words if clean else {})
+    except ValidationError as error:
+        reports.extend(_explain_setting(mistake) for mistake in error.errors())
+        wrong = {mistake["loc"][0] for mistake in error.errors()}
+        config = Config(**{name: value for name, value in sections.items() if name not in wrong})
+    return config, pl.concat(reports)
+
+
+def _check_files(files: Any) -> list[pl.DataFrame]:
+    if not isinstance(files, dict):
+        return []
+    return [
+        problem(CONFIG, f"the name of a table.{nearest(name, list(TABLES))}", column=f"files.{name}", found=f'"{name}"')
+        for name in files
+        if name not in TABLES
+    ]
+
+
+def _check_words(words: dict[str, Any]) -> list[pl.DataFrame]:
+    reports = []
+    for table, columns in words.items():
+        for column, replacements in columns.items() if isinstance(columns, dict) else ():
+            known = list(TABLES[table].columns())
+            where = f"{table}.{column}"
+            if column not in known:
+                reports.append(problem(CONFIG, f"a column of {table}.{nearest(column, known)}", column=where))
+            elif not isinstance(replacements, dict) or not all(isinstance(word, str) for word in replacements.values()):
+                reports.append(problem(CONFIG, 'pairs of words, such as "Attnded" = "attended"', column=where))
+    return reports
+
+
+def _explain_setting(mistake: Any) -> pl.DataFrame:
+    where = ".".join(str(part) for part in mistake["loc"])
+    if mistake["type"] == "extra_forbidden":
+        known = _settings(mistake["loc"][:-1])
+        name = str(mistake["loc"][-1])
+        return problem(
+            CONFIG, f"a setting this program knows ({', '.join(known)}).{nearest(name, known)}", column=where
+        )
+    wanted = str(mistake["msg"])[0].lower() + str(mistake["msg"])[1:]
+    return problem(CONFIG, wanted, column=where, found=str(mistake["input"]))
+
+
+def _settings(path: tuple[Any, ...]) -> list[str]:
+    """Names of the settings of a section of `board.toml`."""
+    model: Any = Config
+    for part in path:
+        model = model.model_fields[part].annotation
+        model = next((kind for kind in get_args(model) if isinstance(kind, type)), model)
+    return [name for name in model.model_fields if name != "words"]
+
+
+def _unpaired(scores: pl.DataFrame, name: str) -> list[str]:
+    """Say how many people answered only once: they are counted, and take no part in a paired gain."""
+    waves = scores.group_by("session", "person").agg(pl.col("wave").unique())
+    has_pre, has_post = pl.col("wave").list.contains("pre"), pl.col("wave").list.contains("post")
+    only_post, only_pre = waves.filter(has_post & ~has_pre).height, waves.filter(has_pre & ~has_post).height
+    return [
+        f"{name}: {count:,} people answered only {here} the session, so their gain is not known."
+        for count, here in ((only_post, "after"), (only_pre, "before"))
+        if count
+    ]
+
+
+def require_tables(board: Board, needed: list[str]) -> None:
+    """Raise a `TableError` that names every table a question needs and the folder does not hold."""
+    missing = [name for name in needed if name not in board.tables]
+    if missing:
+        files = ", ".join(board.path(name).name for name in missing)
+        raise TableError(f"{files} not found in the board's folder. This question cannot be answered without it.")

@@ -1,0 +1,383 @@
+"""Charts: one function per shape of table, a `Safe` table in, an Altair chart out.
+
+Importing this module enables the Altair theme ``safeguarding`` and the renderer of `pages`, so that a chart looks the
+same in JupyterLab, in a board pack and on paper.
+
+A chart carries what it draws and nothing more: the fields of `chart_rows.Rows`, each of them in a mark, a tooltip or
+a filter.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from safeguarding_analytics.chart_marks import (
+    COLOURS,
+    INK,
+    LINE_COLOURS,
+    bars,
+    cut_line,
+    dots,
+    in_right_half,
+    lines,
+    ranked_bars,
+    upright,
+)
+from safeguarding_analytics.chart_rows import (
+    Rows,
+    arrange,
+    note_of,
+    number_in_words,
+    opened,
+    share_in_words,
+    split_groups,
+)
+from safeguarding_analytics.disclosure import Safe
+from safeguarding_analytics.errors import ParameterError
+from safeguarding_analytics.pages import enable_renderer
+from safeguarding_analytics.sentences import percent
+from safeguarding_analytics.tables import ATTENDANCE, COUNT, MEAN_CHANGE, PROPORTION, RANKING, RATE
+
+OUTCOMES = {
+    "attended": "attended",
+    "did_not_attend": "did not attend",
+    "cancelled": "cancelled",
+    "walk_ins": "walk-ins",
+}
+PLACES = {True: "selected", False: "not selected", None: "tied at the cut"}
+
+
+@alt.theme.register("safeguarding", enable=True)
+def theme() -> alt.theme.ThemeConfig:
+    """The look of every chart: title on the left, no letter below 12 pixels, light grid, British numbers."""
+    return {
+        "config": {
+            "background": "white",
+            "font": "Arial, Helvetica, sans-serif",
+            "locale": {"number": {"decimal": ".", "thousands": ",", "grouping": [3], "currency": ["£", ""]}},
+            "view": {"stroke": None},
+            "title": {
+                "anchor": "start",
+                "frame": "bounds",
+                "color": COLOURS[0],
+                "fontSize": 16,
+                "subtitleColor": INK,
+                "subtitleFontSize": 13,
+                "subtitlePadding": 6,
+                "offset": 22,
+            },
+            "axis": {
+                "labelColor": INK,
+                "titleColor": INK,
+                "labelFontSize": 13,
+                "titleFontSize": 13,
+                "titleFontWeight": "normal",
+                "titlePadding": 10,
+                "gridColor": "#E6E6E6",
+                "domainColor": "#8C8C8C",
+                "tickColor": "#8C8C8C",
+                "labelLimit": 200,
+            },
+            "legend": {
+                "labelColor": INK,
+                "titleColor": INK,
+                "labelFontSize": 13,
+                "titleFontSize": 13,
+                "orient": "top",
+                "symbolSize": 90,
+            },
+            "text": {"fontSize": 13, "color": INK},
+        }
+    }
+
+
+enable_renderer()
+
+
+def plot_count(table: Safe, *, title: str, group: str | None = None, measure: str = "people") -> alt.LayerChart:
+    """Draw how many there are of each group, as horizontal bars.
+
+    Parameters
+    ----------
+    table
+        A safe table of shape count. Its margins ("Total") are left out: a bar of everybody would dwarf the others.
+    title
+        Title of the chart: what it shows.
+    group
+        Group column that makes the rows; the first where it is not given. A second group column makes the colours.
+    measure
+        What is counted; stands under the axis.
+
+    Returns
+    -------
+    alt.LayerChart
+        One bar per group, the largest first; hidden groups last, with "[c]" at the baseline.
+
+    Raises
+    ------
+    ParameterError
+        When the table is not safe, has another shape, or has more groups than a chart can tell apart.
+    """
+    frame = opened(table, COUNT)
+    row, series = split_groups(frame, COUNT, group)
+    rows = arrange(frame, "count", row, series, lambda line: f"{line['count']:,}", margins=False)
+    return bars(rows, title=title, axis=f"Number of {measure}")
+
+
+def plot_proportion(
+    table: Safe,
+    *,
+    title: str,
+    group: str | None = None,
+    measure: str,
+    reference: tuple[str, float] | None = None,
+    over: str | None = None,
+) -> alt.LayerChart:
+    """Draw a share of each group with its interval: dots by group, or lines over the years.
+
+    Parameters
+    ----------
+    table
+        A safe table of shape proportion.
+    title
+        Title of the chart: what it shows.
+    group
+        Group column that makes the rows (with ``over``, the lines); the first where it is not given.
+        A second group column makes the colours.
+    measure
+        What the share is of, such as ``"Eligible staff trained"``; stands at the axis, with "%".
+    reference
+        Name and value (0 to 1) of a number to compare with, such as ``("England", 0.232)``: a dashed line.
+    over
+        Column of periods, such as ``"time_period"``: draws one line per group, with its interval as a band.
+
+    Returns
+    -------
+    alt.LayerChart
+        The axis is in per cent and starts at 0. Hidden groups have "[c]" at the baseline.
+
+    Raises
+    ------
+    ParameterError
+        When the table is not safe, has another shape, or has more groups than a chart can tell apart.
+    """
+    frame = opened(table, PROPORTION)
+    if group is not None:
+        split_groups(frame, PROPORTION, group)
+    row, series = split_groups(frame, PROPORTION, over or group)
+    rows = arrange(
+        frame, "proportion", row, series, share_in_words, most_series=4 if over is None else len(LINE_COLOURS)
+    )
+    axis = f"{measure} (%)"
+    if over is not None:
+        return lines(rows, title=title, axis=axis, reference=reference)
+    marker = []
+    if reference is not None:
+        name, level = reference
+        marker = upright(f"{name} {percent(level)}", level, to_the_left=in_right_half(rows, level))
+    return dots(rows, title=title, axis=axis, number_format=".0%", behind=marker)
+
+
+def plot_rate(table: Safe, *, title: str, group: str | None = None) -> alt.LayerChart:
+    """Draw a rate per 10,000 children of each group with its interval.
+
+    Parameters
+    ----------
+    table
+        A safe table of shape rate.
+    title
+        Title of the chart: what it shows.
+    group
+        Group column that makes the rows; the first where it is not given. A second group column makes the colours.
+
+    Returns
+    -------
+    alt.LayerChart
+        One dot per group, the largest first; hidden groups last, with "[c]" at the baseline.
+
+    Raises
+    ------
+    ParameterError
+        When the table is not safe, has another shape, or has more groups than a chart can tell apart.
+    """
+    frame = opened(table, RATE)
+    row, series = split_groups(frame, RATE, group)
+    rows = arrange(frame, "rate", row, series, lambda line: number_in_words(line, "rate"))
+    return dots(rows, title=title, axis="Rate per 10,000 children aged 0 to 17", number_format=",f")
+
+
+def plot_mean_change(
+    table: Safe, *, title: str, group: str | None = None, meaningful_gain: float | None = None
+) -> alt.LayerChart:
+    """Draw the mean change of each group with its interval, against no change and against a meaningful gain.
+
+    Parameters
+    ----------
+    table
+        A safe table of shape mean_change.
+    title
+        Title of the chart: what it shows.
+    group
+        Group column that makes the rows; the first where it is not given. A second group column makes the colours.
+    meaningful_gain
+        The gain, in points, that was fixed beforehand as worth having: a dashed line.
+
+    Returns
+    -------
+    alt.LayerChart
+        One dot per group, the largest first; hidden groups last, with "[c]" at the left edge.
+
+    Raises
+    ------
+    ParameterError
+        When the table is not safe, has another shape, or has more groups than a chart can tell apart.
+    """
+    frame = opened(table, MEAN_CHANGE)
+    row, series = split_groups(frame, MEAN_CHANGE, group)
+    rows = arrange(
+        frame,
+        "mean_change",
+        row,
+        series,
+        lambda line: f"{number_in_words(line, 'mean_change')}, {line['n_pairs']:,} people",
+    )
+    behind = upright("no change", 0, to_the_left=True, dashed=False)
+    if meaningful_gain is not None:
+        to_the_left = in_right_half(rows, meaningful_gain)
+        behind += upright(f"meaningful gain: {meaningful_gain:g}", meaningful_gain, to_the_left=to_the_left)
+    axis = "Mean change, points (after minus before)"
+    return dots(rows, title=title, axis=axis, number_format=",f", behind=behind)
+
+
+def plot_changes(table: Safe, *, title: str) -> alt.LayerChart:
+    """Draw how many pairs rose, stayed the same and fell, as horizontal bars.
+
+    Parameters
+    ----------
+    table
+        A safe table of shape mean_change with one row.
+    title
+        Title of the chart: what it shows.
+
+    Returns
+    -------
+    alt.LayerChart
+        Three bars; where one of the counts is small all three are hidden.
+
+    Raises
+    ------
+    ParameterError
+        When the table is not safe, has another shape, or has more than one row.
+    """
+    frame = opened(table, MEAN_CHANGE)
+    if frame.height > 1:
+        raise ParameterError(f"plot_changes draws one row. Found: {frame.height} rows.")
+    words = {"n_up": "rose", "n_same": "stayed the same", "n_down": "fell"}
+    long = frame.unpivot(list(words), index="mark", variable_name="change", value_name="number").with_columns(
+        pl.col("change").replace_strict(words)
+    )
+    rows = arrange(long, "number", "change", None, lambda line: f"{line['number']:,}", margins=False)
+    return bars(rows, title=title, axis="Number of pairs of answers")
+
+
+def plot_attendance(table: Safe, *, title: str, group: str | None = None) -> alt.LayerChart:
+    """Draw what became of the bookings of each group: attended, did not attend, cancelled, and who walked in.
+
+    Parameters
+    ----------
+    table
+        A safe table of shape attendance with one group column. Its margin ("Total") is left out.
+    title
+        Title of the chart: what it shows.
+    group
+        The group column.
+
+    Returns
+    -------
+    alt.LayerChart
+        Four bars per group, side by side and not stacked: in a stack, the room that is left gives a hidden part away.
+        Walk-ins are counted among the attended as well.
+
+    Raises
+    ------
+    ParameterError
+        When the table is not safe, has another shape, or has more than one group column.
+    """
+    frame = opened(table, ATTENDANCE)
+    row, other = split_groups(frame, ATTENDANCE, group)
+    if other is not None:
+        raise ParameterError(f"plot_attendance draws one group column. Found: {row}, {other}.")
+    long = frame.unpivot(
+        list(OUTCOMES), index=[*([row] if row else []), "mark"], variable_name="outcome", value_name="number"
+    ).with_columns(pl.col("outcome").replace_strict(OUTCOMES))
+    rows = arrange(long, "number", row, "outcome", lambda line: f"{line['number']:,}", margins=False)
+    return bars(rows, title=title, axis="Number of bookings and walk-ins")
+
+
+def plot_ranking(table: Safe, *, title: str, seats: int) -> alt.LayerChart:
+    """Draw the issues in rank order with their points, the cut, and how stable their places are.
+
+    Parameters
+    ----------
+    table
+        A safe table of shape ranking, without group columns.
+    title
+        Title of the chart: what it shows.
+    seats
+        How many issues are selected; stands at the cut.
+
+    Returns
+    -------
+    alt.LayerChart
+        One bar per issue, and under it how often the issue is among the seats when the board is resampled, in steps of
+        five boards in a hundred.
+
+    Raises
+    ------
+    ParameterError
+        When the table is not safe or has another shape.
+    """
+    frame = opened(table, RANKING).sort("rank", "issue", nulls_last=True)
+    issues = list(frame.iter_rows(named=True))
+    places = [PLACES[line["selected"]] if line["points"] is not None else "not shown" for line in issues]
+    stability = pl.Series([_stability(line) for line in issues], dtype=pl.String)
+    note = note_of("points")
+    drawn = frame.select(
+        pl.col("issue").cast(pl.String).alias("row"),
+        pl.Series("series", places, dtype=pl.String),
+        pl.col("points").alias("value"),
+        note.alias("note"),
+        pl.when(note == "").then(stability).otherwise(note).alias("shown"),
+    )
+    rows = Rows(drawn, drawn["row"].to_list(), list(dict.fromkeys(places)), "Issue", "Place")
+    chosen = [line["issue"] for line, place in zip(issues, places, strict=True) if place == PLACES[True]]
+    left = [line["issue"] for line, place in zip(issues, places, strict=True) if place in (PLACES[False], PLACES[None])]
+    cut = f"a tie straddles the cut of {seats}" if PLACES[None] in places else f"cut after {len(chosen)}"
+    said = f". Selected: {', '.join(chosen) or 'none'}; {cut}" if left or chosen else ""
+    return ranked_bars(
+        rows,
+        title=title,
+        what=f"Bars of points in rank order{said}",
+        cut=cut_line(cut, left[0], rows.order) if left else [],
+    )
+
+
+def _stability(line: dict[str, Any]) -> str:
+    share = line.get("p_selected")
+    return PLACES[line["selected"]] if share is None else in_boards(share)
+
+
+def in_boards(share: float) -> str:
+    """Say how often an issue is among the seats when the board is resampled; resampling supports no finer steps.
+
+    Examples
+    --------
+    >>> in_boards(0.934), in_boards(0.999), in_boards(0.01)
+    ('in 95 of 100 boards', 'in nearly all boards', 'in hardly any board')
+    """
+    if share >= 0.975:
+        return "in nearly all boards"
+    return "in hardly any board" if share < 0.025 else f"in {5 * round(share * 20)} of 100 boards"

@@ -1,0 +1,395 @@
+"""The synthetic board: every table of a board's folder, made up from one seed.
+
+Calibrated to what the Kent and Kirklees documents print (see ``data/published/README.md``): the workshops' districts,
+dates and venues, the 76% of places that went to health and CFE, the 920 plan starts of 2007/08 with 19.2% second or
+subsequent, the 15 issues and the four agreed priorities, the eight themes of three boards. The rest is invented:
+areas, costs, head-counts, agencies' other shares, the other issues, two boards' names, every answer, ballot, booking
+and plan. The three extra dates of July 2011 are left out: the board is as it stood on 1 July, before the first of them.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from bisect import bisect
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
+from itertools import accumulate
+from pathlib import Path
+from random import Random
+from typing import NamedTuple, TypeVar
+
+import polars as pl
+
+from safeguarding_analytics.demo_facts import (
+    AGENCIES,
+    AS_AT,
+    BOARDS,
+    CAPACITY,
+    CATEGORY_WEIGHTS,
+    DISTRICTS,
+    FIRST_LINES,
+    ISSUES,
+    ITEMS,
+    LENGTH_WEIGHTS,
+    NO_GAIN,
+    NO_RETURN,
+    OVER_FILLED,
+    SETTINGS,
+    THEMES,
+)
+from safeguarding_analytics.errors import ParameterError
+from safeguarding_analytics.scaffold import board_toml
+from safeguarding_analytics.tables import TABLES
+
+T = TypeVar("T")
+Row = tuple[object, ...]
+
+
+class _Draws:
+    """Random choices that are the same on every platform and version of Python.
+
+    Only ``Random.random`` promises that; ``shuffle``, ``choice`` and ``gauss`` do not, and ``sum`` of decimals changed
+    in Python 3.12. So everything is built from that one function, whole numbers and `math.fsum`.
+    """
+
+    def __init__(self, seed: int, table: str) -> None:
+        self._uniform = Random(f"{seed} {table}").random
+
+    def chance(self, percent: int) -> bool:
+        return self._uniform() * 100 < percent
+
+    def whole(self, lowest: int, highest: int) -> int:
+        return lowest + int(self._uniform() * (highest - lowest + 1))
+
+    def one(self, values: Sequence[T]) -> T:
+        return values[self.whole(0, len(values) - 1)]
+
+    def weighted(self, weights: Mapping[T, int]) -> T:
+        reached = list(accumulate(weights.values()))
+        return list(weights)[bisect(reached, self.whole(0, reached[-1] - 1))]
+
+    def shuffled(self, values: Iterable[T]) -> list[T]:
+        return sorted(values, key=lambda _: self._uniform())
+
+    def bell(self) -> float:
+        """Nearly standard normal: no logarithm or sine, which differ between platforms in the last digit."""
+        return math.fsum(self._uniform() for _ in range(12)) - 6.0
+
+    def working_day(self, first: date, last: date) -> date:
+        while (day := first + timedelta(days=self.whole(0, (last - first).days))).weekday() > 4:
+            pass
+        return day
+
+
+class _Person(NamedTuple):
+    person: str
+    agency: str
+    target_group: int | None
+
+
+class _Staff:
+    """The people the agencies can send, and those who already have a booking."""
+
+    def __init__(self, draws: _Draws) -> None:
+        self.draws = draws
+        self.unseen = {
+            profile.agency: draws.shuffled(g for g, size in _head_counts(profile.staff).items() for _ in range(size))
+            for profile in AGENCIES
+        }
+        self.seen: dict[str, list[_Person]] = {profile.agency: [] for profile in AGENCIES}
+
+    def send(self, agency: str, present: set[_Person], again_percent: int) -> _Person:
+        """Someone of the agency who is not in the session yet: at times a person seen in another session."""
+        others = [person for person in self.seen[agency] if person not in present]
+        if others and self.draws.chance(again_percent):
+            return self.draws.one(others)
+        group: int | None = self.unseen[agency].pop()
+        if len(self.unseen[agency]) > 200:  # in large agencies some are of other target groups, or give none
+            group = self.draws.weighted({group: 93, 1: 2, 5: 1, 6: 1, 7: 1, None: 2})
+        person = _Person(f"P{sum(map(len, self.seen.values())) + 1:04d}", agency, group)
+        self.seen[agency].append(person)
+        return person
+
+
+def _head_counts(staff: int) -> dict[int, int]:
+    """Staff by target group, whole numbers that add up."""
+    return {2: staff * 3 // 10, 3: staff - staff * 3 // 10 - staff // 5, 4: staff // 5}
+
+
+def _workforce() -> list[Row]:
+    return [
+        (profile.agency, 2, group, "2012", None if profile.agency == NO_RETURN else size)
+        for profile in AGENCIES
+        for group, size in _head_counts(profile.staff).items()
+    ]
+
+
+def _sessions() -> list[Row]:
+    course = ("Threshold criteria workshop", 2)
+    halves = [(at, half) for at in DISTRICTS for half in ("morning", "afternoon")]
+    return [
+        (f"S{number:02d}", *course, at.district, at.area, at.venue, at.date, half, CAPACITY, at.cost)
+        for number, (at, half) in enumerate(halves, 1)
+    ]
+
+
+def _places_by_agency(places: int) -> dict[str, int]:
+    """Share the attended places out exactly: each agency gets what the running total leaves, rounded down."""
+    shares, running = {}, 0
+    for profile in AGENCIES:
+        shares[profile.agency] = (running + profile.places) * places // 1000 - running * places // 1000
+        running += profile.places
+    return shares
+
+
+def _bookings(draws: _Draws, areas: Mapping[str, str]) -> list[Row]:
+    """Rows of the bookings table; ``areas`` gives the area of each session."""
+    attended = {
+        session: (46, 6) if session == OVER_FILLED else (draws.whole(40, 46), draws.whole(1, 4)) for session in areas
+    }
+    left = _places_by_agency(sum(booked + walk_ins for booked, walk_ins in attended.values()))
+    absent = {profile.agency: profile.places + 4 for profile in AGENCIES if profile.staff >= 60}
+    home = {profile.agency: profile.area for profile in AGENCIES}
+    staff = _Staff(draws)
+    rows: list[Row] = []
+    for session in draws.shuffled(areas):
+        booked, walk_ins = attended[session]
+        outcomes = ["attended"] * (booked + walk_ins) + ["did_not_attend"] * draws.whole(3, 7)
+        outcomes += ["cancelled"] * draws.whole(2, 5) + ["waitlisted"] * draws.whole(0, 2)
+        present: set[_Person] = set()
+        for place, status in enumerate(outcomes):
+            if status == "attended":
+                near = {"", "Mid", areas[session]}
+                agency = draws.weighted({name: n * (10 if home[name] in near else 1) for name, n in left.items()})
+                left[agency] -= 1
+            else:
+                agency = draws.weighted(absent)
+            person = staff.send(agency, present, 4 if status == "attended" else 25)
+            present.add(person)
+            walked_in = booked <= place < booked + walk_ins
+            rows.append((session, *person, status, not walked_in))
+    return sorted(rows, key=lambda row: row[:2])
+
+
+def _items() -> list[Row]:
+    return [(f"Q{number:02d}", item.text, "choice", 0.0, 2.0, False) for number, item in enumerate(ITEMS, 1)]
+
+
+def _scores(draws: _Draws, bookings: Iterable[Row], districts: Mapping[str, str]) -> list[Row]:
+    """Rows of the scores table; ``districts`` gives the district of each session."""
+    # Shares of the points: people differ by 0.1 (2 points of 20), sessions by 0.012 in what they teach.
+    taught = {session: -0.125 if place == NO_GAIN else 0.012 * draws.bell() for session, place in districts.items()}
+    rows: list[Row] = []
+    for session, person, agency, _, status, _ in bookings:
+        if status != "attended":
+            continue
+        waves = draws.weighted({("pre", "post"): 76, ("pre",): 12, ("post",): 6, (): 6})
+        ability = 0.1 * draws.bell()
+        for wave in waves:
+            for number, item in enumerate(ITEMS, 1):
+                gain = item.learned + taught[str(session)] if wave == "post" else 0.0
+                percent = round(100 * min(0.97, max(0.03, item.known + ability + gain)))
+                points = draws.chance(percent) + draws.chance(percent)
+                rows.append((session, person, agency, wave, f"Q{number:02d}", points))
+    return rows
+
+
+class _Plan(NamedTuple):
+    child: int
+    district: str
+    category: str
+    start: date
+    end: date | None
+    previous: int
+
+
+_Family = list[_Plan]
+
+
+def _end(draws: _Draws, start: date) -> date | None:
+    shortest, longest = draws.weighted(LENGTH_WEIGHTS)
+    end = draws.working_day(start + timedelta(days=shortest), start + timedelta(days=longest))
+    return end if end <= AS_AT else None
+
+
+def _family(draws: _Draws, first: date, last: date, children: Mapping[int, int], district: str) -> _Family:
+    """Plans of siblings, who start on one day; ``children`` gives each child's earlier plans."""
+    start = draws.working_day(first, last)
+    category, end = draws.weighted(CATEGORY_WEIGHTS), _end(draws, start)
+    return [
+        _Plan(
+            child,
+            district,
+            category if draws.chance(85) else draws.weighted(CATEGORY_WEIGHTS),
+            start,
+            end if draws.chance(85) else _end(draws, start),
+            previous,
+        )
+        for child, previous in children.items()
+    ]
+
+
+def _returning(draws: _Draws, families: Iterable[_Family], plans: int, first: date, last: date) -> list[_Family]:
+    """As many new plans, between two days, of children whose earlier plan ended at least a month before."""
+    found: list[_Family] = []
+    for family in draws.shuffled(families):
+        wanted = plans - sum(map(len, found))
+        earliest = max(first, *((plan.end or AS_AT) + timedelta(days=30) for plan in family))
+        if wanted and earliest <= last - timedelta(days=30):
+            children = {plan.child: plan.previous + 1 for plan in family[:wanted]}
+            found.append(_family(draws, earliest, last, children, family[0].district))
+    return found
+
+
+def _first_seen(draws: _Draws, plans: int, repeats: int, first: date, last: date, child: int) -> list[_Family]:
+    """Families with no earlier row; so many of their plans have a history from before the table."""
+    families: list[_Family] = []
+    while plans:
+        size = min(plans, draws.weighted({1: 45, 2: 30, 3: 17, 4: 8}))
+        history = {child + n: draws.weighted({1: 75, 2: 18, 3: 7}) if n < repeats else 0 for n in range(size)}
+        district = draws.weighted({place.district: place.plans for place in DISTRICTS})
+        families.append(_family(draws, first, last, history, district))
+        plans, repeats, child = plans - size, max(0, repeats - size), child + size
+    return families
+
+
+def _plans(draws: _Draws) -> list[Row]:
+    """Rows of the plans table: 972 starts in 2006/07, 190 of them repeats (19.5%), and 920 in 2007/08, 177 (19.2%)."""
+    before, new_year, last = date(2006, 4, 1), date(2007, 4, 1), date(2008, 3, 31)
+    earlier = _first_seen(draws, 966, 184, before, new_year - timedelta(days=1), 0)
+    twice = _returning(draws, earlier, 6, before, new_year - timedelta(days=1))
+    again = {plan.child for family in twice for plan in family}
+    over = [family for family in earlier if not any(plan.child in again for plan in family)]
+    back = _returning(draws, over, 62, new_year, last)
+    fresh = _first_seen(draws, 920 - 62 - 8, 177 - 62 - 8, new_year, last, 966)
+    twice_later = _returning(draws, fresh, 8, new_year, last)
+    families = draws.shuffled([*earlier, *twice, *back, *fresh, *twice_later])
+    plans = sorted((plan for family in families for plan in family), key=lambda plan: plan.start)
+    pseudonym = {child: n for n, child in enumerate(dict.fromkeys(plan.child for plan in plans), 1)}
+    return [
+        (f"CP{n:05d}", f"C{pseudonym[plan.child]:05d}", "Kent", *plan[1:])  # the rest stands in the table's order
+        for n, plan in enumerate(plans, 1)
+    ]
+
+
+def _ballots(draws: _Draws) -> list[Row]:
+    """Rows of the ballots table: a third of the members see no more than a few steps, so they tie."""
+    rows: list[Row] = []
+    for member, agency in enumerate((p.agency for p in AGENCIES for _ in range(p.seats)), 1):
+        steps = draws.weighted({1000: 2, 3: 1})
+        appeal = {issue: math.floor((average + 0.9 * draws.bell()) * steps) for issue, _, average in ISSUES}
+        ranked = sorted(draws.shuffled(appeal), key=lambda issue: -appeal[issue])
+        for issue in ranked[: draws.weighted({15: 50, 8: 30, 5: 20})]:
+            place = 1 + sum(other > appeal[issue] for other in appeal.values())
+            rows.append((f"M{member:02d}", agency, issue, place))
+    return rows
+
+
+def _themes(draws: _Draws) -> list[Row]:
+    def near(average: int) -> float:
+        return float(min(10, max(1, average + draws.whole(-2, 2))))
+
+    return [(board, theme, near(urgent), near(important)) for board in BOARDS for theme, urgent, important in THEMES]
+
+
+def demo_tables(seed: int = 2011) -> dict[str, pl.DataFrame]:
+    """Every table of the synthetic board, by name.
+
+    Parameters
+    ----------
+    seed
+        Where the drawing starts. The same seed gives the same tables on every platform and version.
+
+    Returns
+    -------
+    dict[str, pl.DataFrame]
+        The ten tables of `safeguarding_analytics.tables.TABLES`, each in a fixed row order and within its contract.
+        Synthetic, so nothing is suppressed.
+
+    Notes
+    -----
+    Whatever the seed: 24 sessions of 50 places on the published days; health and CFE take 76% of the places attended;
+    177 of 920 plans that start in the year to 31 March 2008 are second or subsequent. What depends on the seed: who
+    gains how much, and which issues win.
+
+    References
+    ----------
+    Kent district safeguarding workshops plan, 2011; Kent Safeguarding Children Board, Annual Report 2007-08; Kirklees
+    Safeguarding Children Board, newsletter 14, January 2016.
+
+    Examples
+    --------
+    >>> tables = demo_tables()
+    >>> tables["sessions"].select("session", "district", "date", "half_day").row(0)
+    ('S01', 'Tunbridge Wells', datetime.date(2011, 5, 10), 'morning')
+    >>> tables["plans"].height
+    1892
+    """
+    sessions = _sessions()
+    bookings = _bookings(_Draws(seed, "bookings"), {str(row[0]): str(row[4]) for row in sessions})
+    rows: dict[str, list[Row]] = {
+        "agencies": [(profile.agency, profile.sector, ";".join(profile.aliases)) for profile in AGENCIES],
+        "workforce": _workforce(),
+        "sessions": sessions,
+        "bookings": bookings,
+        "items": _items(),
+        "scores": _scores(_Draws(seed, "scores"), bookings, {str(row[0]): str(row[3]) for row in sessions}),
+        "plans": _plans(_Draws(seed, "plans")),
+        "issues": [(issue, description) for issue, description, _ in ISSUES],
+        "ballots": _ballots(_Draws(seed, "ballots")),
+        "themes": _themes(_Draws(seed, "themes")),
+    }
+    return {
+        name: pl.DataFrame(rows[name], {key: column.dtype for key, column in schema.columns().items()}, orient="row")
+        for name, schema in TABLES.items()
+    }
+
+
+def _as_text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def write_demo_board(folder: Path, seed: int = 2011) -> None:
+    """Write the synthetic board: ``board.toml`` and one CSV per table, the same bytes for the same seed.
+
+    Parameters
+    ----------
+    folder
+        Made if it does not exist. May hold an earlier synthetic board, which is overwritten.
+    seed
+        As for `demo_tables`.
+
+    Raises
+    ------
+    ParameterError
+        When the folder holds such a file but no synthetic ``board.toml``: real data is never overwritten.
+
+    Notes
+    -----
+    ``scores.csv`` names agencies by their first alias ("CFE"), as questionnaires do; the reader of a board's folder
+    turns aliases into names.
+    """
+    config = folder / "board.toml"
+    names = [config.name, *(f"{name}.csv" for name in TABLES)]
+    first_line = FIRST_LINES.split("\n", 1)[0]
+    ours = config.is_file() and config.read_text(encoding="utf-8", errors="replace").startswith(first_line)
+    in_the_way = [name for name in names if (folder / name).exists()]
+    if in_the_way and not ours:
+        raise ParameterError(
+            f"{folder} already holds {in_the_way[0]}, which the demonstration did not write. "
+            "Wanted: an empty or new folder, so that no real data is overwritten. Choose another folder."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    config.write_text(board_toml(FIRST_LINES, SETTINGS), encoding="utf-8", newline="\n")
+    short = {profile.agency: profile.aliases[0] for profile in AGENCIES}
+    for name, frame in demo_tables(seed).items():
+        written = frame.with_columns(pl.col("agency").replace(short)) if name == "scores" else frame
+        with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(written.columns)
+            writer.writerows([_as_text(value) for value in row] for row in written.iter_rows())

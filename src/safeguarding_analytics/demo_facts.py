@@ -1,0 +1,162 @@
+"""What the synthetic board is made from: facts of the public documents, and what was invented around them."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import NamedTuple
+
+FIRST_LINES = """\
+# SYNTHETIC: written by `safeguarding demo`. No real person, child, staff return, answer or ballot is in this folder.
+# Districts, dates, venues and totals follow the public Kent and Kirklees documents; areas and costs are invented."""
+"""Top of the synthetic board.toml. The first line marks a folder as one that may be overwritten."""
+
+SETTINGS = {
+    "board.name": '"Kent-like demonstration board (synthetic)"',
+    "board.authority": '"Kent"',
+    "board.as_at": "2011-07-01",
+    "training.target": "1200",
+    "training.target_date": "2011-06-30",
+    "knowledge.meaningful_gain": "2.0",
+    "priorities.seats": "4",
+    "priorities.weight": '"member"',
+    "priorities.unranked": '"share"',
+    "priorities.resamples": "2000",
+    "priorities.seed": "20150925",
+    "policy.children.preset": '"dfe"',
+    "policy.staff.preset": '"dfe"',
+    "policy.board_members.preset": '"dfe"',
+}
+"""Settings of the synthetic board.toml, as they are written."""
+
+
+class Agency(NamedTuple):
+    """What the synthetic board knows of an agency."""
+
+    agency: str
+    sector: str
+    aliases: tuple[str, ...]  # the first is the short name that the questionnaires use
+    places: int  # of every 1,000 places attended
+    staff: int  # people who need level 2
+    seats: int = 0  # on the board
+    area: str = ""  # where most of its staff work; empty = the whole county
+
+
+CFE = "Children, Families and Education"
+NO_RETURN = "Voluntary and community groups"
+"""The agency that made no workforce return."""
+
+NOBODY_CAME = "Kent Fire and Rescue Service"
+"""The agency that books and never comes."""
+
+# The first five are health and CFE: 760 of 1,000 places.
+AGENCIES = (
+    Agency(CFE, "Children, families and education", ("CFE", "KCC CFE", "Children Families & Education"), 470, 3900, 5),
+    Agency("Eastern and Coastal Kent PCT", "Health", ("ECKPCT", "EKPCT"), 120, 880, 3, "East"),
+    Agency("West Kent PCT", "Health", ("WKPCT", "West Kent Primary Care Trust"), 85, 610, 2, "West"),
+    Agency("Kent and Medway NHS Partnership", "Health", ("KMPT", "Kent & Medway NHS Partnership Trust"), 50, 290, 2),
+    Agency("East Kent Hospitals", "Health", ("EKHUFT", "East Kent Hospitals Trust"), 35, 720, 2, "East"),
+    Agency("Kent Police", "Police and justice", ("Police", "Kent Constabulary"), 42, 410, 3),
+    Agency("Kent Probation", "Police and justice", ("Probation", "Kent Probation Area"), 15, 64, 1),
+    Agency("Youth Offending Service", "Police and justice", ("YOS", "Youth Offending Team"), 15, 32, 1),
+    Agency("Connexions", "Education and youth", ("CXK", "Connexions Kent"), 32, 95, 2),
+    Agency("Academies and independent schools", "Education and youth", ("AIS", "Independent schools"), 25, 260, 2),
+    Agency("Early years providers", "Education and youth", ("EYP", "Nurseries and childminders"), 52, 740),
+    Agency("District council housing", "District councils", ("DCH", "District Councils"), 28, 130, 3),
+    Agency("Adult social services", "Adult services", ("KASS", "Adult services"), 8, 170),
+    Agency(NO_RETURN, "Voluntary sector", ("VCS", "Voluntary sector"), 14, 80, 2),
+    Agency("Young carers project", "Voluntary sector", ("YCP",), 4, 6),
+    Agency("CAFCASS", "Courts", ("Cafcass",), 3, 12, 1),
+    Agency("Coroner's office", "Courts", ("Coroner",), 2, 4),
+    Agency(NOBODY_CAME, "Fire and rescue", ("KFRS", "Fire service"), 0, 62, 1),
+)
+
+
+class District(NamedTuple):
+    """A district, its day of workshops (published) and what is invented about it."""
+
+    district: str
+    date: date
+    venue: str
+    area: str  # synthetic: the workshop plan assigns no district to an area
+    cost: float | None  # synthetic: £ a session; 0 = in kind, None = not known
+    plans: int  # synthetic: of every 100 plans
+
+
+DISTRICTS = (
+    District("Tunbridge Wells", date(2011, 5, 10), "Salomon's, Science Theater", "West", 520.0, 2),
+    District("Dover", date(2011, 5, 11), "Ark Christian Centre", "East", 240.0, 9),
+    District("Shepway", date(2011, 5, 13), "Folkestone Racecourse, Medway Room", "East", 460.0, 10),
+    District("Dartford", date(2011, 5, 17), "David Lloyd Centre", "West", 380.0, 7),
+    District("Gravesham", date(2011, 5, 18), "Council Chamber, Gravesham Borough Council", "West", 0.0, 9),
+    District("Ashford", date(2011, 5, 24), "Ashford Enterprise Centre", "Mid", 310.0, 9),
+    District("Sevenoaks", date(2011, 6, 7), "Swanley Banqueting, Woodlands, Walnut Lounge", "West", 430.0, 4),
+    District("Thanet", date(2011, 6, 10), "Canterbury Christchurch, Broadstairs", "East", 290.0, 16),
+    District("Swale", date(2011, 6, 16), "Brogdale Farm", "Mid", 350.0, 13),
+    District("Maidstone", date(2011, 6, 20), "New Line Learning Academy", "Mid", 0.0, 9),
+    District("Canterbury", date(2011, 6, 21), "Darwin College", "East", 400.0, 8),
+    District("Tonbridge & Malling", date(2011, 6, 28), "Riverside Lounge, The Angel Centre", "Mid", None, 4),
+)
+AS_AT = date(2011, 7, 1)
+CAPACITY = 50
+OVER_FILLED = "S19"
+NO_GAIN = "Swale"
+"""The district whose workshops taught next to nothing."""
+
+
+class Item(NamedTuple):
+    """A question worth 0 points (wrong), 1 (partly right) or 2 (right)."""
+
+    text: str
+    known: float  # average share of its points before the workshop
+    learned: float  # average rise of that share
+
+
+ITEMS = (
+    Item("A child has no need beyond what every service meets. Which tier is this?", 0.78, 0.05),
+    Item("A child needs targeted help for a few months, and the parents agree. Which tier is this?", 0.62, 0.15),
+    Item("Several tier 2 signs come together and early help has changed nothing. Which tier is this?", 0.48, 0.04),
+    Item("A single grave sign that a child is being harmed is seen. Which tier is this?", 0.70, 0.09),
+    Item("What must be obtained before a common assessment is begun?", 0.60, 0.15),
+    Item("Whose agreement does the referral of a child in need require?", 0.54, 0.15),
+    Item("A child may be in danger now. Does the referral wait for the parents to agree?", 0.58, 0.12),
+    Item("How soon should the referrer hear that the referral has arrived?", 0.45, 0.18),
+    Item("How many working days are allowed for an initial assessment?", 0.37, 0.21),
+    Item("How long may it be at most between two reviews of a child in need plan?", 0.40, 0.18),
+)
+
+# Issue, description, average appeal. The four with capital letters throughout are the published priorities.
+ISSUES = (
+    ("Bullying", "In school, in the street and online", 0.45),
+    ("Child Sexual Exploitation", "Prevention, disruption and support", 2.45),
+    ("Children with disabilities", "Recognising abuse behind a disability", 0.60),
+    ("Domestic abuse", "Children who live with it", 1.70),
+    ("Early Intervention and Prevention", "Help before harm", 2.00),
+    ("Female genital mutilation", "Girls at risk, reporting and survivors", 0.70),
+    ("Forced marriage", "Young people at risk and under protection orders", 0.20),
+    ("Missing Children", "From home, from care and from education", 1.80),
+    ("Neglect", "Recognising it early and not letting it drift", 2.70),
+    ("Online safety", "Grooming, images and gambling", 0.95),
+    ("Parental mental health", "Think-family work with adult services", 0.80),
+    ("Parental substance misuse", "Hidden harm", 0.85),
+    ("Private fostering", "Finding arrangements nobody has reported", -0.30),
+    ("Radicalisation", "Referral and support under Prevent", 0.35),
+    ("Self-harm and suicide", "Pathways out of hospital and school", 1.10),
+)
+
+BOARDS = ("Safeguarding Children Board", "Safeguarding Adults Board", "Community Safety Partnership")
+
+# Theme, average urgency, average importance.
+THEMES = (
+    ("Child sexual exploitation", 8, 9),
+    ("Human trafficking", 5, 7),
+    ("Female genital mutilation", 9, 8),
+    ("Forced marriage", 5, 6),
+    ("Domestic abuse, including domestic homicide reviews", 6, 9),
+    ("Gangs", 5, 4),
+    ("Restorative justice", 3, 4),
+    ("Prevent", 7, 5),
+)
+
+CATEGORY_WEIGHTS = {"NEG": 46, "EMO": 34, "PHY": 11, "SAB": 6, "MUL": 3}
+LENGTH_WEIGHTS = {(30, 90): 12, (91, 365): 56, (366, 720): 27, (735, 1400): 5}
+"""How long plans last, in days."""

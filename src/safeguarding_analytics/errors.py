@@ -1,0 +1,73 @@
+"""What can go wrong because of a user's input, and how the message is worded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+
+class SafeguardingError(Exception):
+    """A problem the user can mend. The command line prints its text and no traceback."""
+
+
+class TableError(SafeguardingError):
+    """A table that cannot be read, or that breaks its contract."""
+
+
+class ParameterError(SafeguardingError):
+    """A parameter, or a question the given data cannot answer."""
+
+
+class DisclosureError(SafeguardingError):
+    """A table that cannot be published without giving a hidden number away."""
+
+
+def nearest(word: str, allowed: Sequence[str]) -> str:
+    """Return `` Did you mean "x"?`` for the nearest allowed word, or an empty string.
+
+    Examples
+    --------
+    >>> nearest("statuss", ["status", "person"])
+    ' Did you mean "status"?'
+    >>> nearest("zzz", ["status"])
+    ''
+    """
+    by_lower = {candidate.casefold(): candidate for candidate in allowed}
+    found = get_close_matches(word.casefold(), list(by_lower), n=1, cutoff=0.6)
+    return f' Did you mean "{by_lower[found[0]]}"?' if found else ""
+
+
+def shorten(values: Sequence[object], most: int = 5) -> str:
+    """Join the first few values, and say how many more there are.
+
+    Examples
+    --------
+    >>> shorten([14, 15, 902])
+    '14, 15, 902'
+    >>> shorten(range(8), most=3)
+    '0, 1, 2 and 5 more'
+    """
+    listed = ", ".join(str(value) for value in values[:most])
+    return f"{listed} and {len(values) - most:,} more" if len(values) > most else listed
+
+
+def in_words(items: list[str]) -> str:
+    """Join items as they are joined in a sentence.
+
+    Examples
+    --------
+    >>> in_words(["Neglect", "Missing Children", "Self-harm"])
+    'Neglect, Missing Children and Self-harm'
+    """
+    return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
+
+
+def require_columns(columns: Sequence[str], needed: Sequence[str], table: str) -> None:
+    """Raise a `TableError` that names every needed column that is missing, with the nearest name found."""
+    missing = [name for name in needed if name not in columns]
+    if missing:
+        hints = "".join(nearest(name, columns) for name in missing)
+        raise TableError(
+            f"{table}: {'column' if len(missing) == 1 else 'columns'} {', '.join(missing)} missing. "
+            f"Found: {', '.join(columns) or 'no column'}.{hints}"
+        )

@@ -1,0 +1,206 @@
+"""What every measure does on the way to a result: open a frame, check its group columns, count by them, add margins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any
+
+import narwhals as nw
+import polars as pl
+import polars.selectors as cs
+from narwhals.typing import IntoFrame
+
+from safeguarding_analytics.errors import ParameterError, TableError, nearest, require_columns
+from safeguarding_analytics.tables import IDENTIFYING, TOTAL
+
+
+def open_frame(frame: IntoFrame, needed: Sequence[str], table: str) -> nw.LazyFrame[Any]:
+    """Open a table where it lives: lazily on its own engine, or on polars where it is in memory (pandas, pyarrow).
+
+    Raises
+    ------
+    TableError
+        When a needed column is missing.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> open_frame(pl.DataFrame({"session": ["s1"]}), ["session"], "sessions").collect_schema().names()
+    ['session']
+    """
+    opened = nw.from_native(frame)
+    lazy = opened if isinstance(opened, nw.LazyFrame) else opened.lazy(backend="polars")
+    require_columns(lazy.collect_schema().names(), needed, table)
+    return lazy
+
+
+def fetch(frame: nw.LazyFrame[Any]) -> pl.DataFrame:
+    """Fetch a frame into polars, whole numbers as Int64 and categories as text whatever the engine calls them.
+
+    Examples
+    --------
+    >>> import narwhals as nw, polars as pl
+    >>> fetch(nw.from_native(pl.LazyFrame({"level": [3]}, schema={"level": pl.Int8}))).schema
+    Schema([('level', Int64)])
+    """
+    native = frame.to_native()
+    if isinstance(native, pl.LazyFrame):
+        fetched = native.collect(engine="streaming")
+    else:
+        fetched = frame.collect("polars").to_polars()
+    return fetched.with_columns(cs.integer().cast(pl.Int64), (cs.categorical() | cs.enum()).cast(pl.String))
+
+
+def complete_sum(column: str) -> pl.Expr:
+    """Sum of a column, null where a value is missing: an unknown number is not zero.
+
+    Parameters
+    ----------
+    column
+        Name of a column of whole numbers.
+
+    Returns
+    -------
+    pl.Expr
+        Int64; null where a value is null, and where there is no row at all.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> staff = pl.DataFrame({"agency": ["A", "A", "B", "B"], "eligible_staff": [3, 4, 5, None]})
+    >>> staff.group_by("agency").agg(complete_sum("eligible_staff")).sort("agency")["eligible_staff"].to_list()
+    [7, None]
+    """
+    known = (pl.len() > 0) & pl.col(column).is_not_null().all()
+    return pl.when(known).then(pl.col(column).sum()).cast(pl.Int64).alias(column)
+
+
+def group_columns(by: str | Sequence[str], known: Sequence[str], where: str, taken: Sequence[str]) -> list[str]:
+    """Check the group columns a caller asks for.
+
+    Parameters
+    ----------
+    by
+        One name or several; none for one row overall.
+    known
+        Columns there are.
+    where
+        Where they are, for the message, such as ``"bookings or sessions"``.
+    taken
+        Columns of the result that are not group columns.
+
+    Returns
+    -------
+    list[str]
+        The names, in the order given.
+
+    Raises
+    ------
+    ParameterError
+        When a name is unknown, stands twice, names a person, or is a column of the result.
+
+    Examples
+    --------
+    >>> group_columns("agency", ["agency", "person"], "bookings", ["count"])
+    ['agency']
+    """
+    names = [by] if isinstance(by, str) else list(by)
+    for name in names:
+        if name in IDENTIFYING:
+            raise ParameterError(f'by: "{name}" names people one by one. Results are of groups: leave it out.')
+        if name in taken:
+            raise ParameterError(f'by: "{name}" is a column of the result. Rename the column to group by it.')
+        if name not in known:
+            raise ParameterError(
+                f'by: "{name}" is not a column of {where}. Found: {", ".join(known)}.{nearest(name, known)}'
+            )
+    if len(set(names)) < len(names):
+        raise ParameterError(f"by: a column stands twice. Found: {', '.join(names)}. Name each once.")
+    return names
+
+
+def per_group(frame: pl.DataFrame, groups: Sequence[str], *aggregates: pl.Expr) -> pl.DataFrame:
+    """Aggregate per group, or into one row where there are no group columns.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> per_group(pl.DataFrame({"score": []}), [], pl.len().alias("rows")).rows()
+    [(0,)]
+    """
+    return frame.group_by(list(groups)).agg(*aggregates) if groups else frame.select(*aggregates)
+
+
+def join_groups(left: pl.DataFrame, right: pl.DataFrame, groups: Sequence[str]) -> pl.DataFrame:
+    """Join two frames with one row per group, so that no group of either is lost.
+
+    Raises
+    ------
+    TableError
+        When a group column holds different types, such as numbers and text.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> came = pl.DataFrame({"agency": ["Health"], "numerator": [3]})
+    >>> join_groups(came, pl.DataFrame({"agency": ["Police"], "denominator": [9]}), ["agency"]).sort("agency").rows()
+    [('Health', 3, None), ('Police', None, 9)]
+    """
+    if not groups:
+        return left.hstack(right)
+    for name in groups:
+        here, there = left[name], right[name]
+        if here.null_count() == len(here):
+            left = left.with_columns(here.cast(there.dtype))
+        elif there.null_count() == len(there):
+            right = right.with_columns(there.cast(here.dtype))
+        elif here.dtype != there.dtype:
+            raise TableError(
+                f"{name}: one table holds {here.dtype}, the other {there.dtype}. Give the column one type in both."
+            )
+    return left.join(right, on=list(groups), how="full", coalesce=True, nulls_equal=True)
+
+
+def with_totals(counts: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
+    """Add margin rows, in which the value of a group column is "Total".
+
+    Parameters
+    ----------
+    counts
+        One row per group: the columns of `by` and counts (whole numbers).
+    by
+        The group columns.
+
+    Returns
+    -------
+    pl.DataFrame
+        The same columns, group columns as text, sorted by them. Besides the rows given, one row for every combination
+        of groups with one or more group columns replaced by "Total"; a count there is the sum of its rows, null where
+        one of them is null. A frame without rows, or without group columns, gains none. Not suppressed.
+
+    Raises
+    ------
+    TableError
+        When a group is called "Total" already.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> counts = pl.DataFrame({"agency": ["Health", "Police"], "attended": [7, 2]})
+    >>> with_totals(counts, ["agency"]).rows()
+    [('Health', 7), ('Police', 2), ('Total', 9)]
+    """
+    groups = list(by)
+    rows = counts.with_columns(pl.col(groups).cast(pl.String))
+    for name in groups:
+        if (rows[name] == TOTAL).any():
+            raise TableError(f'{name}: a group is called "{TOTAL}", which names the margin rows. Rename that group.')
+    sums = [complete_sum(name) for name in counts.columns if name not in groups]
+    margins = [
+        rows.with_columns(pl.lit(TOTAL).alias(name) for name in summed).group_by(groups).agg(sums)
+        for size in range(1, len(groups) + 1)
+        for summed in combinations(groups, size)
+    ]
+    found = pl.concat([rows.with_columns(pl.exclude(groups).cast(pl.Int64)), *margins])
+    return found.select(counts.columns).sort(groups) if groups else found

@@ -1,0 +1,299 @@
+"""A release: a folder of safe tables with a manifest. What is in it may be seen by anyone.
+
+Notebooks `publish` their safe tables into a folder that is being built; `promote` audits all of them together and only
+then puts the folder in the place of the previous release. The dashboards open a release and nothing else.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from safeguarding_analytics import __version__
+from safeguarding_analytics.disclosure import Policy, Safe, audit
+from safeguarding_analytics.errors import DisclosureError, ParameterError, SafeguardingError, nearest
+
+MANIFEST = "manifest.json"
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+NUMBERS = re.compile(r"^-?\d+(\.\d+)?([eE][+-]?\d+)?$")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a release says about one of its tables."""
+
+    name: str
+    title: str
+    definition: str
+    headline: str
+    measure: str
+    shape: str
+    rows: int
+    hidden: int
+    source: str
+    policy: dict[str, Any] | None
+    columns: dict[str, str] = field(default_factory=dict)
+    sha256: str = ""
+
+
+def publish(
+    table: Safe, name: str, *, into: str | Path, title: str, definition: str, measure: str, headline: str = ""
+) -> None:
+    """Write a safe table into the release that is being built.
+
+    Parameters
+    ----------
+    table
+        A table that went through `suppress` (or `already_public`).
+    name
+        Name of the table in the release: small letters, digits and underscores.
+    into
+        Folder of the release being built. Empty: nothing is written (an analyst tries the notebook out).
+    title, definition
+        For readers: what the table shows, and how its numbers are defined.
+    measure
+        What is counted. Tables of the same measure are audited together, as one system.
+    headline
+        The table in one sentence, made by a function of `sentences` from the same safe table.
+
+    Raises
+    ------
+    DisclosureError
+        When the table is anything else than a `Safe`.
+    ParameterError
+        When the name is not a plain one.
+    """
+    if not isinstance(table, Safe):
+        raise DisclosureError("only a table that went through suppress() can be published.")
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise ParameterError(f'"{name}" cannot name a table. Use small letters, digits and underscores.')
+    if str(into) == "":
+        return
+    frame = table.frame()
+    text = to_csv(frame)
+    entry = Entry(
+        name=name,
+        title=title,
+        definition=definition,
+        headline=headline,
+        measure=measure,
+        shape=table.shape.name,
+        rows=frame.height,
+        hidden=table.hidden,
+        source=table.source,
+        policy=asdict(table.policy) if table.policy else None,
+        columns={column: str(dtype) for column, dtype in frame.schema.items()},
+        sha256=hashlib.sha256(text.encode()).hexdigest(),
+    )
+    folder = Path(into) / "tables"
+    folder.mkdir(exist_ok=True)  # not parents: a run that was stopped has removed the folder and must not get it back
+    (folder / f"{name}.csv").write_bytes(text.encode())
+    (folder / f"{name}.json").write_text(json.dumps(asdict(entry), indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def to_csv(frame: pl.DataFrame) -> str:
+    r"""A frame as CSV text that Excel opens as it is: UTF-8 with a mark, and no cell that starts a formula.
+
+    Examples
+    --------
+    >>> to_csv(pl.DataFrame({"agency": ["=1+1", "Police"], "count": [7, None]}))
+    "\ufeffagency,count\n'=1+1,7\nPolice,\n"
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(frame.columns)
+    writer.writerows([_cell(value) for value in row] for row in frame.rows())
+    return "\ufeff" + out.getvalue()
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str) and value.startswith(FORMULA):
+        return f"'{value}"
+    return value
+
+
+def _uncell(value: str) -> str:
+    return value[1:] if value.startswith("'") and value[1:].startswith(FORMULA) else value
+
+
+@dataclass(frozen=True)
+class Release:
+    """A folder of safe tables. ``release["training_reach_by_agency"]`` is a `Safe`."""
+
+    folder: Path
+    manifest: dict[str, Any]
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Release:
+        """Open a release.
+
+        Parameters
+        ----------
+        folder
+            The folder that holds `manifest.json`.
+
+        Raises
+        ------
+        SafeguardingError
+            When there is no complete release, or a table was changed after the audit.
+        """
+        path = Path(folder)
+        place = next((each for each in (path, previous(path)) if (each / MANIFEST).exists()), None)
+        if place is None:
+            raise SafeguardingError(
+                f"{path}: this is not a release (it has no {MANIFEST}). Make one with: safeguarding report"
+            )
+        try:
+            manifest = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
+        except (json.JSONDecodeError, UnicodeDecodeError):
+            raise SafeguardingError(f"{path}: {MANIFEST} cannot be read. Make the release again.") from None
+        return cls(place, manifest)
+
+    def tables(self) -> list[str]:
+        """Names of the tables, in alphabetical order."""
+        return sorted(self.manifest["tables"])
+
+    def entry(self, name: str) -> Entry:
+        """What the manifest says about a table."""
+        if name not in self.manifest["tables"]:
+            raise ParameterError(
+                f'this release has no table "{name}".{nearest(name, self.tables())} It has: {", ".join(self.tables())}.'
+            )
+        return Entry(**self.manifest["tables"][name])
+
+    def __getitem__(self, name: str) -> Safe:
+        entry = self.entry(name)
+        path = self.folder / "tables" / f"{name}.csv"
+        try:
+            text = path.read_bytes().decode()
+        except OSError:
+            raise SafeguardingError(
+                f"{path.name}: the table is missing from the release. Make the release again."
+            ) from None
+        if hashlib.sha256(text.encode()).hexdigest() != entry.sha256:
+            raise SafeguardingError(
+                f"{path.name}: the table was changed after the release was audited. Make the release again."
+            )
+        return _safe(entry, _from_csv(text, entry.columns))
+
+
+def _from_csv(text: str, columns: dict[str, str]) -> pl.DataFrame:
+    rows = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"))))
+    types = {column: getattr(pl, dtype) for column, dtype in columns.items()}
+    frame = pl.DataFrame(
+        {column: [_uncell(row[position]) for row in rows[1:]] for position, column in enumerate(columns)},
+        schema=dict.fromkeys(columns, pl.String),
+    )
+    return frame.select(
+        pl.col(column)
+        if dtype == pl.String and column == "mark"
+        else (pl.col(column) == "true").cast(dtype)
+        if dtype == pl.Boolean
+        else pl.when(pl.col(column) != "").then(pl.col(column)).cast(dtype)
+        for column, dtype in types.items()
+    )
+
+
+def _safe(entry: Entry, frame: pl.DataFrame) -> Safe:
+    return Safe(frame, Policy(**entry.policy) if entry.policy else None, entry.source)
+
+
+def previous(folder: Path) -> Path:
+    """Where the previous release waits while a new one is moved into its place."""
+    return folder.with_name(f"{folder.name}.previous")
+
+
+def joint_audit(tables: dict[str, Safe], measures: dict[str, str]) -> pl.DataFrame:
+    """Audit all tables of a release, those of one measure as one system.
+
+    Parameters
+    ----------
+    tables
+        Safe tables by name.
+    measures
+        Measure of each table. Tables of different measures share no people and cannot be combined.
+    """
+    groups: dict[str, dict[str, Safe]] = {}
+    for name, table in tables.items():
+        if not table.source:
+            groups.setdefault(measures[name], {})[name] = table
+    found = [audit(group) for _, group in sorted(groups.items())]
+    return pl.concat(found) if found else audit([])
+
+
+def audit_releases(folders: Sequence[Path]) -> pl.DataFrame:
+    """Audit several releases together: what one hides, another may show.
+
+    Parameters
+    ----------
+    folders
+        Folders of releases. One release alone is audited as the gate audited it.
+    """
+    tables: dict[str, Safe] = {}
+    measures: dict[str, str] = {}
+    for folder in folders:
+        release = Release.open(folder)
+        prefix = f"{folder}: " if len(folders) > 1 else ""
+        for name in release.tables():
+            tables[f"{prefix}{name}"] = release[name]
+            measures[f"{prefix}{name}"] = release.entry(name).measure
+    return joint_audit(tables, measures)
+
+
+def promote(built: Path, release: Path, *, about: dict[str, Any]) -> Release:
+    """Audit a built release as a whole and, if nothing can be worked out, put it in the place of the previous one.
+
+    Parameters
+    ----------
+    built
+        Folder into which the notebooks published.
+    release
+        Where the release shall stand. What stands there stays until the last moment.
+    about
+        What the manifest says of the run: board, date, parameters, data version.
+
+    Raises
+    ------
+    DisclosureError
+        When a hidden number could be worked out; the previous release stays.
+    """
+    entries = {
+        path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted((built / "tables").glob("*.json"))
+    }
+    manifest = {"package": f"safeguarding_analytics {__version__}", **about, "tables": entries}
+    draft = Release(built, manifest)
+    found = joint_audit(
+        {name: draft[name] for name in draft.tables()}, {name: draft.entry(name).measure for name in draft.tables()}
+    )
+    if not found.is_empty():
+        raise DisclosureError(
+            f"the release was not made: {found.height} hidden numbers could be worked out.\n"
+            + "\n".join(f"- {row['table']}, {row['cell']}: {row['because']}" for row in found.to_dicts())
+        )
+    for path in (built / "tables").glob("*.json"):
+        path.unlink()
+    (built / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
+    replace_folder(built, release)
+    return Release.open(release)
+
+
+def replace_folder(built: Path, place: Path) -> None:
+    """Move a finished folder into its place; `Release.open` finds the old one if this is stopped half-way."""
+    old = previous(place)
+    if place.exists():
+        shutil.rmtree(old, ignore_errors=True)
+        place.rename(old)
+    built.rename(place)
+    shutil.rmtree(old, ignore_errors=True)

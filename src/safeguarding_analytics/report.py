@@ -1,0 +1,306 @@
+"""Runs the notebooks with a board's parameters, renders the board pack, and hands the release to the gate."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from safeguarding_analytics.board import Board, check_all
+from safeguarding_analytics.contracts import say_problems
+from safeguarding_analytics.dates import day_in_words
+from safeguarding_analytics.errors import ParameterError, SafeguardingError, TableError, in_words, nearest
+from safeguarding_analytics.release import Release, promote
+
+INSTALLED = Path(__file__).parent / "notebooks"
+IN_REPOSITORY = Path(__file__).parents[2] / "notebooks"
+TIMEOUT = 600
+"""Seconds a cell may take."""
+
+OURS = ("SafeguardingError", "TableError", "ParameterError", "DisclosureError")
+"""Errors whose messages are our own words and hold no personal data."""
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """An analysis: its file, its title, the tables it needs and the parameters it declares."""
+
+    path: Path
+    title: str
+    question: str
+    tables: tuple[str, ...]
+    parameters: tuple[str, ...]
+    cells: int
+
+    @property
+    def name(self) -> str:
+        """Name of the notebook, and of its page."""
+        return self.path.stem
+
+
+@dataclass(frozen=True)
+class Page:
+    """What became of one notebook: an executed one, or the sentence that says why not."""
+
+    notebook: Notebook
+    executed: Any = None
+    why_not: str = ""
+    failed: bool = False
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run made."""
+
+    release: Release
+    pages: tuple[Page, ...]
+
+    @property
+    def index(self) -> Path:
+        """The page to open first."""
+        return self.release.folder / "pack" / "index.html"
+
+
+def notebooks(only: Sequence[str] = ()) -> list[Notebook]:
+    """The notebooks of the package, in the order of the pack.
+
+    Parameters
+    ----------
+    only
+        Names of those that are wanted; empty for all.
+
+    Raises
+    ------
+    ParameterError
+        When a name is unknown.
+    """
+    folder = INSTALLED if INSTALLED.is_dir() else IN_REPOSITORY
+    found = sorted((_describe(path) for path in folder.glob("*.ipynb")), key=lambda each: (each[0], each[1].name))
+    every = [notebook for _, notebook in found]
+    names = [notebook.name for notebook in every]
+    for name in only:
+        if name not in names:
+            raise ParameterError(f'there is no notebook "{name}".{nearest(name, names)} Known: {", ".join(names)}.')
+    return [notebook for notebook in every if not only or notebook.name in only]
+
+
+def _describe(path: Path) -> tuple[int, Notebook]:
+    import nbformat
+
+    notebook = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)  # type: ignore[no-untyped-call]  # nbformat
+    about = notebook.metadata["safeguarding"]
+    parameters = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
+    names = tuple(line.split("=")[0].split(":")[0].strip() for line in parameters.source.splitlines() if "=" in line)
+    code = sum(cell.cell_type == "code" for cell in notebook.cells)
+    return about["order"], Notebook(
+        path, notebook.metadata["title"], about["question"], tuple(about["tables"]), names, code
+    )
+
+
+def make_report(
+    folder: str | Path,
+    out: str | Path,
+    *,
+    only: Sequence[str] = (),
+    parameters: Mapping[str, Any] | None = None,
+    jobs: int = 2,
+    today: date,
+    progress: Progress = lambda _done, _all: None,
+) -> Report:
+    """Run the notebooks on a board's folder and put the audited release with its pack into ``out/release``.
+
+    Parameters
+    ----------
+    folder
+        A board's folder. It is only read.
+    out
+        Folder that holds, or shall hold, ``release``. A previous release there stays until the new one is complete.
+    only
+        Names of the notebooks to run; empty for all.
+    parameters
+        Values for the notebooks' parameters. A notebook gets those it declares.
+    jobs
+        How many notebooks run at once.
+    today
+        Date printed on the pack.
+    progress
+        Called with the number of cells done and the number of all cells.
+
+    Returns
+    -------
+    Report
+        The new release and what became of each page.
+
+    Raises
+    ------
+    TableError
+        When the board's tables break a rule (every problem is listed).
+    ParameterError
+        When a notebook or parameter is unknown.
+    DisclosureError
+        When the tables together would give a hidden number away.
+    SafeguardingError
+        When a notebook failed; the previous release stays.
+    """
+    wanted = notebooks(only)
+    given = dict(parameters or {})
+    known = sorted({name for notebook in wanted for name in notebook.parameters} - {"board", "release"})
+    for name in given:
+        if name not in known:
+            raise ParameterError(
+                f'no notebook has a parameter "{name}".{nearest(name, known)} Known: {", ".join(known)}.'
+            )
+    board, problems = check_all(folder)
+    if not problems.is_empty():
+        heights = {table: board.height(table) for table in board.tables}
+        raise TableError("\n".join(say_problems(problems, board.file_names, heights)))
+    place = Path(out) / "release"
+    built = place.with_name(f".release-being-built-{os.getpid()}")
+    shutil.rmtree(built, ignore_errors=True)
+    built.mkdir(parents=True)
+    try:
+        pages = _run_all(board, wanted, built, given, jobs, progress)
+        _refuse_failures(pages)
+        _write_pack(board, pages, built, today)
+        about = {
+            "board": board.config.board.name,
+            "made_on": today.isoformat(),
+            "as_at": board.config.board.as_at.isoformat() if board.config.board.as_at else None,
+            "data_version": board.data_version,
+            "parameters": {name: str(value) for name, value in given.items()},
+        }
+        return Report(promote(built, place, about=about), tuple(pages))
+    finally:
+        shutil.rmtree(built, ignore_errors=True)
+
+
+def _run_all(
+    board: Board, wanted: list[Notebook], built: Path, given: dict[str, Any], jobs: int, progress: Progress
+) -> list[Page]:
+    """Run the notebooks side by side; a page for each, in the order of the pack."""
+    from safeguarding_analytics.pages import vega_bundle
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)  # its log would print cell outputs
+    cells = sum(notebook.cells for notebook in wanted)
+    done = 0
+
+    def tick(**_: object) -> None:
+        nonlocal done
+        done += 1
+        progress(min(done, cells), cells)
+
+    progress(0, cells)
+    pages: dict[str, Page] = {}
+    pool = ThreadPoolExecutor(max_workers=max(1, jobs))
+    try:
+        running = [pool.submit(_run, board, notebook, built, given, tick) for notebook in wanted]
+        pool.submit(vega_bundle)
+        for finished in as_completed(running):
+            page = finished.result()
+            pages[page.notebook.name] = page
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+    progress(cells, cells)
+    return [pages[notebook.name] for notebook in wanted]
+
+
+def _run(board: Board, notebook: Notebook, built: Path, given: dict[str, Any], tick: Callable[..., None]) -> Page:
+    missing = [table for table in notebook.tables if table not in board.tables]
+    if missing:
+        files = in_words([board.path(table).name for table in missing])
+        return Page(notebook, why_not=f"This page needs {files}, which the board's folder does not hold.")
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    values = {name: value for name, value in given.items() if name in notebook.parameters}
+    try:
+        with TemporaryDirectory(prefix="safeguarding") as sockets:
+            executed = papermill.execute_notebook(
+                notebook.path,
+                None,
+                parameters={"board": str(board.folder.resolve()), "release": str(built.resolve()), **values},
+                progress_bar=False,
+                kernel_name="python3",
+                execution_timeout=TIMEOUT,
+                shutdown_kernel="immediate",
+                on_cell_executed=tick,
+                config=_private_channel(sockets),
+            )
+    except PapermillExecutionError as error:
+        return Page(notebook, why_not=_explain(error), failed=True)
+    return Page(notebook, executed)
+
+
+def _private_channel(folder: str) -> Any:
+    """Kernels talk over sockets in a folder of this user where the system has them, not over ports others can reach."""
+    from traitlets.config import Config
+
+    return Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/kernel"} if os.name == "posix" else {}})
+
+
+def _explain(error: Any) -> str:
+    """Why a notebook failed. Only our own messages are known to hold no personal data; of others, the kind."""
+    if error.ename in OURS:
+        return str(error.evalue)
+    return f"cell {error.exec_count} ended with {error.ename}. Open the notebook in JupyterLab to see why."
+
+
+def _refuse_failures(pages: list[Page]) -> None:
+    failed = [page for page in pages if page.failed]
+    if failed:
+        raise SafeguardingError(
+            "\n".join(f"{page.notebook.name}: {page.why_not}" for page in failed)
+            + "\nNo release was made; the previous one, if there is one, stays."
+        )
+    if all(page.executed is None for page in pages):
+        raise TableError("\n".join(f"{page.notebook.name}: {page.why_not}" for page in pages))
+
+
+def _write_pack(board: Board, pages: list[Page], built: Path, today: date) -> None:
+    from safeguarding_analytics.pages import index_html, message_html, page_html, vega_bundle
+
+    pack = built / "pack"
+    pack.mkdir()
+    navigation = [("index.html", "Contents"), *((f"{page.notebook.name}.html", page.notebook.title) for page in pages)]
+    headlines = _headlines(built, [page.notebook.name for page in pages])
+    for page in pages:
+        if page.executed is None:
+            html = message_html(page.why_not, title=page.notebook.title, navigation=navigation)
+        else:
+            html = page_html(page.executed, title=page.notebook.title, bundle=vega_bundle(), navigation=navigation)
+        (pack / f"{page.notebook.name}.html").write_text(html, encoding="utf-8")
+    entries = [
+        {
+            "title": page.notebook.title,
+            "href": f"{page.notebook.name}.html",
+            "question": page.notebook.question,
+            "headline": page.why_not or headlines.get(page.notebook.name, ""),
+        }
+        for page in pages
+    ]
+    notes = [f"Data version {board.data_version}."]
+    if board.config.board.as_at:
+        notes.insert(0, f"As at {day_in_words(board.config.board.as_at)}.")
+    index = index_html(board=board.config.board.name, pages=entries, made_on=day_in_words(today), notes=notes)
+    (pack / "index.html").write_text(index, encoding="utf-8")
+
+
+def _headlines(built: Path, wanted: list[str]) -> dict[str, str]:
+    """Headline of each notebook: that of the table it published under its own name, or one that begins with it."""
+    entries = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((built / "tables").glob("*.json"))]
+    return {
+        name: next((each["headline"] for each in entries if each["name"].startswith(name) and each["headline"]), "")
+        for name in wanted
+    }

@@ -1,0 +1,126 @@
+"""An empty board: `board.toml` with a comment on every setting, and one CSV per table with its header."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from safeguarding_analytics.contracts import CONFIG
+from safeguarding_analytics.errors import ParameterError
+from safeguarding_analytics.tables import TABLES
+
+# section → (what it is for, its settings as (name, an example, what it means))
+SETTINGS: dict[str, tuple[str, tuple[tuple[str, str, str], ...]]] = {
+    "board": (
+        "who the board is",
+        (
+            ("name", '"Our safeguarding children partnership"', "stands at the top of every page"),
+            ("authority", '"Kent"', "the local authority, as the plans and the DfE files spell it"),
+            ("as_at", "2011-07-01", "date the evaluation is made"),
+        ),
+    ),
+    "files": (
+        "only where a file is not <table>.csv in this folder",
+        (("bookings", '"export_2011.xlsx"', "CSV, XLSX or Parquet"),),
+    ),
+    "bookings.status": (
+        "words of your booking system and the status they stand for; any column of any table can have such a section",
+        (('"Did Not Arrive"', '"did_not_attend"', ""),),
+    ),
+    "training": (
+        "the target of the programme",
+        (
+            ("target", "1200", "people to be trained"),
+            ("target_date", "2011-06-30", "day by which they are to be trained"),
+        ),
+    ),
+    "knowledge": (
+        "fixed before the workshops",
+        (("meaningful_gain", "2.0", "points that would matter"),),
+    ),
+    "priorities": (
+        "fixed before the ballots are opened",
+        (
+            ("seats", "4", "how many issues become priorities"),
+            ("weight", '"member"', 'every member counts the same; or "agency": every agency does'),
+            ("unranked", '"share"', 'issues left off a ballot share its last places; or "ignore"'),
+            ("resamples", "2000", "boards drawn at random to see how firm the choice is"),
+            ("seed", "20150925", "where the drawing starts: the same seed gives the same numbers"),
+        ),
+    ),
+    "policy.children": (
+        "which numbers of children or plans are hidden",
+        (
+            ("preset", '"dfe"', '"dfe" hides 1 to 5, "nhs" hides 1 to 7; zeros are shown'),
+            ("threshold", "10", "instead of the preset: the smallest count that is shown"),
+        ),
+    ),
+    "policy.staff": ("which numbers of staff are hidden", (("preset", '"dfe"', "as above"),)),
+    "policy.board_members": ("which numbers of board members are hidden", (("preset", '"dfe"', "as above"),)),
+    "comparators": (
+        "open-data files of the Department for Education, to compare with England and statistical neighbours",
+        (
+            ("second_or_subsequent_plans", '"d3_cpps_subsequent_plan.csv"', "from the Children in need release"),
+            ("statistical_neighbours", '"sn_model_2025_wide.csv"', "the model of statistical neighbours"),
+        ),
+    ),
+}
+
+
+def board_toml(first_lines: str, values: Mapping[str, str]) -> str:
+    """The text of `board.toml`: every setting with its comment; those without a value are commented out.
+
+    Parameters
+    ----------
+    first_lines
+        Comment lines for the top.
+    values
+        Written values by full name, such as ``{"board.authority": '"Kent"'}``.
+
+    Examples
+    --------
+    >>> print(board_toml("# Ours", {"training.target": "1200"})[:6])
+    # Ours
+    """
+    parts = [first_lines]
+    for section, (meaning, settings) in SETTINGS.items():
+        parts.append(f"\n# {meaning}\n[{section}]")
+        for name, example, comment in settings:
+            given = values.get(f"{section}.{name}")
+            line = f"{name} = {given}" if given is not None else f"# {name} = {example}"
+            parts.append(f"{line:<48}  # {comment}" if comment else line)
+    return "\n".join(parts) + "\n"
+
+
+def write_empty_board(folder: Path) -> list[Path]:
+    """Write an empty board into a folder that holds none yet.
+
+    Parameters
+    ----------
+    folder
+        Made if it does not exist.
+
+    Returns
+    -------
+    list[Path]
+        The files written.
+
+    Raises
+    ------
+    ParameterError
+        When a file of a board already stands there; nothing is written then.
+    """
+    texts = {CONFIG: board_toml("# A board's settings. Take the # away from a line to use it.", {})}
+    texts |= {f"{name}.csv": ",".join(schema.columns()) + "\n" for name, schema in TABLES.items()}
+    in_the_way = [name for name in texts if (folder / name).exists()]
+    if in_the_way:
+        raise ParameterError(
+            f"{folder} already holds {', '.join(in_the_way)}. Nothing was written. Name a new or empty folder."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, text in texts.items():
+        path = folder / name
+        path.write_text(text, encoding="utf-8", newline="\n")
+        paths.append(path)
+    return paths

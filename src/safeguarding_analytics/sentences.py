@@ -1,0 +1,257 @@
+"""One sentence per shape: the headline of a table, with its counts and its interval.
+
+Only a `Safe` can be put into words, so a sentence never says what the table hides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from safeguarding_analytics.dates import day_in_words
+from safeguarding_analytics.disclosure import Safe
+from safeguarding_analytics.errors import ParameterError, in_words
+from safeguarding_analytics.tables import TOTAL
+
+HIDDEN = "The figure is hidden because the number is small, or because it would give a small number away."
+HIDDEN_RANKING = "The ranking is hidden because too few members voted."
+
+
+def percent(share: float, denominator: int | None = None) -> str:
+    """A share as per cent: no decimals under a denominator of 100, one from there on.
+
+    Examples
+    --------
+    >>> percent(0.19239, 920), percent(7 / 38, 38)
+    ('19.2%', '18%')
+    """
+    return f"{share * 100:.{0 if denominator is not None and denominator < 100 else 1}f}%"
+
+
+def say_proportion(table: Safe, *, of: str, have: str, where: Mapping[str, str] | None = None) -> str:
+    """Put one row of a table of shares into words.
+
+    Parameters
+    ----------
+    table
+        Of shape ``proportion``.
+    of, have
+        What the denominator counts ("eligible staff") and what the numerator has ("attended a workshop").
+    where
+        Group values of the row; those not named are ``"Total"``. May be left out where the table has one row.
+
+    Raises
+    ------
+    ParameterError
+        When no row, or more than one, has those group values.
+    """
+    row = _row(table, where)
+    if row["mark"]:
+        return f"{HIDDEN} ({of}, {have})"
+    if row["numerator"] is None or row["denominator"] is None:
+        counted = "" if row["numerator"] is None else f"{row['numerator']:,} {have}. "
+        return f"{counted}How many {of} there are is not known, so no share can be given."
+    if row["proportion"] is None:
+        return (
+            f"{row['numerator']:,} of {row['denominator']:,} {of} {have}: no share can be worked out from these counts."
+        )
+    size = row["denominator"]
+    return (
+        f"{row['numerator']:,} of {size:,} {of} {have}: {percent(row['proportion'], size)} "
+        f"(95% interval {percent(row['lower'], size)} to {percent(row['upper'], size)})."
+    )
+
+
+def say_mean_change(
+    table: Safe, *, unit: str, meaningful_gain: float | None = None, where: Mapping[str, str] | None = None
+) -> str:
+    """Put one row of a table of mean changes into words: the change, its interval, who rose and fell, the verdict.
+
+    Parameters
+    ----------
+    table
+        Of shape ``mean_change``.
+    unit
+        Unit of the score, such as ``"points out of 20"``.
+    meaningful_gain
+        The change that was said beforehand to matter, in the same unit.
+    where
+        As for `say_proportion`.
+    """
+    row = _row(table, where)
+    if row["n_pairs"] is None:
+        return HIDDEN
+    if row["n_pairs"] == 0:
+        return "Nobody answered both before and after, so nothing can be said about a gain."
+    change = row["mean_change"]
+    direction = "rose" if change > 0 else "fell" if change < 0 else "stayed the same on average, a change"
+    sentence = (
+        f"The {row['n_pairs']:,} people who answered both times {direction} by {abs(change):.1f} {unit} on average"
+    )
+    if row["lower"] is None:
+        return f"{sentence}. There are too few of them, or too little spread, for an interval."
+    sentence += (
+        f" (95% interval {row['lower']:.1f} to {row['upper']:.1f}, allowing for {row['n_clusters']:,} sessions)."
+    )
+    if row["n_up"] is not None:
+        sentence += f" {row['n_up']:,} rose, {row['n_same']:,} stayed the same, {row['n_down']:,} fell."
+    if meaningful_gain is not None and row["verdict"] is not None:
+        verdict = {
+            "clearly at least": "the whole interval is at or above that",
+            "clearly less": "the whole interval is below that",
+            "could be either": "the interval holds values on both sides of that",
+        }[row["verdict"]]
+        sentence += f" The board said beforehand that {meaningful_gain:g} points would matter: {verdict}."
+    return sentence
+
+
+def say_ranking(table: Safe, *, seats: int) -> str:
+    """Name the selected issues, and those that a tie leaves open.
+
+    Parameters
+    ----------
+    table
+        Of shape ``ranking``.
+    seats
+        Number of priorities to be agreed.
+    """
+    rows = table.frame().sort("rank", "issue")
+    if _few_ballots(table):
+        return HIDDEN_RANKING
+    chosen = rows.filter(pl.col("selected"))["issue"].to_list()
+    open_to_debate = rows.filter(pl.col("selected").is_null())["issue"].to_list()
+    sentence = (
+        f"By {rows['n_ballots'][0]:,} ballots the first {seats} are "
+        if not open_to_debate
+        else (f"By {rows['n_ballots'][0]:,} ballots these are in: ")
+    )
+    sentence += f"{in_words(chosen) if chosen else 'none outright'}."
+    if open_to_debate:
+        places = seats - len(chosen)
+        noun = "place" if places == 1 else "places"
+        sentence += f" {in_words(open_to_debate)} tie for {places} further {noun}: the board decides."
+    return sentence
+
+
+def _row(table: Safe, where: Mapping[str, str] | None) -> dict[str, Any]:
+    frame = table.frame()
+    groups = table.shape.group_columns(frame.columns)
+    wanted = {column: (where or {}).get(column, TOTAL) for column in groups}
+    rows = (
+        frame
+        if frame.height == 1 and not where
+        else frame.filter(*(pl.col(column).cast(pl.String) == value for column, value in wanted.items()))
+    )
+    if rows.height != 1:
+        words = ", ".join(f"{column} {value}" for column, value in wanted.items())
+        raise ParameterError(f"{rows.height} rows of the table have {words}. Wanted exactly one.")
+    return dict(rows.row(0, named=True))
+
+
+def say_target(table: Safe, *, target: int | None, by_day: date | None) -> str:
+    """Set the people reached against the programme's target.
+
+    Parameters
+    ----------
+    table
+        Of shape ``proportion``; its ``numerator`` in the Total row counts the people reached.
+    target, by_day
+        People to be trained, and the day by which; None where the board set none.
+    """
+    reached = _row(table, None)["numerator"]
+    if target is None:
+        return "The board has set no target (board.toml, [training] target)."
+    when = f" by {day_in_words(by_day)}" if by_day else ""
+    if reached is None:
+        return f"The target was {target:,} people{when}. {HIDDEN}"
+    gap = target - reached
+    end = f"{gap:,} fewer than the target" if gap > 0 else f"{-gap:,} more than the target" if gap < 0 else "the target"
+    return f"The target was {target:,} people{when}; {reached:,} were reached, {end}."
+
+
+def say_stock_and_flow(start: int, joined: int, left: int, end: int, gap: int) -> str:
+    """Put a stock, its joiners and leavers, and the gap that is left, into words.
+
+    Examples
+    --------
+    >>> say_stock_and_flow(864, 920, 813, 960, -11)
+    '864 + 920 − 813 = 971, but 960 is printed: 11 fewer than the flows give.'
+    """
+    sum_of_flows = f"{start:,} + {joined:,} − {left:,} = {start + joined - left:,}"
+    if gap == 0:
+        return f"{sum_of_flows}, as printed."
+    return f"{sum_of_flows}, but {end:,} is printed: {abs(gap):,} {'more' if gap > 0 else 'fewer'} than the flows give."
+
+
+def say_rules(ranking: Safe, rules: pl.DataFrame) -> str:
+    """Say whether four rules of counting select the same issues.
+
+    Parameters
+    ----------
+    ranking
+        The safe ranking; where it is hidden, so is this.
+    rules
+        As `compare_rules` gives them.
+    """
+    if _few_ballots(ranking):
+        return HIDDEN_RANKING
+    debated = rules.filter(~pl.col("agreed").fill_null(False))["issue"].to_list()
+    if not debated:
+        return "Borda, Copeland, Schulze and Kemeny select the same issues: agreed by all checks."
+    return f"The result depends on the rule of counting: discuss {in_words(debated)}."
+
+
+def say_ballots_to_change(ranking: Safe, changes: pl.DataFrame) -> str:
+    """Say how few ballots would have to change before another issue is among the priorities.
+
+    Parameters
+    ----------
+    ranking
+        The safe ranking; where it is hidden, so is this.
+    changes
+        As `ballots_to_change` gives them.
+    """
+    if _few_ballots(ranking):
+        return HIDDEN_RANKING
+    possible = changes.filter(pl.col("ballots_to_reverse").is_not_null()).sort(
+        "ballots_to_reverse", "inside", "outside"
+    )
+    if possible.is_empty():
+        return "No change of ballots would put another issue among the priorities."
+    row = possible.row(0, named=True)
+    count = row["ballots_to_reverse"]
+    return (
+        f"{row['outside']} would overtake {row['inside']} if {count:,} "
+        f"{'member' if count == 1 else 'members'} turned their ballot upside down; no fewer would change the list."
+    )
+
+
+def say_agreement(ranking: Safe, w: float | None) -> str:
+    """Put Kendall's W into words.
+
+    Parameters
+    ----------
+    ranking
+        The safe ranking; where it is hidden, so is this.
+    w
+        As `kendall_w` gives it, 0 to 1.
+
+    Notes
+    -----
+    Words after Schmidt 1997, Decision Sciences 28:763: 0.1 very weak, 0.3 weak, 0.5 moderate, 0.7 strong.
+    """
+    if _few_ballots(ranking):
+        return HIDDEN_RANKING
+    if w is None:
+        return "How far members agree cannot be worked out from these ballots."
+    steps = ((0.2, "very weak"), (0.4, "weak"), (0.6, "moderate"), (0.8, "strong"), (1.01, "very strong"))
+    words = next(word for limit, word in steps if w < limit)
+    return f"Members' rankings agree with Kendall's W = {w:.2f} (0 = not at all, 1 = all the same): {words} agreement."
+
+
+def _few_ballots(ranking: Safe) -> bool:
+    rows = ranking.frame()
+    return rows.is_empty() or rows["n_ballots"].null_count() > 0

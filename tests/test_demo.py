@@ -1,0 +1,492 @@
+"""The synthetic board is what it says: reproducible, within its contracts, calibrated to the published boards.
+
+Counts are made here in plain Python and polars, never by the measures. Published facts come from ``data/published``.
+"""
+
+from __future__ import annotations
+
+import csv
+import tomllib
+from collections import Counter
+from datetime import date
+from itertools import pairwise
+from pathlib import Path
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from safeguarding_analytics.demo import demo_tables, write_demo_board
+from safeguarding_analytics.demo_facts import NO_GAIN, NO_RETURN, NOBODY_CAME
+from safeguarding_analytics.errors import ParameterError
+from safeguarding_analytics.tables import TABLES
+
+DATA = Path(__file__).parents[1] / "data"
+DEMO_BOARD = DATA / "demo_board"
+BOARD = demo_tables()
+OTHER_BOARD = demo_tables(7)
+
+
+def published(name):
+    with (DATA / "published" / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def attended(board):
+    return board["bookings"].filter(pl.col("status") == "attended")
+
+
+def year_starts(board, year):
+    return board["plans"].filter(pl.col("start_date").is_between(date(year - 1, 4, 1), date(year, 3, 31)))
+
+
+def totals():
+    """One row per questionnaire, with its points out of 20."""
+    return BOARD["scores"].group_by("session", "person", "wave").agg(points=pl.col("score").sum(), answered=pl.len())
+
+
+def pairs():
+    """One row per person and session with both questionnaires."""
+    both = totals().pivot("wave", index=["session", "person"], values="points").drop_nulls()
+    return both.with_columns(gain=pl.col("post") - pl.col("pre")).join(BOARD["sessions"], on="session")
+
+
+# The committed folder
+
+
+def test_committed_board_is_regenerated_byte_for_byte_and_holds_nothing_else(tmp_path):
+    write_demo_board(tmp_path)
+    written = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    committed = {path.name: path.read_bytes() for path in DEMO_BOARD.iterdir()}
+    assert sorted(committed) == sorted(["board.toml", *(f"{name}.csv" for name in TABLES)])
+    assert [name for name in committed if committed[name] != written[name]] == []
+
+
+def test_committed_board_is_small():
+    sizes = {path.name: path.stat().st_size for path in DEMO_BOARD.iterdir()}
+    assert sizes["scores.csv"] < 600_000
+    assert sum(sizes.values()) < 720_000
+
+
+def test_committed_files_are_utf_8_with_line_feeds_and_no_byte_order_mark():
+    for path in DEMO_BOARD.iterdir():
+        written = path.read_bytes()
+        assert b"\r" not in written
+        assert written.endswith(b"\n")
+        assert not written.startswith(b"\xef\xbb\xbf")
+        written.decode("utf-8")
+
+
+@pytest.mark.parametrize("name", sorted(TABLES))
+def test_committed_files_hold_the_tables_once_aliases_are_turned_into_names(name):
+    names = {alias: row["agency"] for row in BOARD["agencies"].to_dicts() for alias in row["aliases"].split(";")}
+    found = pl.read_csv(DEMO_BOARD / f"{name}.csv", schema_overrides=BOARD[name].schema)
+    if name == "scores":
+        assert set(found["agency"]) <= set(names)
+        found = found.with_columns(pl.col("agency").replace(names))
+    assert_frame_equal(found, BOARD[name])
+
+
+def test_another_seed_gives_other_draws_and_the_same_facts():
+    drawn = ["bookings", "scores", "plans", "ballots", "themes"]
+    assert [name for name in TABLES if not BOARD[name].equals(OTHER_BOARD[name])] == drawn
+
+
+def test_seed_is_used_when_writing(tmp_path):
+    write_demo_board(tmp_path / "new" / "folder", seed=7)
+    assert (tmp_path / "new" / "folder" / "plans.csv").read_bytes() != (DEMO_BOARD / "plans.csv").read_bytes()
+
+
+def test_an_earlier_synthetic_board_is_overwritten(tmp_path):
+    write_demo_board(tmp_path, seed=7)
+    write_demo_board(tmp_path)
+    assert (tmp_path / "plans.csv").read_bytes() == (DEMO_BOARD / "plans.csv").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["bookings.csv", "board.toml"])
+def test_a_real_boards_file_is_never_overwritten(tmp_path, name):
+    (tmp_path / name).write_text("real", encoding="utf-8")
+    with pytest.raises(ParameterError, match=f"already holds {name}"):
+        write_demo_board(tmp_path)
+    assert [(path.name, path.read_text(encoding="utf-8")) for path in tmp_path.iterdir()] == [(name, "real")]
+
+
+def test_other_files_in_the_folder_are_left_alone(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
+    write_demo_board(tmp_path)
+    assert (tmp_path / "notes.txt").read_text(encoding="utf-8") == "mine"
+
+
+def test_board_toml_says_first_that_it_is_synthetic_and_holds_the_agreed_keys():
+    text = (DEMO_BOARD / "board.toml").read_text(encoding="utf-8")
+    assert text.startswith("# SYNTHETIC")
+    assert "No real person, child" in text.splitlines()[0]
+    assert tomllib.loads(text) == {
+        "board": {
+            "name": "Kent-like demonstration board (synthetic)",
+            "authority": "Kent",
+            "as_at": date(2011, 7, 1),
+        },
+        "files": {},
+        "bookings": {"status": {}},
+        "comparators": {},
+        "training": {"target": 1200, "target_date": date(2011, 6, 30)},
+        "knowledge": {"meaningful_gain": 2.0},
+        "priorities": {
+            "seats": 4,
+            "weight": "member",
+            "unranked": "share",
+            "resamples": 2000,
+            "seed": 20150925,
+        },
+        "policy": {"children": {"preset": "dfe"}, "staff": {"preset": "dfe"}, "board_members": {"preset": "dfe"}},
+    }
+
+
+def test_every_key_of_board_toml_has_a_comment():
+    lines = (DEMO_BOARD / "board.toml").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if " = " in line and "#" not in line] == []
+
+
+# Contracts
+
+
+@pytest.mark.parametrize("board", [BOARD, OTHER_BOARD], ids=["seed 2011", "seed 7"])
+@pytest.mark.parametrize("name", sorted(TABLES))
+def test_table_passes_its_contract(board, name):
+    assert_frame_equal(TABLES[name].validate(board[name]), board[name])
+
+
+@pytest.mark.parametrize("name", sorted(TABLES))
+def test_every_reference_is_found(name):
+    for column, definition in TABLES[name].columns().items():
+        if reference := (definition.metadata or {}).get("references"):
+            table, key = reference.split(".")
+            assert set(BOARD[name][column].drop_nulls()) <= set(BOARD[table][key])
+
+
+def test_aliases_stand_for_one_agency_each():
+    aliases = [alias for text in BOARD["agencies"]["aliases"] for alias in text.split(";")]
+    assert len(aliases) == len(set(aliases))
+    assert not set(aliases) & set(BOARD["agencies"]["agency"])
+
+
+def test_pseudonyms_are_of_the_kinds_said():
+    assert BOARD["bookings"]["person"].str.contains(r"^P\d{4}$").all()
+    assert BOARD["plans"]["child"].str.contains(r"^C\d{5}$").all()
+    assert BOARD["plans"]["plan"].str.contains(r"^CP\d{5}$").all()
+    assert BOARD["ballots"]["member"].str.contains(r"^M\d{2}$").all()
+
+
+# Training
+
+
+def test_sessions_are_the_published_district_workshops_morning_and_afternoon():
+    planned = [
+        (row["district"], row["date"], row["venue"], half)
+        for row in published("kent_workshops_2011.csv")
+        if row["kind"] == "district_workshop"
+        for half in ("morning", "afternoon")
+    ]
+    found = BOARD["sessions"].select("district", pl.col("date").cast(pl.String), "venue", "half_day").rows()
+    assert found == planned
+    assert len(found) == 24
+    assert len({district for district, *_ in found}) == 12
+
+
+def test_twelve_hundred_places_are_offered_fifty_a_session():
+    assert BOARD["sessions"]["capacity"].to_list() == [50] * 24
+
+
+def test_each_area_has_four_districts():
+    districts = BOARD["sessions"].select("district", "area").unique()
+    assert Counter(districts["area"]) == {"East": 4, "Mid": 4, "West": 4}
+
+
+@pytest.mark.parametrize("board", [BOARD, OTHER_BOARD], ids=["seed 2011", "seed 7"])
+def test_health_and_cfe_take_seventy_six_per_cent_of_places(board):
+    (row,) = [r for r in published("kent_training_2007_08.csv") if r["measure"] == "health_and_cfe_share_of_take_up"]
+    sectors = attended(board).join(board["agencies"], on="agency")["sector"]
+    share = 100 * sectors.is_in(["Health", "Children, families and education"]).sum() / sectors.len()
+    assert abs(share - float(row["value"])) < 0.5
+
+
+def test_places_taken_are_more_than_people_and_not_the_target():
+    places, people = attended(BOARD).height, attended(BOARD)["person"].n_unique()
+    assert 1053 <= places <= 1150
+    assert people < places
+    assert people < 1200
+
+
+def test_every_session_has_45_to_58_bookings_with_an_outcome_and_one_is_over_filled():
+    sessions = (
+        BOARD["bookings"]
+        .group_by("session")
+        .agg(
+            registered=(pl.col("booked") & (pl.col("status") != "waitlisted")).sum(),
+            attended=(pl.col("status") == "attended").sum(),
+        )
+    )
+    assert sessions.height == 24
+    assert sessions["registered"].is_between(45, 58).all()
+    assert sessions.filter(pl.col("attended") > 50).height == 1
+
+
+def test_every_outcome_but_an_open_booking_occurs_and_there_are_walk_ins():
+    assert set(BOARD["bookings"]["status"]) == {"attended", "did_not_attend", "cancelled", "waitlisted"}
+    assert 24 <= (~BOARD["bookings"]["booked"]).sum() <= 110
+
+
+def test_target_groups_are_mostly_two_to_four_and_some_are_not_known():
+    groups = BOARD["bookings"]["target_group"]
+    assert groups.is_in([2, 3, 4]).sum() / groups.len() > 0.9
+    assert groups.null_count() > 0
+    assert groups.drop_nulls().is_in([2, 3, 4]).not_().any()
+
+
+def test_a_person_works_for_one_agency_and_is_of_one_group():
+    people = BOARD["bookings"].select("person", "agency", "target_group").unique()
+    assert people["person"].is_unique().all()
+
+
+def test_people_who_came_are_never_more_than_the_eligible_staff_of_their_agency_and_group():
+    came = attended(BOARD).group_by("agency", "target_group").agg(people=pl.col("person").n_unique())
+    cells = BOARD["workforce"].join(came, on=["agency", "target_group"]).drop_nulls("eligible_staff")
+    assert (cells["people"] <= cells["eligible_staff"]).all()
+
+
+def test_reach_runs_from_a_twentieth_to_more_than_half_with_gaps():
+    came = attended(BOARD).group_by("agency").agg(people=pl.col("person").n_unique())
+    agencies = (
+        BOARD["workforce"]
+        .group_by("agency")
+        .agg(staff=pl.col("eligible_staff").sum(), returned=pl.col("eligible_staff").count() > 0)
+    )
+    agencies = agencies.join(came, on="agency", how="left")
+    assert agencies.filter(pl.col("people").is_null())["agency"].to_list() == [NOBODY_CAME]
+    assert agencies.filter(~pl.col("returned"))["agency"].to_list() == [NO_RETURN]
+    reach = agencies.filter("returned").drop_nulls("people").select(pl.col("people") / pl.col("staff"))["people"]
+    assert 0.03 < reach.min() < 0.07
+    assert 0.6 < reach.max() < 0.8
+
+
+def test_workforce_is_level_two_of_the_year_the_workshops_fall_in():
+    assert set(BOARD["workforce"].select("training_level", "time_period").rows()) == {(2, "2012")}
+    assert BOARD["workforce"].height == 3 * BOARD["agencies"].height
+
+
+def test_some_agencies_have_fewer_than_six_attendees():
+    people = attended(BOARD).group_by("agency").agg(people=pl.col("person").n_unique())
+    assert set(people.filter(pl.col("people") < 6)["agency"]) == {"CAFCASS", "Coroner's office", "Young carers project"}
+
+
+# Knowledge
+
+
+def test_questionnaire_has_ten_questions_worth_twenty_points():
+    assert BOARD["items"].height == 10
+    assert BOARD["items"]["maximum"].sum() == 20
+    assert not BOARD["items"]["reversed"].any()
+
+
+def test_scores_are_whole_points_within_the_range_of_the_question():
+    scores = BOARD["scores"].join(BOARD["items"], on="item")
+    assert scores["score"].is_in([0.0, 1.0, 2.0]).all()
+    assert scores.height == BOARD["scores"].height
+
+
+def test_only_attendees_answered_and_they_answered_every_question():
+    came = attended(BOARD).select("session", "person", "agency")
+    assert BOARD["scores"].join(came, on=["session", "person", "agency"], how="anti").is_empty()
+    assert totals()["answered"].unique().to_list() == [10]
+
+
+def test_some_people_answered_only_before_some_only_after_and_some_never():
+    waves = totals().group_by("session", "person").agg(pl.col("wave").sort().str.join("+"))["wave"]
+    counts, places = Counter(waves), attended(BOARD).height
+    assert set(counts) == {"pre", "post", "post+pre"}
+    assert 0.09 < counts["pre"] / places < 0.15
+    assert 0.04 < counts["post"] / places < 0.08
+    assert waves.len() < places
+
+
+def test_gain_is_about_two_and_a_half_points_and_some_people_fall():
+    gains = pairs()["gain"]
+    assert 2.4 < gains.mean() < 2.8
+    assert 0.7 < (gains > 0).mean() < 0.85
+    assert (gains == 0).any()
+    assert 0.08 < (gains < 0).mean() < 0.2
+
+
+def test_one_districts_workshops_taught_next_to_nothing():
+    districts = pairs().group_by("district").agg(pl.col("gain").mean()).sort("gain")
+    assert districts["district"][0] == NO_GAIN
+    assert abs(districts["gain"][0]) < 0.5
+    assert districts["gain"][1] > 2
+
+
+def test_people_of_one_session_answer_a_little_alike():
+    """One-way analysis of variance: ICC = (MSB - MSW) / (MSB + (n - 1) MSW), n the average size of a session."""
+    gains = [group["gain"].to_list() for _, group in pairs().group_by("session")]
+    size, mean = sum(map(len, gains)), sum(map(sum, gains)) / sum(map(len, gains))
+    means = [sum(group) / len(group) for group in gains]
+    between = sum(len(g) * (m - mean) ** 2 for g, m in zip(gains, means, strict=True)) / (len(gains) - 1)
+    within = sum((x - m) ** 2 for g, m in zip(gains, means, strict=True) for x in g) / (size - len(gains))
+    assert 0.02 < (between - within) / (between + (size / len(gains) - 1) * within) < 0.1
+
+
+# Plans
+
+
+def repeats(plans, year):
+    """Plans of the year whose child had one before, by the recorded count or by an earlier row: brute force."""
+    rows = plans.to_dicts()
+    return [
+        row
+        for row in rows
+        if date(year - 1, 4, 1) <= row["start_date"] <= date(year, 3, 31)
+        and (
+            row["previous_plans"] > 0
+            or any(r["child"] == row["child"] and r["start_date"] < row["start_date"] for r in rows)
+        )
+    ]
+
+
+@pytest.mark.parametrize("board", [BOARD, OTHER_BOARD], ids=["seed 2011", "seed 7"])
+def test_177_of_920_plans_of_2007_08_are_second_or_subsequent(board):
+    (row,) = [
+        r
+        for r in published("kent_indicators_2007_08.csv")
+        if r["indicator"] == "second_or_subsequent_plan" and r["area"] == "Kent"
+    ]
+    found = len(repeats(board["plans"], 2008)), year_starts(board, 2008).height
+    assert found == (177, 920)
+    assert round(100 * found[0] / found[1], 1) == float(row["value"])
+
+
+def test_rate_of_the_year_before_is_slightly_higher():
+    assert (len(repeats(BOARD["plans"], 2007)), year_starts(BOARD, 2007).height) == (190, 972)
+    assert 177 / 920 < 190 / 972
+
+
+def test_plan_starts_are_the_published_new_registrations():
+    starts = {
+        row["period"]: int(row["count"])
+        for row in published("kent_child_protection_register.csv")
+        if row["area"] == "Kent" and row["measure"] == "new_registrations"
+    }
+    assert starts == {"2006/07": year_starts(BOARD, 2007).height, "2007/08": year_starts(BOARD, 2008).height}
+    assert BOARD["plans"].height == sum(starts.values())
+
+
+def test_recorded_earlier_plans_count_at_least_those_in_the_table():
+    for _, plans in BOARD["plans"].sort("child", "start_date").group_by("child"):
+        counts = plans.sort("start_date")["previous_plans"].to_list()
+        assert counts == list(range(counts[0], counts[0] + len(counts)))
+
+
+def test_some_history_is_in_the_table_and_some_only_in_the_count():
+    earlier = set(year_starts(BOARD, 2007)["child"])
+    found = [row["child"] in earlier for row in repeats(BOARD["plans"], 2008)]
+    assert 40 < sum(found) < 100
+
+
+def test_the_same_child_twice_in_a_year_occurs():
+    assert year_starts(BOARD, 2008)["child"].n_unique() < 920
+
+
+def test_no_two_plans_of_a_child_overlap():
+    for _, plans in BOARD["plans"].group_by("child"):
+        ordered = plans.sort("start_date").to_dicts()
+        for before, after in pairwise(ordered):
+            assert before["end_date"] is not None
+            assert before["end_date"] < after["start_date"]
+
+
+def test_plans_start_and_end_on_weekdays_before_the_evaluation_and_most_within_two_years():
+    plans = BOARD["plans"]
+    for column in ("start_date", "end_date"):
+        assert (plans[column].drop_nulls().dt.weekday() <= 5).all()
+        assert plans[column].max() <= date(2011, 7, 1)
+    days = (plans["end_date"] - plans["start_date"]).dt.total_days()
+    assert (days.fill_null(9999) < 730).mean() > 0.9
+    assert days.min() > 0
+    assert 0 < plans["end_date"].null_count() < 30
+
+
+def test_about_eighty_per_cent_of_plans_are_for_neglect_or_emotional_abuse():
+    for year in (2007, 2008):
+        assert 0.76 < year_starts(BOARD, year)["category"].is_in(["NEG", "EMO"]).mean() < 0.84
+
+
+def test_all_districts_have_plans_and_small_numbers_of_repeats_occur():
+    assert set(BOARD["plans"]["district"]) == set(BOARD["sessions"]["district"])
+    assert set(BOARD["plans"]["authority"]) == {"Kent"}
+    found = repeats(BOARD["plans"], 2008)
+    districts = Counter(row["district"] for row in found)
+    cells = Counter((row["district"], row["category"]) for row in found)
+    assert any(1 <= count <= 5 for count in districts.values())
+    assert sum(1 <= count <= 5 for count in cells.values()) > 10
+
+
+def test_siblings_start_on_the_same_day_in_the_same_district():
+    together = BOARD["plans"].group_by("start_date", "district").len()
+    assert (together["len"] > 1).sum() > 300
+
+
+# Priorities
+
+
+def ballots():
+    """One dictionary per member: issue to place."""
+    members = {}
+    for row in BOARD["ballots"].to_dicts():
+        members.setdefault(row["member"], {})[row["issue"]] = row["rank"]
+    return list(members.values())
+
+
+def test_fifteen_issues_hold_the_four_published_priorities():
+    issues = set(BOARD["issues"]["issue"])
+    assert len(issues) == 15
+    assert {row["priority"] for row in published("kirklees_priorities_2015.csv")} < issues
+
+
+def test_thirty_members_of_fourteen_agencies_vote_and_agencies_differ_in_number():
+    members = BOARD["ballots"].select("member", "agency").unique()
+    assert members.height == members["member"].n_unique() == 30
+    assert Counter(Counter(members["agency"]).values()) == {1: 4, 2: 6, 3: 3, 5: 1}
+
+
+def test_some_ballots_are_incomplete_and_some_are_tied():
+    lengths = Counter(map(len, ballots()))
+    assert set(lengths) == {5, 8, 15}
+    assert lengths[15] > 10
+    assert 5 <= sum(len(set(ballot.values())) < len(ballot) for ballot in ballots()) <= 15
+
+
+def test_places_are_one_more_than_the_issues_put_above():
+    for ballot in ballots():
+        assert all(place == 1 + sum(r < place for r in ballot.values()) for place in ballot.values())
+
+
+def test_the_published_priorities_win_and_the_cut_is_close():
+    """Wins minus losses over all pairs, unranked issues tied below the ranked ones."""
+    issues = BOARD["issues"]["issue"].to_list()
+    score = dict.fromkeys(issues, 0)
+    for ballot in ballots():
+        for issue in issues:
+            for other in issues:
+                mine, theirs = ballot.get(issue, 99), ballot.get(other, 99)
+                score[issue] += (mine < theirs) - (mine > theirs)
+    order = sorted(issues, key=lambda issue: -score[issue])
+    assert set(order[:4]) == {row["priority"] for row in published("kirklees_priorities_2015.csv")}
+    # One member who moves one issue from first to last place changes a score by 28.
+    assert 0 < score[order[3]] - score[order[4]] < 28
+
+
+def test_three_boards_place_the_eight_published_themes_from_one_to_ten():
+    themes = [row["theme"] for row in published("kirklees_shared_themes_2015.csv")]
+    assert BOARD["themes"]["theme"].to_list() == themes * 3
+    assert BOARD["themes"]["board"].n_unique() == 3
+    for column in ("urgency", "importance"):
+        assert BOARD["themes"][column].is_between(1, 10).all()
