@@ -5,7 +5,7 @@ import pytest
 
 from safeguarding_analytics import charts
 from safeguarding_analytics.chart_marks import COLOURS
-from safeguarding_analytics.disclosure import Policy, Safe, already_public, suppress
+from safeguarding_analytics.disclosure import Policy, already_public, suppress
 from safeguarding_analytics.errors import ParameterError
 from safeguarding_analytics.intervals import wilson
 
@@ -146,7 +146,9 @@ def drawn_fields(specification):
     parts = [part for part in nodes({**specification, "datasets": {}}) if isinstance(part, dict)]
     encoded = {part["field"] for part in parts if "field" in part}
     filters = [part["filter"] for part in parts if "filter" in part]
-    return encoded | {name for text in filters for name in ("value", "lower", "upper", "note") if f"datum.{name}" in text}
+    return encoded | {
+        name for text in filters for name in ("value", "lower", "upper", "note") if f"datum.{name}" in text
+    }
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -202,7 +204,9 @@ def test_description_names_the_largest_and_the_smallest(reach):
 
 
 def test_hidden_and_missing_rows_come_last_by_name_whatever_their_number(reach):
-    order = charts.plot_proportion(reach, title="Reach", measure="Staff").to_dict()["layer"][-1]["encoding"]["y"]["sort"]
+    order = charts.plot_proportion(reach, title="Reach", measure="Staff").to_dict()["layer"][-1]["encoding"]["y"][
+        "sort"
+    ]
     assert order == ["Health", "Education", "Police", "Probation"]
 
 
@@ -244,19 +248,52 @@ def test_intervals_are_drawn_where_there_are_any(every):
 
 def test_shares_without_interval_columns_are_drawn_without_intervals():
     frame = pl.DataFrame(
-        {"area": ["Kent", "England"], "numerator": [None, None], "denominator": [None, None], "proportion": [0.19, 0.14]}
+        {
+            "area": ["Kent", "England"],
+            "numerator": [None, None],
+            "denominator": [None, None],
+            "proportion": [0.19, 0.14],
+        }
     )
     chart = charts.plot_proportion(already_public(frame, "report"), title="Plans", measure="Plans")
     assert [row["shown"] for row in rows_of(chart)] == ["19.0%", "14.0%"]
     assert "lower" not in drawn_fields(chart.to_dict())
 
 
-def test_lines_keep_the_order_of_the_periods_and_name_each_area(years):
+def lines_of(*last_shares):
+    """A chart of one line per share of the last of two years."""
+    areas = [f"Area {number}" for number, _ in enumerate(last_shares) for _ in range(2)]
+    shown = [share for last in last_shares for share in (0.2, last)]
+    frame = pl.DataFrame(
+        {"area": areas, "time_period": ["2024", "2025"] * len(last_shares), "numerator": None, "denominator": None}
+    ).with_columns(proportion=pl.Series(shown))
+    safe = already_public(frame, "made up")
+    return charts.plot_proportion(safe, title="Plans", measure="Plans", over="time_period", group="area").to_dict()
+
+
+def test_lines_keep_the_order_of_the_periods(years):
     specification = charts.plot_proportion(years, title="Plans", measure="Plans", over="time_period").to_dict()
     line = next(layer for layer in specification["layer"][0]["layer"] if layer["mark"]["type"] == "line")
     assert line["encoding"]["x"]["sort"] == ["2023", "2024", "2025"]
     assert line["encoding"]["strokeDash"]["scale"]["domain"] == ["Kent", "England"]
-    assert "Kent" in json.dumps(specification["layer"][1]) or line["encoding"]["color"].get("legend", True)
+
+
+def test_lines_that_end_apart_are_named_at_their_ends():
+    axis = lines_of(0.3, 0.1)["layer"][1]["encoding"]["y"]["axis"]
+    assert axis["values"] == [0.1, 0.3]
+    assert axis["labelExpr"].startswith('[["Area 1"], ["Area 0"]]')
+
+
+def test_lines_that_end_together_are_named_in_the_legend():
+    drawn, *names = lines_of(0.3, 0.301)["layer"]
+    assert names == []
+    assert drawn["layer"][0]["encoding"]["color"]["legend"]["columns"] == 1
+
+
+def test_five_lines_are_told_apart_and_six_refused():
+    lines_of(0.1, 0.2, 0.3, 0.4, 0.5)
+    with pytest.raises(ParameterError, match="at most 5 values of area apart"):
+        lines_of(0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 
 
 def test_ranking_shows_the_cut_and_the_stability_in_steps_of_five(ranking):
@@ -347,7 +384,9 @@ def test_group_column_with_one_value_takes_no_place():
 def test_empty_table_says_that_there_are_no_rows():
     empty = pl.DataFrame(schema={"agency": pl.String, "count": pl.Int64})
     chart = charts.plot_count(already_public(empty, "made up"), title="Who came")
-    assert "No rows to draw" in json.dumps(chart.to_dict()["layer"][0]) + json.dumps(chart.to_dict().get("datasets", {}))
+    assert "No rows to draw" in json.dumps(chart.to_dict()["layer"][0]) + json.dumps(
+        chart.to_dict().get("datasets", {})
+    )
     assert chart.to_dict()["description"] == "Who came. No rows to draw."
 
 
@@ -357,5 +396,12 @@ def test_chart_of_the_same_table_is_the_same_to_the_byte(reach):
     assert set(made[0]) == {"text/html"}
 
 
-def test_safe_is_what_the_fixtures_draw(counts):
-    assert isinstance(counts, Safe)
+def test_changes_stand_in_their_order_and_are_hidden_together():
+    pair = {"n_pairs": [90], "mean_change": [0.5], "lower": [0.1], "upper": [0.9]}
+    shown = pl.DataFrame({**pair, "n_up": [20], "n_same": [60], "n_down": [10]})
+    chart = charts.plot_changes(suppress(shown, POLICY), title="Changes")
+    assert {row["row"]: row["shown"] for row in rows_of(chart)} == {"rose": "20", "stayed the same": "60", "fell": "10"}
+    assert chart.to_dict()["layer"][0]["encoding"]["y"]["sort"] == ["rose", "stayed the same", "fell"]
+    small = pl.DataFrame({**pair, "n_up": [80], "n_same": [8], "n_down": [2]})
+    hidden = charts.plot_changes(suppress(small, POLICY), title="Changes")
+    assert [row["note"] for row in rows_of(hidden)] == ["[c]", "[c]", "[c]"]

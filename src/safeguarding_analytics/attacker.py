@@ -34,7 +34,8 @@ class System:
     ``values`` are the true numbers, or nan where a reader does not see them; ``low`` is the smallest value a hidden
     number can have; ``wide_low`` and ``wide_high`` are the promise: a reader must hold every number between them
     possible. ``unit`` says which numbers are hidden together (-1: never hidden), ``row`` and ``leads`` that hiding the
-    number hides its whole row. ``free`` numbers are printed nowhere: they only carry inequalities.
+    number hides its whole row. ``free`` numbers are printed nowhere: they only carry inequalities. ``given_away``
+    are totals that the shares beside them tell anyway: nothing is promised of them once they are large.
     """
 
     values: Floats
@@ -48,6 +49,7 @@ class System:
     row: Whole
     leads: Flags
     free: Flags
+    given_away: Flags
     surely_small: Flags
     cost: Floats
     relations: Any
@@ -71,7 +73,8 @@ class System:
         else:
             wide = (lowest <= self.wide_low) & (highest >= self.wide_high)
             promised = wide | (two & (highest > self.small) & ~self.surely_small)
-        return promised | ((lowest == 0) & (highest == 0)) if self.zeros_shown else promised
+        public_zero = (lowest == 0) & (highest == 0) & self.zeros_shown
+        return np.asarray(promised | public_zero | (self.given_away & (lowest > self.small)))
 
 
 class Narrowed(NamedTuple):
@@ -539,9 +542,10 @@ def _relations(groups: tuple[str, ...], cells: dict[Cell, Counts]) -> Iterable[R
 def _sum_of(link: dict[str, int], counts: Counts) -> float | None:
     """The sum a link speaks of; None where a count is missing, nan where one is hidden."""
     values = [counts.get(column) if column else 1.0 for column in link]
-    if any(value is None for value in values):
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
         return None
-    return sum(factor * value for factor, value in zip(link.values(), values, strict=True) if value is not None)
+    return sum((factor * value for factor, value in zip(link.values(), known, strict=True)), 0.0)
 
 
 def system_of(ledger: Ledger, shape: str, promise: Promise) -> tuple[System, list[tuple[Cell, str]], list[Relation]]:
@@ -602,10 +606,13 @@ def system_of(ledger: Ledger, shape: str, promise: Promise) -> tuple[System, lis
             for cell, value in sums.items():
                 terms = [(index[cell, column] if column else one, float(factor)) for column, factor in link.items()]
                 triplets.append([*terms, (unprinted(value, free=True), -1.0)] if slack else terms)
-    for column, total, members in ledger.sums:
+    given_away: set[int] = set()
+    for column, told, members in ledger.sums:
+        grand_total = index.get(((TOTAL,) * len(ledger.groups), column))
+        given_away |= set() if grand_total is None else {grand_total}
         children = [index[cell, column] for cell in members if (cell, column) in index]
         if len(children) == len(members):
-            triplets.append([(unprinted(total, free=False), 1.0), *((child, -1.0) for child in children)])
+            triplets.append([(unprinted(told, free=False), 1.0), *((child, -1.0) for child in children)])
     floor = 1.0 if promise.zeros_shown else 0.0
     wide_low = np.maximum(np.array(least), floor)
     units = np.array(unit, dtype=np.int64)
@@ -621,6 +628,7 @@ def system_of(ledger: Ledger, shape: str, promise: Promise) -> tuple[System, lis
         row=np.array(row, dtype=np.int64),
         leads=np.array(leads, dtype=np.bool_),
         free=units == -2,
+        given_away=np.isin(np.arange(len(values)), list(given_away)),
         surely_small=np.zeros(len(values), dtype=np.bool_),
         cost=np.array(cost),
         relations=_matrix(triplets, len(values)),

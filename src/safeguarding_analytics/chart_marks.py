@@ -195,9 +195,13 @@ def lines(rows: Rows, *, title: str, axis: str, reference: tuple[str, float] | N
     symbol: dict[str, Any] = {}
     ends = _names_at_the_ends(rows, top, height) if rows.series else None
     if rows.series:
-        legend = None if ends else alt.Legend(title=rows.series_name, columns=1, labelLimit=280, symbolOpacity=1)
+        legend = (
+            None
+            if ends
+            else alt.Legend(title=rows.series_name, columns=1, labelLimit=280, symbolOpacity=1, symbolStrokeWidth=0)
+        )
         colour = {"color": alt.Color("series:N", scale=_scale(rows, LINE_COLOURS), legend=legend)}
-        dash = {"strokeDash": alt.StrokeDash("series:N", scale=_scale(rows, DASHES), legend=None)}
+        dash = {"strokeDash": alt.StrokeDash("series:N", scale=_scale(rows, DASHES), legend=legend)}
         symbol = {"shape": alt.Shape("series:N", scale=_scale(rows, SYMBOLS), legend=legend)}
     band = (
         alt.Chart()
@@ -258,23 +262,13 @@ def _level_line(label: str, value: float, scale: alt.Scale) -> list[alt.Chart]:
     ]
 
 
-def upright(label: str, value: float, *, to_the_left: bool, dashed: bool = True) -> list[alt.Chart]:
-    """A labelled upright line at a value that does not come from the table."""
-    data = alt.InlineData(values=[{"value": value, "note": label}])
-    rule = alt.Chart(data).mark_rule(color=INK, strokeDash=[6, 4] if dashed else [1, 0])
-    beside_it = alt.Chart(data)
-    text = (
-        beside_it.mark_text(align="right", baseline="bottom", dx=-4, dy=-2)
-        if to_the_left
-        else beside_it.mark_text(align="left", baseline="bottom", dx=4, dy=-2)
-    )
-    return [rule.encode(x="value:Q"), text.encode(x="value:Q", y=alt.value(0), text="note:N")]
-
-
-def in_right_half(rows: Rows, value: float) -> bool:
-    """Whether a value lies in the right half of the axis: its label then goes to the left, or it would be cut off."""
-    low, high = _ends(rows)
-    return value > (min(low, value) + max(high, value)) / 2
+def upright(label: str, value: float, *, dashed: bool = True) -> list[alt.Chart]:
+    """An upright line at a value that does not come from the table, with its label above, where there is one."""
+    data = alt.InlineData(values=[{"value": value, **({"note": label} if label else {})}])
+    rule = alt.Chart(data).mark_rule(color=INK, strokeDash=[6, 4] if dashed else [1, 0]).encode(x="value:Q")
+    # To the left there is always room: above the names of the rows.
+    text = alt.Chart(data).mark_text(align="right", baseline="bottom", dx=4, dy=-2)
+    return [rule, text.encode(x="value:Q", y=alt.value(0), text="note:N")] if label else [rule]
 
 
 def _ends(rows: Rows) -> tuple[float, float]:

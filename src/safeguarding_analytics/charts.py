@@ -21,7 +21,6 @@ from safeguarding_analytics.chart_marks import (
     bars,
     cut_line,
     dots,
-    in_right_half,
     lines,
     ranked_bars,
     upright,
@@ -80,6 +79,7 @@ def theme() -> alt.theme.ThemeConfig:
                 "domainColor": "#8C8C8C",
                 "tickColor": "#8C8C8C",
                 "labelLimit": 200,
+                "labelSeparation": 8,
             },
             "legend": {
                 "labelColor": INK,
@@ -174,10 +174,7 @@ def plot_proportion(
     axis = f"{measure} (%)"
     if over is not None:
         return lines(rows, title=title, axis=axis, reference=reference)
-    marker = []
-    if reference is not None:
-        name, level = reference
-        marker = upright(f"{name} {percent(level)}", level, to_the_left=in_right_half(rows, level))
+    marker = [] if reference is None else upright(f"{reference[0]} {percent(reference[1])}", reference[1])
     return dots(rows, title=title, axis=axis, number_format=".0%", behind=marker)
 
 
@@ -244,11 +241,10 @@ def plot_mean_change(
         series,
         lambda line: f"{number_in_words(line, 'mean_change')}, {line['n_pairs']:,} people",
     )
-    behind = upright("no change", 0, to_the_left=True, dashed=False)
+    behind = upright("", 0, dashed=False)
     if meaningful_gain is not None:
-        to_the_left = in_right_half(rows, meaningful_gain)
-        behind += upright(f"meaningful gain: {meaningful_gain:g}", meaningful_gain, to_the_left=to_the_left)
-    axis = "Mean change, points (after minus before)"
+        behind += upright(f"meaningful gain: {meaningful_gain:g}", meaningful_gain)
+    axis = "Mean change, points (after minus before; 0 = no change)"
     return dots(rows, title=title, axis=axis, number_format=",f", behind=behind)
 
 
@@ -317,7 +313,7 @@ def plot_attendance(table: Safe, *, title: str, group: str | None = None) -> alt
     return bars(rows, title=title, axis="Number of bookings and walk-ins")
 
 
-def plot_ranking(table: Safe, *, title: str, seats: int) -> alt.LayerChart:
+def plot_ranking(table: Safe, *, title: str, seats: int | None = None) -> alt.LayerChart:
     """Draw the issues in rank order with their points, the cut, and how stable their places are.
 
     Parameters
@@ -327,7 +323,7 @@ def plot_ranking(table: Safe, *, title: str, seats: int) -> alt.LayerChart:
     title
         Title of the chart: what it shows.
     seats
-        How many issues are selected; stands at the cut.
+        How many issues are to be selected; named where a tie straddles the cut.
 
     Returns
     -------
@@ -355,7 +351,8 @@ def plot_ranking(table: Safe, *, title: str, seats: int) -> alt.LayerChart:
     rows = Rows(drawn, drawn["row"].to_list(), list(dict.fromkeys(places)), "Issue", "Place")
     chosen = [line["issue"] for line, place in zip(issues, places, strict=True) if place == PLACES[True]]
     left = [line["issue"] for line, place in zip(issues, places, strict=True) if place in (PLACES[False], PLACES[None])]
-    cut = f"a tie straddles the cut of {seats}" if PLACES[None] in places else f"cut after {len(chosen)}"
+    tie = "a tie straddles the cut" if seats is None else f"a tie straddles the cut of {seats}"
+    cut = tie if PLACES[None] in places else f"cut after {len(chosen)}"
     said = f". Selected: {', '.join(chosen) or 'none'}; {cut}" if left or chosen else ""
     return ranked_bars(
         rows,

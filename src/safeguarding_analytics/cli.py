@@ -6,14 +6,14 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from safeguarding_analytics import __version__
-from safeguarding_analytics.errors import SafeguardingError
+from safeguarding_analytics.errors import ParameterError, SafeguardingError
 
 if TYPE_CHECKING:
     from safeguarding_analytics.report import Report
@@ -96,8 +96,7 @@ def report(
     The previous release stays in its place until the new one is complete and has passed the audit.
     """
     place = out or folder.resolve().with_name(f"{folder.resolve().name}_report")
-    values = {name: _value(text) for name, text in parameters}
-    _print_report(_run_report(folder, place, only, values, jobs), place)
+    _print_report(_run_report(folder, place, only, dict(parameters), jobs), place)
 
 
 @commands.command()
@@ -138,23 +137,15 @@ def dictionary() -> None:
     click.echo(data_dictionary(), nl=False)
 
 
-def _value(text: str) -> Any:
-    """A parameter as written on the command line: a number, yes/no or text."""
-    words: dict[str, Any] = {"true": True, "false": False, "none": None}
-    if text.lower() in words:
-        return words[text.lower()]
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
-
-
 def _today() -> date:
     """The date printed on a pack; SOURCE_DATE_EPOCH fixes it, so that a pack can be made again byte for byte."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    return date.fromtimestamp(int(epoch)) if epoch else date.today()
+    if not epoch:
+        return date.today()
+    try:
+        return datetime.fromtimestamp(int(epoch), UTC).date()
+    except (ValueError, OverflowError, OSError):
+        raise ParameterError(f'SOURCE_DATE_EPOCH must be seconds since 1970. Found: "{epoch}".') from None
 
 
 def _check(folder: Path, csv_file: Path | None = None) -> bool:
@@ -180,7 +171,7 @@ def _check(folder: Path, csv_file: Path | None = None) -> bool:
     return False
 
 
-def _run_report(folder: Path, out: Path, only: tuple[str, ...], parameters: dict[str, Any], jobs: int) -> Report:
+def _run_report(folder: Path, out: Path, only: tuple[str, ...], parameters: dict[str, str], jobs: int) -> Report:
     from safeguarding_analytics.report import make_report
 
     with _progress_bar() as progress:
@@ -220,6 +211,9 @@ def main() -> None:
         commands.main(standalone_mode=False)
     except SafeguardingError as error:
         click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+    except OSError as error:
+        click.echo(f"Error: {f'{error.filename}: {error.strerror}' if error.filename else error}", err=True)
         sys.exit(2)
     except click.exceptions.Abort:
         _stopped()

@@ -5,6 +5,7 @@ The page has no script of Voilà's and opens no websocket: the kernel draws the 
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from collections.abc import Callable
@@ -12,12 +13,12 @@ from datetime import date
 from html import escape
 from pathlib import Path
 from shutil import copytree
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
 from safeguarding_analytics.dates import day_in_words
 from safeguarding_analytics.errors import ParameterError, SafeguardingError
-from safeguarding_analytics.pages import TEMPLATES, Html, page_shell, prose, show_table, show_text
+from safeguarding_analytics.pages import NOT_WORKED_OUT, TEMPLATES, Html, page_shell, prose, show_table, show_text
 from safeguarding_analytics.release import Release
 
 SERVED = "SAFEGUARDING_RELEASE"
@@ -74,7 +75,9 @@ def show_answer(release: Release, name: str, draw: Callable[..., Any], **options
     """
     found = [each for each in release.tables() if each.startswith(name) and release.entry(each).headline]
     if not found:
-        return show_text("This release does not answer this question: the board's folder did not hold the tables for it.")
+        return show_text(
+            "This release does not answer this question: the board's folder did not hold the tables for it."
+        )
     entry, table = release.entry(found[0]), release[found[0]]
     numbers = show_table(table, caption=entry.title)
     figure = draw(table, **options)._repr_mimebundle_()["text/html"]
@@ -117,8 +120,9 @@ def serve(folder: Path, *, port: int) -> int:
         os.environ["JUPYTER_NO_CONFIG"] = "1"
         from voila.app import Voila
 
-        app = Voila(config=_settings(port, shelf))
+        app = Voila(config=_settings(port))
         app.initialize([str(notebook)])
+        logging.disable(logging.ERROR)  # logs of Voilà, Tornado and asyncio may hold cell sources and values
         app.start()
     return 0
 
@@ -142,10 +146,12 @@ def _write_templates(shelf: Path) -> None:
         (target / name).write_text(f"{{% raw %}}{text}{{% endraw %}}", encoding="utf-8")  # scripts hold "{#" and "{{"
 
 
-def _settings(port: int, shelf: str) -> Any:
+def _settings(port: int) -> Any:
     from traitlets.config import Config
 
-    kernels = {"transport": "ipc", "ip": f"{shelf}/kernel"} if os.name == "posix" else {}
+    # Each kernel has sockets of its own in a folder of this user: 65 characters behind the temporary folder, of the 103
+    # that the path of a socket may have.
+    kernels = {"transport": "ipc"} if os.name == "posix" and len(gettempdir()) <= 103 - 65 else {}
     return Config(
         {
             "Voila": {
@@ -153,7 +159,7 @@ def _settings(port: int, shelf: str) -> Any:
                 "port": port,
                 "port_retries": 0,
                 "open_browser": False,
-                "log_level": "CRITICAL",  # its log would hold cell sources and the values in error messages
+                "tornado_settings": {"allow_remote_access": False},  # answers only to names of this computer
                 "kernel_websocket_connection_class": "safeguarding_analytics.quiet_connection.QuietConnection",
             },
             "VoilaConfiguration": {
@@ -163,8 +169,10 @@ def _settings(port: int, shelf: str) -> Any:
                 "file_allowlist": [],
                 "strip_sources": True,
                 "show_tracebacks": False,
+                "resources": {"not_worked_out": NOT_WORKED_OUT},
                 "http_keep_alive_timeout": 3600,  # its sign of life is a script, which the page does not allow
             },
+            "VoilaExecutor": {"allow_errors": True},  # one answer that fails does not take the others with it
             "TemplateExporter": {"filters": {"prose": prose}},
             "MappingKernelManager": {
                 "cull_idle_timeout": IDLE_SECONDS,

@@ -288,8 +288,8 @@ def _suppress_counts(frames: list[pl.DataFrame], shape: Shape, policy: Policy) -
     if found:
         raise DisclosureError(
             f"{len(found):,} hidden {'number' if len(found) == 1 else 'numbers'} could still be worked out, "
-            f"however much is hidden: {shorten([f'{one.cell} ({one.column})' for one in found])}. The table is too small to be "
-            "protected. Publish fewer group columns, or wider groups."
+            f"however much is hidden: {shorten([f'{one.cell} ({one.column})' for one in found])}. "
+            "The table is too small to be protected. Publish fewer group columns, or wider groups."
         )
     return [
         Safe(_masked(frame, sheet, shape, hidden, ledger.groups, policy), policy)
@@ -589,7 +589,7 @@ def _sums_behind_shares(frame: pl.DataFrame, groups: tuple[str, ...]) -> dict[st
     sums = {
         round(float(attended) / share) for attended, share in seen.select("attended", "share_of_places").iter_rows()
     }
-    shown = float(rows["attended"].sum())
+    shown = sum(float(count) for count in rows["attended"].drop_nulls().to_list())
     return {"attended": float(min(sums))} if len(sums) == 1 and min(sums) >= shown else {}
 
 
@@ -604,7 +604,13 @@ def _without(sheet: Sheet, hidden: set[tuple[Cell, str]], groups: tuple[str, ...
         }
         for (own, counts), placed in zip(sheet.cells.items(), sheet.placed(groups), strict=True)
     }
-    return replace(sheet, cells=cells)
+    # A share tells its total only in a row that is shown: comparisons with a hidden number are false.
+    told = {
+        column: total
+        for column, total in sheet.sums.items()
+        if any((counts[column] or 0.0) > 0 for own, counts in cells.items() if TOTAL not in own)
+    }
+    return replace(sheet, cells=cells, sums=told)
 
 
 def _numbers(columns: Sequence[str], shape: Shape) -> list[str]:

@@ -17,12 +17,14 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from safeguarding_analytics import __version__
 from safeguarding_analytics.board import Board
 from safeguarding_analytics.disclosure import Safe
 from safeguarding_analytics.errors import ParameterError, require_columns
 from safeguarding_analytics.sentences import percent
-from safeguarding_analytics.tables import Shape
+from safeguarding_analytics.tables import TOTAL, Shape
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -187,7 +189,11 @@ def show_table(table: Safe, *, caption: str, columns: Sequence[str] = ()) -> Htm
     frame, shape = table.frame(), table.shape
     require_columns(frame.columns, columns, "the table to show")
     shown = [name for name in columns or frame.columns if name not in ("mark", "upper")]
-    names = [*shape.group_columns(frame.columns), *(["issue"] if "issue" in shape.columns else [])]
+    groups = shape.group_columns(frame.columns)
+    names = [*groups, *(["issue"] if "issue" in shape.columns else [])]
+    if groups:  # a reader looks for the total at the end
+        totals = pl.sum_horizontal(pl.col(name).cast(pl.String) == TOTAL for name in groups)
+        frame = frame.sort(totals, maintain_order=True)
     lines = [[_cell(name, row, shape) for name in shown] for row in frame.iter_rows(named=True)]
     right = [frame[name].dtype.is_numeric() and name not in names for name in shown]
     headings = [column_heading(name) for name in shown]
@@ -250,11 +256,16 @@ def page_html(
         Sentence that stands where a cell failed.
     """
     body = _body_html(notebook, not_worked_out)
-    return _filled("page.html.j2", title=title, navigation=navigation, body=body, scripts=_scripts(bundle))
+    heading = "<h1" not in body
+    scripts = _scripts(bundle)
+    return _filled("page.html.j2", title=title, navigation=navigation, body=body, heading=heading, scripts=scripts)
 
 
 def page_shell(*, title: str) -> tuple[str, str]:
-    """What stands before and after the body of a page with charts: for pages whose body is made while they are sent."""
+    """What stands before and after the body of a page with charts: for pages whose body is made while they are sent.
+
+    The body brings its own ``<h1>``.
+    """
     body = "<!-- the body -->"
     page = _filled("page.html.j2", title=title, navigation=[], body=body, scripts=_scripts(vega_bundle()))
     before, after = page.split(body)
@@ -264,11 +275,16 @@ def page_shell(*, title: str) -> tuple[str, str]:
 def message_html(sentence: str, *, title: str, navigation: Sequence[tuple[str, str]]) -> str:
     """A page that says one sentence, such as why the page is not there."""
     body = f'<p class="message">{escape(sentence)}</p>'
-    return _filled("page.html.j2", title=title, navigation=navigation, body=body, scripts=[])
+    return _filled("page.html.j2", title=title, navigation=navigation, body=body, heading=True, scripts=[])
 
 
 def index_html(
-    *, board: str, pages: Sequence[Mapping[str, str]], made_on: str, notes: Sequence[str], tables: str = "../tables/"
+    *,
+    board: str,
+    pages: Sequence[Mapping[str, str]],
+    made_on: str,
+    notes: Sequence[str],
+    tables: Sequence[tuple[str, str]] = (),
 ) -> str:
     """The page to open first: what was made, the answer of each page, and how numbers are protected.
 
@@ -283,7 +299,7 @@ def index_html(
     notes
         Sentences about the data.
     tables
-        Address of the folder of safe tables.
+        Address and title of each safe table of the release.
     """
     return _filled(
         "index.html.j2",

@@ -10,6 +10,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 import re
 import shutil
 from collections.abc import Sequence
@@ -24,8 +25,7 @@ from safeguarding_analytics.disclosure import Policy, Safe, audit
 from safeguarding_analytics.errors import DisclosureError, ParameterError, SafeguardingError, nearest
 
 MANIFEST = "manifest.json"
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-NUMBERS = re.compile(r"^-?\d+(\.\d+)?([eE][+-]?\d+)?$")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def to_csv(frame: pl.DataFrame) -> str:
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(frame.columns)
+    writer.writerow(map(_cell, frame.columns))
     writer.writerows([_cell(value) for value in row] for row in frame.rows())
     return "\ufeff" + out.getvalue()
 
@@ -119,13 +119,14 @@ def to_csv(frame: pl.DataFrame) -> str:
 def _cell(value: object) -> object:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str) and value.startswith(FORMULA):
+    # A cell that has such an apostrophe of its own gets another one, so that reading takes away no more than was added.
+    if isinstance(value, str) and value.lstrip("'").startswith(FORMULA):
         return f"'{value}"
     return value
 
 
 def _uncell(value: str) -> str:
-    return value[1:] if value.startswith("'") and value[1:].startswith(FORMULA) else value
+    return value[1:] if value.startswith("'") and value.lstrip("'").startswith(FORMULA) else value
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,9 @@ class Release:
             )
         try:
             manifest = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
-        except (json.JSONDecodeError, UnicodeDecodeError):
+            for entry in manifest["tables"].values():
+                Entry(**entry)
+        except (ValueError, TypeError, KeyError, AttributeError):  # not JSON, or JSON of something else
             raise SafeguardingError(f"{path}: {MANIFEST} cannot be read. Make the release again.") from None
         return cls(place, manifest)
 
@@ -177,16 +180,16 @@ class Release:
         entry = self.entry(name)
         path = self.folder / "tables" / f"{name}.csv"
         try:
-            text = path.read_bytes().decode()
+            content = path.read_bytes()
         except OSError:
             raise SafeguardingError(
                 f"{path.name}: the table is missing from the release. Make the release again."
             ) from None
-        if hashlib.sha256(text.encode()).hexdigest() != entry.sha256:
+        if hashlib.sha256(content).hexdigest() != entry.sha256:
             raise SafeguardingError(
                 f"{path.name}: the table was changed after the release was audited. Make the release again."
             )
-        return _safe(entry, _from_csv(text, entry.columns))
+        return _safe(entry, _from_csv(content.decode(), entry.columns))
 
 
 def _from_csv(text: str, columns: dict[str, str]) -> pl.DataFrame:
@@ -199,9 +202,9 @@ def _from_csv(text: str, columns: dict[str, str]) -> pl.DataFrame:
     return frame.select(
         pl.col(column)
         if dtype == pl.String and column == "mark"
-        else (pl.col(column) == "true").cast(dtype)
-        if dtype == pl.Boolean
-        else pl.when(pl.col(column) != "").then(pl.col(column)).cast(dtype)
+        else pl.when(pl.col(column) != "")
+        .then(pl.col(column) == "true" if dtype == pl.Boolean else pl.col(column))
+        .cast(dtype)
         for column, dtype in types.items()
     )
 
@@ -212,7 +215,8 @@ def _safe(entry: Entry, frame: pl.DataFrame) -> Safe:
 
 def previous(folder: Path) -> Path:
     """Where the previous release waits while a new one is moved into its place."""
-    return folder.with_name(f"{folder.name}.previous")
+    place = Path(os.path.abspath(folder))  # the name of "." is empty
+    return place.parent / f"{place.name}.previous"
 
 
 def joint_audit(tables: dict[str, Safe], measures: dict[str, str]) -> pl.DataFrame:
@@ -268,18 +272,22 @@ def promote(built: Path, release: Path, *, about: dict[str, Any]) -> Release:
     ------
     DisclosureError
         When a hidden number could be worked out; the previous release stays.
+    ParameterError
+        When something else than a release stands in its place.
     """
     entries = {
         path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted((built / "tables").glob("*.json"))
     }
     manifest = {"package": f"safeguarding_analytics {__version__}", **about, "tables": entries}
+    refuse_other_folders(release)
     draft = Release(built, manifest)
     found = joint_audit(
         {name: draft[name] for name in draft.tables()}, {name: draft.entry(name).measure for name in draft.tables()}
     )
     if not found.is_empty():
+        numbers = "number" if found.height == 1 else "numbers"
         raise DisclosureError(
-            f"the release was not made: {found.height} hidden numbers could be worked out.\n"
+            f"the release was not made: {found.height:,} hidden {numbers} could be worked out.\n"
             + "\n".join(f"- {row['table']}, {row['cell']}: {row['because']}" for row in found.to_dicts())
         )
     for path in (built / "tables").glob("*.json"):
@@ -287,6 +295,15 @@ def promote(built: Path, release: Path, *, about: dict[str, Any]) -> Release:
     (built / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
     replace_folder(built, release)
     return Release.open(release)
+
+
+def refuse_other_folders(place: Path) -> None:
+    """Raise a `ParameterError` when something else than a release stands where one is to be put: it would be lost."""
+    if place.exists() and not (place / MANIFEST).exists() and any(place.iterdir()):
+        raise ParameterError(
+            f"{place} holds something that is not a release (it has no {MANIFEST}) and would be lost. "
+            "Choose another folder with --out, or move it away."
+        )
 
 
 def replace_folder(built: Path, place: Path) -> None:

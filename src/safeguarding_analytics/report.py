@@ -18,7 +18,7 @@ from safeguarding_analytics.board import Board, check_all
 from safeguarding_analytics.contracts import say_problems
 from safeguarding_analytics.dates import day_in_words
 from safeguarding_analytics.errors import ParameterError, SafeguardingError, TableError, in_words, nearest
-from safeguarding_analytics.release import Release, promote
+from safeguarding_analytics.release import Release, promote, refuse_other_folders
 
 INSTALLED = Path(__file__).parent / "notebooks"
 IN_REPOSITORY = Path(__file__).parents[2] / "notebooks"
@@ -33,13 +33,13 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Notebook:
-    """An analysis: its file, its title, the tables it needs and the parameters it declares."""
+    """An analysis: its file, its title, the tables it needs, and the parameters it declares with their types."""
 
     path: Path
     title: str
     question: str
     tables: tuple[str, ...]
-    parameters: tuple[str, ...]
+    parameters: Mapping[str, str]
     cells: int
 
     @property
@@ -100,10 +100,11 @@ def _describe(path: Path) -> tuple[int, Notebook]:
     notebook = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)  # type: ignore[no-untyped-call]  # nbformat
     about = notebook.metadata["safeguarding"]
     parameters = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
-    names = tuple(line.split("=")[0].split(":")[0].strip() for line in parameters.source.splitlines() if "=" in line)
+    declared = [line.split("=")[0].partition(":") for line in parameters.source.splitlines() if "=" in line]
+    types = {name.strip(): kind.strip() for name, _, kind in declared}
     code = sum(cell.cell_type == "code" for cell in notebook.cells)
     return about["order"], Notebook(
-        path, notebook.metadata["title"], about["question"], tuple(about["tables"]), names, code
+        path, notebook.metadata["title"], about["question"], tuple(about["tables"]), types, code
     )
 
 
@@ -128,7 +129,7 @@ def make_report(
     only
         Names of the notebooks to run; empty for all.
     parameters
-        Values for the notebooks' parameters. A notebook gets those it declares.
+        Values for the notebooks' parameters, or their texts. A notebook gets those it declares.
     jobs
         How many notebooks run at once.
     today
@@ -146,7 +147,8 @@ def make_report(
     TableError
         When the board's tables break a rule (every problem is listed).
     ParameterError
-        When a notebook or parameter is unknown.
+        When a notebook or parameter is unknown, a value is not of the declared type, or ``out/release`` holds
+        something else than a release.
     DisclosureError
         When the tables together would give a hidden number away.
     SafeguardingError
@@ -160,11 +162,14 @@ def make_report(
             raise ParameterError(
                 f'no notebook has a parameter "{name}".{nearest(name, known)} Known: {", ".join(known)}.'
             )
+    for notebook in wanted:
+        _values(notebook, given)
+    place = Path(out) / "release"
+    refuse_other_folders(place)
     board, problems = check_all(folder)
     if not problems.is_empty():
         heights = {table: board.height(table) for table in board.tables}
         raise TableError("\n".join(say_problems(problems, board.file_names, heights)))
-    place = Path(out) / "release"
     built = place.with_name(f".release-being-built-{os.getpid()}")
     shutil.rmtree(built, ignore_errors=True)
     built.mkdir(parents=True)
@@ -222,15 +227,16 @@ def _run(board: Board, notebook: Notebook, built: Path, given: dict[str, Any], t
         files = in_words([board.path(table).name for table in missing])
         return Page(notebook, why_not=f"This page needs {files}, which the board's folder does not hold.")
     import papermill
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
-    values = {name: value for name, value in given.items() if name in notebook.parameters}
+    places = {"board": str(board.folder.resolve()), "release": str(built.resolve())}
     try:
         with TemporaryDirectory(prefix="safeguarding") as sockets:
             executed = papermill.execute_notebook(
                 notebook.path,
                 None,
-                parameters={"board": str(board.folder.resolve()), "release": str(built.resolve()), **values},
+                parameters={**places, **_values(notebook, given)},
                 progress_bar=False,
                 kernel_name="python3",
                 execution_timeout=TIMEOUT,
@@ -240,7 +246,35 @@ def _run(board: Board, notebook: Notebook, built: Path, given: dict[str, Any], t
             )
     except PapermillExecutionError as error:
         return Page(notebook, why_not=_explain(error), failed=True)
+    except CellTimeoutError:
+        return Page(notebook, why_not=f"a cell took longer than {TIMEOUT:,} seconds.", failed=True)
+    except DeadKernelError:
+        why_not = "its kernel died, perhaps for want of memory. Close other programs, or run with --jobs 1."
+        return Page(notebook, why_not=why_not, failed=True)
     return Page(notebook, executed)
+
+
+def _values(notebook: Notebook, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of the parameters a notebook declares, each of the declared type."""
+    return {name: _typed(name, given[name], kind) for name, kind in notebook.parameters.items() if name in given}
+
+
+def _typed(name: str, value: Any, kind: str) -> Any:
+    """A value as it is declared: a text such as "2008" stays a text where one is wanted."""
+    if kind == "str":
+        return str(value)
+    types: dict[str, tuple[Callable[[str], Any], str]] = {
+        "int": (int, "a whole number"),
+        "float": (float, "a number"),
+        "bool": ({"true": True, "false": False}.__getitem__, "true or false"),
+    }
+    if kind not in types or not isinstance(value, str):
+        return value
+    read, wanted = types[kind]
+    try:
+        return read(value)
+    except (ValueError, KeyError):
+        raise ParameterError(f'{name} must be {wanted}. Found: "{value}".') from None
 
 
 def _private_channel(folder: str) -> Any:
@@ -254,7 +288,8 @@ def _explain(error: Any) -> str:
     """Why a notebook failed. Only our own messages are known to hold no personal data; of others, the kind."""
     if error.ename in OURS:
         return str(error.evalue)
-    return f"cell {error.exec_count} ended with {error.ename}. Open the notebook in JupyterLab to see why."
+    number = error.exec_count - 1  # the cell that papermill adds has a number too
+    return f"code cell {number} ended with {error.ename}. Open the notebook in JupyterLab to see why."
 
 
 def _refuse_failures(pages: list[Page]) -> None:
@@ -274,7 +309,7 @@ def _write_pack(board: Board, pages: list[Page], built: Path, today: date) -> No
     pack = built / "pack"
     pack.mkdir()
     navigation = [("index.html", "Contents"), *((f"{page.notebook.name}.html", page.notebook.title) for page in pages)]
-    headlines = _headlines(built, [page.notebook.name for page in pages])
+    published = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((built / "tables").glob("*.json"))]
     for page in pages:
         if page.executed is None:
             html = message_html(page.why_not, title=page.notebook.title, navigation=navigation)
@@ -286,21 +321,23 @@ def _write_pack(board: Board, pages: list[Page], built: Path, today: date) -> No
             "title": page.notebook.title,
             "href": f"{page.notebook.name}.html",
             "question": page.notebook.question,
-            "headline": page.why_not or headlines.get(page.notebook.name, ""),
+            "headline": page.why_not or _headline(page.notebook.name, published),
         }
         for page in pages
     ]
     notes = [f"Data version {board.data_version}."]
     if board.config.board.as_at:
         notes.insert(0, f"As at {day_in_words(board.config.board.as_at)}.")
-    index = index_html(board=board.config.board.name, pages=entries, made_on=day_in_words(today), notes=notes)
+    index = index_html(
+        board=board.config.board.name,
+        pages=entries,
+        made_on=day_in_words(today),
+        notes=notes,
+        tables=[(f"../tables/{each['name']}.csv", each["title"]) for each in published],
+    )
     (pack / "index.html").write_text(index, encoding="utf-8")
 
 
-def _headlines(built: Path, wanted: list[str]) -> dict[str, str]:
-    """Headline of each notebook: that of the table it published under its own name, or one that begins with it."""
-    entries = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((built / "tables").glob("*.json"))]
-    return {
-        name: next((each["headline"] for each in entries if each["name"].startswith(name) and each["headline"]), "")
-        for name in wanted
-    }
+def _headline(name: str, published: list[dict[str, Any]]) -> str:
+    """Headline of a notebook: that of the table it published under its own name, or one that begins with it."""
+    return next((each["headline"] for each in published if each["name"].startswith(name) and each["headline"]), "")

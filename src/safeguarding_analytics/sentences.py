@@ -53,7 +53,7 @@ def say_proportion(table: Safe, *, of: str, have: str, where: Mapping[str, str] 
         return f"{HIDDEN} ({of}, {have})"
     if row["numerator"] is None or row["denominator"] is None:
         counted = "" if row["numerator"] is None else f"{row['numerator']:,} {have}. "
-        return f"{counted}How many {of} there are is not known, so no share can be given."
+        return f"{counted}How many {of} there are in all is not known, so no overall share can be given."
     if row["proportion"] is None:
         return (
             f"{row['numerator']:,} of {row['denominator']:,} {of} {have}: no share can be worked out from these counts."
@@ -63,6 +63,30 @@ def say_proportion(table: Safe, *, of: str, have: str, where: Mapping[str, str] 
         f"{row['numerator']:,} of {size:,} {of} {have}: {percent(row['proportion'], size)} "
         f"(95% interval {percent(row['lower'], size)} to {percent(row['upper'], size)})."
     )
+
+
+def say_range(table: Safe, *, groups: str) -> str:
+    """Say from where to where the shares of the groups that are shown run, with the interval of both ends.
+
+    Parameters
+    ----------
+    table
+        Of shape ``proportion`` with one group column.
+    groups
+        What the groups are, such as ``"agencies"``.
+    """
+    frame = table.frame()
+    (column,) = table.shape.group_columns(frame.columns)
+    shown = frame.filter(pl.col("proportion").is_not_null(), pl.col(column).cast(pl.String) != TOTAL)
+    if shown.height < 2:
+        return f"Too few {groups} have a figure that can be shown to compare them."
+    ends = shown.sort("proportion", column)
+    low, high = (
+        f"{percent(row['proportion'], row['denominator'])} ({row[column]}; 95% interval "
+        f"{percent(row['lower'], row['denominator'])} to {percent(row['upper'], row['denominator'])})"
+        for row in (ends.row(0, named=True), ends.row(-1, named=True))
+    )
+    return f"Among the {shown.height:,} {groups} whose figures can be shown, the share runs from {low} to {high}."
 
 
 def say_mean_change(

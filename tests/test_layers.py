@@ -1,0 +1,181 @@
+"""The shape of the house: imports point one way, and no module has two jobs."""
+
+import ast
+import io
+import re
+import tokenize
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[1]
+SOURCE = PROJECT / "src" / "safeguarding_analytics"
+PACKAGE = "safeguarding_analytics"
+
+# In the order in which data flows: a module may import those before it, and none behind it.
+MODULES = (
+    "errors",
+    "tables",
+    "dates",
+    "intervals",
+    "sources.files",
+    "contracts",
+    "attacker",
+    "disclosure",
+    "groups",
+    "board",
+    "training",
+    "knowledge",
+    "child_protection",
+    "sources.dfe",
+    "sources.published",
+    "comparators",
+    "pairwise",
+    "priorities",
+    "sentences",
+    "pages",
+    "chart_rows",
+    "chart_marks",
+    "charts",
+    "release",
+    "scaffold",
+    "demo_facts",
+    "demo",
+    "dictionary",
+    "quiet_connection",
+    "dashboards",
+    "report",
+    "cli",
+)
+MEASURES = {"training", "knowledge", "child_protection", "comparators", "priorities"}
+CHARTS = {"charts", "chart_marks", "chart_rows"}
+MOST_LINES = 400
+OF_THE_PACKAGE = {"__version__"}
+"""What a module may take from the package itself: the public names there are for those outside."""
+
+
+def file_of(module):
+    return SOURCE / (module.replace(".", "/") + ".py")
+
+
+def modules_found():
+    paths = [path for path in SOURCE.rglob("*.py") if path.name != "__init__.py"]
+    return {".".join(path.relative_to(SOURCE).with_suffix("").parts) for path in paths}
+
+
+def imports_of(text):
+    """Modules of the package that a text imports, at its top, in a function or for types alone."""
+    found = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.removeprefix(f"{PACKAGE}.") for alias in node.names if is_ours(alias.name)}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: imports are written out from {PACKAGE}"
+            if node.module and is_ours(node.module):
+                found |= {named(node.module, alias.name) for alias in node.names}
+    return found - OF_THE_PACKAGE
+
+
+def is_ours(module):
+    return module.split(".")[0] == PACKAGE
+
+
+def named(module, name):
+    """What ``from module import name`` imports: a module, the home of a name, or a name of the package itself."""
+    inner = module.removeprefix(PACKAGE).removeprefix(".")
+    candidate = f"{inner}.{name}".removeprefix(".")
+    return candidate if not inner or candidate in MODULES else inner
+
+
+IMPORTS = {module: imports_of(file_of(module).read_text(encoding="utf-8")) for module in sorted(modules_found())}
+
+
+def test_every_way_to_import_is_seen():
+    text = """
+import safeguarding_analytics.charts
+from safeguarding_analytics import __version__, attacker
+from safeguarding_analytics.sources import dfe
+from safeguarding_analytics.tables import TABLES
+if TYPE_CHECKING:
+    from safeguarding_analytics.report import Report
+def later():
+    import polars
+    from safeguarding_analytics.sources.files import read_table
+"""
+    assert imports_of(text) == {"charts", "attacker", "sources.dfe", "tables", "report", "sources.files"}
+
+
+def test_every_module_has_its_place():
+    assert modules_found() == set(MODULES)
+    assert len(set(MODULES)) == len(MODULES)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_point_upwards_only(module):
+    above = set(MODULES[: MODULES.index(module)])
+    assert IMPORTS[module] <= above, f"{module} imports {sorted(IMPORTS[module] - above)}, which is not above it"
+
+
+@pytest.mark.parametrize("measure", sorted(MEASURES))
+def test_measures_import_neither_each_other_nor_what_publishes_them(measure):
+    assert IMPORTS[measure].isdisjoint(MEASURES | CHARTS | {"board", "disclosure", "release", "pages"})
+
+
+def test_charts_import_no_measure():
+    reached, waiting = set(), set(CHARTS)
+    while waiting:
+        module = waiting.pop()
+        reached.add(module)
+        waiting |= IMPORTS[module] - reached
+    assert reached.isdisjoint(MEASURES)
+
+
+def test_nothing_imports_the_command_line():
+    assert [module for module, imported in IMPORTS.items() if "cli" in imported] == []
+
+
+@pytest.mark.parametrize("module", sorted(set(MODULES) - {"cli"}))
+def test_only_the_command_line_prints_exits_or_asks_the_clock(module):
+    calls = [node.func for node in ast.walk(ast.parse(file_of(module).read_text(encoding="utf-8"))) if is_call(node)]
+    told = {ast.unparse(called) for called in calls}
+    assert told.isdisjoint({"print", "input", "exit", "sys.exit", "date.today", "datetime.now", "time.time"})
+
+
+def is_call(node):
+    return isinstance(node, ast.Call)
+
+
+def lines_of_code(text):
+    """Lines that hold code: no blank lines, comments or docstrings."""
+    strings = {
+        line
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        for line in range(node.lineno, node.end_lineno + 1)
+    }
+    nothing = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+    code = {
+        line
+        for token in tokenize.generate_tokens(io.StringIO(text).readline)
+        if token.type not in nothing
+        for line in range(token.start[0], token.end[0] + 1)
+    }
+    return len(code - strings)
+
+
+def test_lines_of_code_are_counted_without_words():
+    text = '"""What it is."""\n\n# why\nx = (  # one\n    1\n)\n"""Said of x\nin two lines."""\n\ny = """a\n\nb"""\n'
+    assert lines_of_code(text) == 6  # three of x, three of y
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_module_is_two_jobs(module):
+    assert lines_of_code(file_of(module).read_text(encoding="utf-8")) <= MOST_LINES
+
+
+def test_contributing_names_every_module():
+    text = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```.*?^```", text, flags=re.MULTILINE | re.DOTALL)
+    quoted = re.findall(r"`([^`\n]+)`", text)
+    words = {word.replace("/", ".") for piece in (*blocks, *quoted) for word in re.findall(r"[\w./]+", piece)}
+    assert sorted(set(MODULES) - words) == []

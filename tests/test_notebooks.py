@@ -1,0 +1,324 @@
+"""Every rule for notebooks (CONTRIBUTING.md), and runs of each notebook with other parameters than its own."""
+
+import ast
+import csv
+import json
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+from jupyter_core.utils import ensure_event_loop
+from traitlets.config import Config
+
+import safeguarding_analytics
+from safeguarding_analytics.tables import TABLES
+
+PROJECT = Path(__file__).parents[1]
+DEMO = PROJECT / "data" / "demo_board"
+ANALYSES = sorted((PROJECT / "notebooks").glob("*.ipynb"))
+DASHBOARDS = sorted((PROJECT / "dashboards").glob("*.ipynb"))
+MOST_CELLS, MOST_LINES = 3, 12
+FORBIDDEN = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.For, ast.While, ast.Try, ast.TryStar)
+LIBRARIES = {"polars"}
+
+every_notebook = pytest.mark.parametrize("path", [*ANALYSES, *DASHBOARDS], ids=lambda path: path.stem)
+every_analysis = pytest.mark.parametrize("path", ANALYSES, ids=lambda path: path.stem)
+
+
+def opened(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(path):
+    return [cell for cell in opened(path).cells if cell.cell_type == "code"]
+
+
+def is_heading(cell):
+    return cell.cell_type == "markdown" and cell.source.startswith("#")
+
+
+def sections(path):
+    """The cells under each heading of level two."""
+    found = []
+    for cell in opened(path).cells:
+        if is_heading(cell) and cell.source.startswith("## "):
+            found.append([])
+        if found:
+            found[-1].append(cell)
+    return found
+
+
+def calls(cell):
+    """Names of the functions a code cell calls."""
+    nodes = ast.walk(ast.parse(cell.source))
+    return {node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+
+
+def is_one_sentence(text):
+    return bool(re.fullmatch(r"[^#\n][^\n]*\w\.", text)) and not re.search(r"[.?!]\s", text)
+
+
+def test_sentences_are_counted():
+    assert is_one_sentence("Read board.toml: 1.5 is more; 1,200 is less.")
+    assert not is_one_sentence("Read the dots. Mind the gap.")
+    assert not is_one_sentence("Read the dots\nand the gap.")
+    assert not is_one_sentence("Read the dots")
+    assert not is_one_sentence("## Read the dots.")
+
+
+def test_the_notebooks_are_there():
+    assert {path.stem for path in ANALYSES} >= {"knowledge_gain", "priorities", "repeat_plans", "training_reach"}
+    assert {path.stem for path in DASHBOARDS} >= {"overview"}
+
+
+@every_notebook
+def test_file_is_valid_and_stores_no_result(path):
+    notebook = opened(path)
+    nbformat.validate(notebook)
+    assert [cell.id for cell in code_cells(path) if cell.outputs or cell.execution_count is not None] == []
+
+
+@every_notebook
+def test_metadata_name_kernel_title_order_question_and_tables(path):
+    metadata = opened(path).metadata
+    assert metadata.kernelspec == {"display_name": "Python 3", "language": "python", "name": "python3"}
+    assert set(metadata) == {"kernelspec", "language_info", "safeguarding", "title"}
+    assert set(metadata.safeguarding) == {"order", "question", "tables"}
+    assert metadata.safeguarding.order >= 1
+    assert metadata.safeguarding.question.endswith("?")
+    assert set(metadata.safeguarding.tables) <= set(TABLES)
+
+
+def test_orders_titles_and_questions_differ():
+    for paths in (ANALYSES, DASHBOARDS):
+        metadata = [opened(path).metadata for path in paths]
+        for said in (
+            [each.title for each in metadata],
+            [each.safeguarding.order for each in metadata],
+            [each.safeguarding.question for each in metadata],
+        ):
+            assert len(set(said)) == len(paths)
+
+
+@every_analysis
+def test_tables_read_are_the_tables_named(path):
+    source = "\n".join(cell.source for cell in code_cells(path)[1:])
+    taken = {node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)}
+    assert {name for name in TABLES if name in taken} == set(opened(path).metadata.safeguarding.tables)
+
+
+@every_analysis
+def test_first_code_cell_holds_typed_parameters_each_explained(path):
+    first = code_cells(path)[0]
+    assert first.metadata.tags == ["parameters"]
+    assert [cell.id for cell in code_cells(path)[1:] if "tags" in cell.metadata] == []
+    for line in first.source.splitlines():
+        statement = ast.parse(line).body
+        assert len(statement) == 1, line
+        assert isinstance(statement[0], ast.AnnAssign), line
+        assert isinstance(ast.literal_eval(statement[0].value), {"str": str, "int": int}[statement[0].annotation.id])
+        assert re.search(r"  # \w.*\w$", line), line
+    assert [line.partition(":")[0] for line in first.source.splitlines()][:2] == ["board", "release"]
+
+
+@every_notebook
+def test_imports_stand_in_one_cell_at_the_top(path):
+    cells = code_cells(path)
+    importing = [number for number, cell in enumerate(cells) if re.search(r"^(import|from) ", cell.source, re.MULTILINE)]
+    assert importing == ([1] if path in ANALYSES else [0])
+    assert isinstance(ast.parse(cells[importing[0]].source).body[0], ast.Import | ast.ImportFrom)
+
+
+@every_notebook
+def test_only_public_names_are_used(path):
+    for node in ast.walk(ast.parse("\n".join(cell.source for cell in code_cells(path)))):
+        if isinstance(node, ast.Import):
+            assert {alias.name for alias in node.names} <= LIBRARIES
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module == "safeguarding_analytics"
+            assert {alias.name for alias in node.names} <= set(safeguarding_analytics.__all__)
+        elif isinstance(node, ast.Attribute):
+            assert not node.attr.startswith("_")
+
+
+@every_notebook
+def test_code_only_reads_from_top_to_bottom(path):
+    for cell in code_cells(path):
+        found = [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, FORBIDDEN)]
+        assert found == [], f"{cell.id}: {[type(node).__name__ for node in found]}"
+
+
+@every_notebook
+def test_headings_are_the_title_and_questions(path):
+    first, *others = [cell.source for cell in opened(path).cells if is_heading(cell)]
+    assert first.splitlines()[0] == f"# {opened(path).metadata.title}"
+    assert opened(path).cells[0].source == first
+    assert len(others) >= 2
+    assert [heading for heading in others if not re.fullmatch(r"## [^\n]*\?", heading)] == []
+    assert len(set(others)) == len(others)
+
+
+@every_notebook
+def test_at_most_three_short_code_cells_stand_under_a_question(path):
+    for heading, *cells in sections(path):
+        code = [cell for cell in cells if cell.cell_type == "code"]
+        assert 1 <= len(code) <= MOST_CELLS, heading.source
+        assert [cell.id for cell in code if len(cell.source.splitlines()) > MOST_LINES] == []
+
+
+@every_notebook
+def test_one_sentence_stands_under_each_chart(path):
+    cells = opened(path).cells
+    charts = [number for number, cell in enumerate(cells) if cell.cell_type == "code" and has_chart(cell)]
+    assert charts or path in DASHBOARDS
+    for number in charts:
+        assert cells[number + 1].cell_type == "markdown", cells[number].id
+        assert is_one_sentence(cells[number + 1].source), cells[number + 1].source
+        assert cells[number + 2].cell_type == "code" or is_heading(cells[number + 2]), cells[number + 2].id
+
+
+def has_chart(cell):
+    return any(name.startswith("plot_") for name in calls(cell))
+
+
+@every_notebook
+def test_words_under_a_question_are_single_sentences(path):
+    words = [cell.source for _, *cells in sections(path) for cell in cells if cell.cell_type == "markdown"]
+    assert [text for text in words if not is_one_sentence(text)] == []
+
+
+@every_analysis
+def test_last_cell_shows_versions(path):
+    last = opened(path).cells[-1]
+    assert last.cell_type == "code"
+    assert last.source.splitlines()[-1] == "show_versions(ours, definition)"
+
+
+# Runs with other parameters than the notebook's own; with them, what the text of the page must hold.
+RUNS = {
+    "reach of target groups": (
+        "training_reach",
+        {"group": "target_group", "groups": "target groups"},
+        ["training_reach_by_target_group", "The target was 1,200 people by 30 June 2011"],  # target of board.toml
+    ),
+    "reach of levels": (
+        "training_reach",
+        {"group": "training_level", "groups": "levels"},
+        ["training_reach_by_training_level", "Too few levels have a figure that can be shown"],  # all are level 2
+    ),
+    "gain by session, agencies as clusters": (
+        "knowledge_gain",
+        {"group": "session", "cluster": "agency"},
+        ["knowledge_gain_by_session", "The board said beforehand that 2 points would matter"],  # board.toml
+    ),
+    "gain by agency, agencies as clusters": (
+        "knowledge_gain",
+        {"cluster": "agency"},
+        ["knowledge_gain_by_agency", "points out of 20 on average"],  # ten questions of 0 to 2 points
+    ),
+    "repeat plans by category": (
+        "repeat_plans",
+        {"group": "category"},
+        ["repeat_plans_by_category", "177 of 920 plans started", "19.2%"],  # Kent SCB, Annual Report 2007-08
+    ),
+    "repeat plans of the year before": (
+        "repeat_plans",
+        {"time_period": "2007"},
+        ["repeat_plans_by_district", "Year to 31 March 2007: "],
+    ),
+    "three priorities, agencies weigh the same": (
+        "priorities",
+        {"seats": 3, "weight": "agency", "unranked": "ignore"},
+        ["By 30 ballots the first 3 are ", "weight per agency; unranked issues: ignore; the first 3 are selected"],
+    ),
+    "six priorities, another seed": (
+        "priorities",
+        {"seats": 6, "seed": 7},
+        ["By 30 ballots the first 6 are ", "weight per member; unranked issues: share; the first 6 are selected"],
+    ),
+}
+
+
+def run(name, parameters, release):
+    release.mkdir(parents=True)
+    channel = {"transport": "ipc", "ip": f"{release.parent}/kernel"} if os.name == "posix" else {}
+    with closing(ensure_event_loop()):  # papermill leaves the loop of its thread open
+        return papermill.execute_notebook(
+            PROJECT / "notebooks" / f"{name}.ipynb",
+            None,
+            parameters={"board": str(DEMO), "release": str(release), **parameters},
+            progress_bar=False,
+            kernel_name="python3",
+            shutdown_kernel="immediate",
+            config=Config({"KernelManager": channel}),
+        )
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """The executed notebook and the tables it published, by name of the run."""
+    releases = {name: tmp_path_factory.mktemp("run") / "release" for name in RUNS}
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        running = {name: pool.submit(run, *RUNS[name][:2], releases[name]) for name in RUNS}
+        executed = {name: future.result() for name, future in running.items()}
+    return {
+        name: (notebook, {path.stem: json.loads(path.read_text()) for path in releases[name].rglob("*.json")})
+        for name, notebook in executed.items()
+    }
+
+
+def outputs(notebook):
+    return [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+
+
+def text_of(notebook):
+    return "\n".join(output.data["text/plain"] for output in outputs(notebook) if "data" in output)
+
+
+def test_every_notebook_is_run_with_two_other_sets_of_parameters():
+    for path in ANALYSES:
+        sets = [parameters for name, parameters, _ in RUNS.values() if name == path.stem]
+        known = [line.partition(":")[0] for line in code_cells(path)[0].source.splitlines()]
+        assert len(sets) >= 2
+        assert {name for parameters in sets for name in parameters} <= set(known)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_run_ends_without_error_or_warning(runs, name):
+    notebook, _ = runs[name]
+    assert {output.output_type for output in outputs(notebook)} == {"execute_result"}
+    assert [cell.id for cell in notebook.cells if cell.cell_type == "code" and cell.execution_count is None] == []
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_run_says_its_headline_and_what_was_asked(runs, name):
+    notebook, tables = runs[name]
+    said = text_of(notebook) + "\n".join(tables)
+    headlines = [entry["headline"] for entry in tables.values() if entry["headline"]]
+    assert len(headlines) == 1
+    assert [phrase for phrase in (*headlines, *RUNS[name][2]) if phrase not in said] == []
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_every_chart_of_a_run_is_drawn_and_named(runs, name):
+    notebook, _ = runs[name]
+    charts = [cell for cell in notebook.cells if cell.cell_type == "code" and has_chart(cell)]
+    for cell in charts:
+        assert re.search(r'<svg role="img" aria-label="[^"]+', cell.outputs[0].data["text/html"])
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_no_person_child_or_plan_is_on_a_page(runs, name):
+    files = {"bookings": "person", "plans": "child"}
+    known = set()
+    for table, column in files.items():
+        with (DEMO / f"{table}.csv").open(encoding="utf-8", newline="") as file:
+            known |= {row[column] for row in csv.DictReader(file)}
+    notebook, _ = runs[name]
+    shown = json.dumps([output.data for output in outputs(notebook)])
+    assert known & set(re.findall(r"\w+", shown)) == set()

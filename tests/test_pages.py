@@ -1,0 +1,305 @@
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import nbformat
+import polars as pl
+import pytest
+
+from safeguarding_analytics import charts, pages
+from safeguarding_analytics.disclosure import Policy, already_public, suppress
+from safeguarding_analytics.errors import ParameterError, TableError
+
+NASTY = '<script>alert("x")</script> & Sons'
+NAVIGATION = [("index.html", "Contents"), ("reach.html", "Training reach")]
+
+
+class Outline(HTMLParser):
+    """Tags with their attributes, and the text of the page outside scripts and styles."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.words, self.inside = [], [], []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self.inside.append(tag)
+
+    def handle_endtag(self, tag):
+        while self.inside and self.inside.pop() != tag:
+            pass
+
+    def handle_data(self, data):
+        if not {"script", "style"} & set(self.inside):
+            self.words.append(data)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.tags if name == tag]
+
+    @property
+    def text(self):
+        return " ".join("".join(self.words).split())
+
+
+def shares(agency, numerator, denominator, mark):
+    frame = pl.DataFrame({"agency": agency, "numerator": numerator, "denominator": denominator, "mark": mark})
+    share = pl.col("numerator") / pl.col("denominator")
+    return frame.select(
+        "agency", "numerator", "denominator", proportion=share, lower=share - 0.1, upper=share + 0.1, mark="mark"
+    )
+
+
+@pytest.fixture(scope="module")
+def safe():
+    table = shares(["A", NASTY, "C", "D"], [1_200, None, 9, None], [4_800, None, 36, None], ["", "[c]", "", ""])
+    return already_public(table, "DfE, table D3")
+
+
+@pytest.fixture(scope="module")
+def notebook(safe):
+    def shown(*outputs):
+        return nbformat.v4.new_code_cell("secret_source()", outputs=list(outputs))
+
+    def display(thing):
+        data = thing._repr_mimebundle_() if hasattr(thing, "to_dict") else {"text/html": thing._repr_html_()}
+        return nbformat.v4.new_output("display_data", data=data)
+
+    chart = charts.plot_proportion(safe, title=f"Reach of {NASTY}", measure="Staff")
+    cells = [
+        nbformat.v4.new_markdown_cell("# Training reach\n\n## Who came?\n\n| a | b |\n|---|--:|\n| 1 | 2 |\n"),
+        shown(display(pages.show_text(f"Half of {NASTY} came."))),
+        shown(display(chart), display(pages.show_table(safe, caption="Reach"))),
+        shown(
+            nbformat.v4.new_output("stream", name="stderr", text="warned about child 7"),
+            nbformat.v4.new_output("error", ename="E", evalue="child 7", traceback=["line of child 7"]),
+        ),
+        shown(nbformat.v4.new_output("stream", name="stdout", text="printed <b>")),
+        shown(nbformat.v4.new_output("execute_result", data={"text/plain": "plain <b>"}, execution_count=1)),
+    ]
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+@pytest.fixture(scope="module")
+def page(notebook):
+    return pages.page_html(notebook, title="Training reach", bundle="var bundle = 1;", navigation=NAVIGATION)
+
+
+def test_table_writes_numbers_for_readers(safe):
+    assert pages.show_table(safe, caption="Reach").text == "\n".join(
+        [
+            "Reach",
+            "Agency | Number | Out of | Share | 95% interval",
+            "A | 1,200 | 4,800 | 25.0% | 15.0% to 35.0%",
+            f"{NASTY} | [c] | [c] | [c] | [c]",
+            "C | 9 | 36 | 25% | 15% to 35%",  # no decimals under a denominator of 100
+            "D | – | – | – | –",
+            "[c] = hidden because the number is small, or because it would give a small number away.",
+            "– = not known, or nothing to divide by.",
+            "Source: DfE, table D3.",
+        ]
+    )
+
+
+def test_table_names_rows_and_columns_for_screen_readers(safe):
+    outline = Outline(pages.show_table(safe, caption="Reach")._repr_html_())
+    scopes = [attributes["scope"] for attributes in outline.all("th")]
+    assert scopes == ["col"] * 5 + ["row"] * 4
+    assert len(outline.all("caption")) == 1
+    assert outline.all("div") == [{"class": "wide", "role": "region", "tabindex": "0", "aria-label": "Reach"}]
+
+
+def test_table_explains_only_the_marks_it_prints():
+    table = shares(["A", "B"], [1, None], [2, None], ["", "[x]"])
+    assert pages.show_table(already_public(table, "report"), caption="x").text.splitlines()[4:] == [
+        "[x] = not available.",
+        "Source: report.",
+    ]
+
+
+def test_table_prints_the_mark_of_its_policy():
+    safe = suppress(pl.DataFrame({"agency": ["A", "B", "C"], "count": [7, 20, 30]}), Policy.nhs())
+    assert pages.show_table(safe, caption="x").text.splitlines()[2:] == [
+        "A | *",
+        "B | 20",
+        "C | 30",
+        "* = hidden because the number is small, or because it would give a small number away.",
+    ]
+
+
+def test_table_shows_the_columns_asked_for_in_their_order(safe):
+    lines = pages.show_table(safe, caption="x", columns=["proportion", "agency"]).text.splitlines()
+    assert lines[1:3] == ["Share | Agency", "25.0% | A"]
+
+
+def test_table_without_an_asked_column_is_refused(safe):
+    with pytest.raises(TableError, match="column propotion missing"):
+        pages.show_table(safe, caption="x", columns=["propotion"])
+
+
+def test_context_of_a_hidden_row_stays_and_an_open_place_is_a_tie():
+    rates = pl.DataFrame(
+        {"district": ["A"], "count": [None], "population": [24_000], "rate": [None], "mark": ["[c]"]},
+        schema_overrides={"count": pl.Int64, "rate": pl.Float64},
+    )
+    assert "A | [c] | 24,000 | [c]" in pages.show_table(already_public(rates, "report"), caption="x").text
+    ranking = pl.DataFrame({"issue": ["A"], "score": [0], "rank": [1], "selected": [None], "n_ballots": [9]})
+    assert "A | 0 | 1 | tied at the cut | 9" in pages.show_table(suppress(ranking, Policy()), caption="x").text
+
+
+def test_empty_table_has_its_headings():
+    empty = pl.DataFrame(schema={"agency": pl.String, "count": pl.Int64})
+    assert pages.show_table(already_public(empty, "report"), caption="x").text == "x\nAgency | Number\nSource: report."
+
+
+def test_only_tables_that_went_through_suppress_are_shown():
+    with pytest.raises(ParameterError, match=r"only tables that went through suppress\(\)"):
+        pages.show_table(pl.DataFrame({"agency": ["A"], "count": [9]}), caption="x")
+
+
+def test_names_are_escaped_everywhere(page, safe):
+    for html in (
+        page,
+        pages.show_text(NASTY)._repr_html_(),
+        pages.show_table(safe, caption=NASTY)._repr_html_(),
+        pages.message_html(NASTY, title=NASTY, navigation=[("a.html", NASTY)]),
+        pages.index_html(
+            board=NASTY,
+            pages=[{"title": NASTY, "href": "a.html", "question": NASTY, "headline": NASTY}],
+            made_on=NASTY,
+            notes=[NASTY],
+        ),
+    ):
+        assert "<script>alert" not in html
+        assert NASTY in Outline(html).text
+
+
+def test_page_asks_for_nothing_from_outside(page):
+    outline = Outline(page)
+    assert not [attributes for _, attributes in outline.tags if "src" in attributes]
+    links = [attributes["href"] for _, attributes in outline.tags if "href" in attributes]
+    assert [link for link in links if ":" in link or link.startswith("//")] == []
+    assert not outline.all("link")
+    assert "url(" not in page
+    assert "@import" not in page
+
+
+def policy_of(html):
+    return next(each["content"] for each in Outline(html).all("meta") if "http-equiv" in each)
+
+
+def test_policy_allows_the_two_scripts_of_the_page_and_no_other(page):
+    policy = policy_of(page)
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert policy.count("'sha256-") == 2
+    assert "script-src 'unsafe-inline'" not in policy
+    assert "unsafe-eval" not in policy
+    kinds = [attributes.get("type") for attributes in Outline(page).all("script")]
+    assert kinds == ["application/json", None, None]
+
+
+def test_page_without_scripts_allows_none(notebook):
+    html = pages.page_html(notebook, title="x", bundle="", navigation=[])
+    assert "script-src 'none'" in policy_of(html)
+    assert "<svg" in html
+
+
+def test_code_warnings_and_tracebacks_stay_behind(page):
+    assert "secret_source" not in page
+    assert "child 7" not in page
+    assert Outline(page).text.count("This part could not be worked out.") == 1
+
+
+def test_sentence_for_what_failed_can_be_given(notebook):
+    html = pages.page_html(notebook, title="x", bundle="", navigation=[], not_worked_out="Ask the analyst.")
+    assert "Ask the analyst." in Outline(html).text
+
+
+def test_printed_text_is_shown_escaped(page):
+    assert "printed <b>" in Outline(page).text
+    assert "plain <b>" in Outline(page).text
+
+
+def test_page_has_language_title_one_heading_landmarks_and_a_way_past_the_menu(page):
+    outline = Outline(page)
+    assert outline.all("html") == [{"lang": "en-GB"}]
+    assert "<title>Training reach</title>" in page
+    assert len(outline.all("h1")) == 1
+    assert outline.all("h2") == [{"id": "Who-came?"}]
+    assert len(outline.all("main")) == 1
+    assert outline.all("a")[0] == {"class": "skip", "href": "#main"}
+    assert {"href": "reach.html", "aria-current": "page"} in outline.all("a")
+    assert "¶" not in page
+
+
+def test_heading_comes_from_the_title_where_the_notebook_has_none():
+    html = pages.page_html(nbformat.v4.new_notebook(), title="Reach & gain", bundle="", navigation=[])
+    assert "<h1>Reach &amp; gain</h1>" in html
+
+
+def test_wide_tables_of_prose_scroll_by_themselves(page):
+    assert page.count('class="wide"') == 2
+
+
+def test_page_of_the_same_notebook_is_the_same_to_the_byte(notebook, page):
+    again = pages.page_html(notebook, title="Training reach", bundle="var bundle = 1;", navigation=NAVIGATION)
+    assert again == page
+
+
+def test_figure_has_a_picture_with_a_name_and_its_specification(safe):
+    html = charts.plot_proportion(safe, title="Reach", measure="Staff")._repr_mimebundle_()["text/html"]
+    picture = Outline(html).all("svg")[0]
+    assert picture["role"] == "img"
+    assert picture["aria-label"].startswith("Reach. Dots with intervals: Staff (%), by agency.")
+    # Ids would clash with those of the next chart on the page.
+    assert " id=" not in html
+    assert "<figcaption><strong>Reach</strong></figcaption>" in html
+    specification = json.loads(re.search(r'class="vega-lite-spec">(.*?)</script>', html)[1])
+    assert "title" not in specification
+    assert specification["description"] == picture["aria-label"]
+
+
+def test_figure_without_a_description_is_refused():
+    with pytest.raises(ParameterError, match="needs a description"):
+        pages.figure_html({"mark": "bar"})
+
+
+def test_message_page_says_its_sentence():
+    html = pages.message_html("This page needs plans.csv.", title="Repeat plans", navigation=NAVIGATION)
+    assert "Repeat plans This page needs plans.csv." in Outline(html).text
+
+
+def test_index_lists_the_pages_with_their_answers():
+    html = pages.index_html(
+        board="Kent",
+        pages=[{"title": "Reach", "href": "reach.html", "question": "Who came?", "headline": "Half came."}],
+        made_on="3 May 2011",
+        notes=["As at 31 March 2011."],
+        tables=[("../tables/reach.csv", "Training reach")],
+    )
+    text = Outline(html).text
+    assert "Kent What the figures say Made on 3 May 2011. As at 31 March 2011. Reach Who came? Half came." in text
+    assert "[c] = hidden because the number is small" in text
+    assert [each["href"] for each in Outline(html).all("a")] == ["#main", "reach.html", "../tables/reach.csv"]
+
+
+def test_bundle_holds_the_versions_altair_writes_for():
+    import vl_convert
+    from altair.vegalite.v6 import SCHEMA_VERSION
+    from altair.vegalite.v6.display import VEGA_VERSION, VEGAEMBED_VERSION
+
+    bundle = pages.vega_bundle()
+    assert SCHEMA_VERSION.removeprefix("v") in re.findall(r'"(\d+\.\d+\.\d+)"', bundle)
+    assert vl_convert.get_vega_version().split(".")[0] == VEGA_VERSION
+    assert vl_convert.get_vega_version() in re.findall(r'"(\d+\.\d+\.\d+)"', bundle)
+    assert vl_convert.get_vega_embed_version().split(".")[0] == VEGAEMBED_VERSION
+    assert "window.vegaEmbed" in bundle
+    assert "</script" not in bundle.lower()
+
+
+def test_importing_pages_loads_no_heavy_library():
+    heavy = ("altair", "vl_convert", "nbconvert", "nbformat", "jinja2")
+    code = f"import sys, safeguarding_analytics.pages; print([n for n in {heavy} if n in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -1,0 +1,586 @@
+"""A release says what was published, refuses what was changed, and is replaced as a whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from safeguarding_analytics.disclosure import Policy, Safe, already_public, suppress
+from safeguarding_analytics.errors import DisclosureError, ParameterError, SafeguardingError
+from safeguarding_analytics.release import (
+    Entry,
+    Release,
+    audit_releases,
+    joint_audit,
+    previous,
+    promote,
+    publish,
+    replace_folder,
+    to_csv,
+)
+
+ABOUT = {"board": "A board", "made_on": "2011-07-01", "as_at": None, "data_version": "0123456789ab", "parameters": {}}
+AWKWARD = ['Health, East "and" Coast', "Two\nlines", "Two\r\nlines", "Æsh & Óg", " spaces ", "'quoted", "007", "true"]
+FORMULAS = ["=1+1", "+44", "-5", "@SUM(A1)", "\tx", "\rx", "\nx", "'=1+1", "''@x"]
+
+count = pl.DataFrame({"agency": ["A", "B", "C", "Total"], "count": [3, 10, 40, 53]})
+proportion = pl.DataFrame(
+    {
+        "time_period": ["2007", "2008", "2009"],
+        "numerator": [177, None, 0],
+        "denominator": [920, 100, 0],
+        "proportion": [177 / 920, None, None],
+        "lower": [0.1, None, None],
+        "upper": [1 / 3, None, None],
+    }
+)
+rate = pl.DataFrame(
+    {
+        "area": ["A", "B"],
+        "count": [2, 60],
+        "population": [400, 20000],
+        "rate": [50.0, 30.0],
+        "lower": 1.5,
+        "upper": 99.5,
+    }
+)
+mean_change = pl.DataFrame(
+    {
+        "agency": ["A", "B"],
+        "n_pairs": [20, 30],
+        "mean_pre": [11.1, 12.0],
+        "mean_post": [13.3, 11.9],
+        "mean_change": [2.2, -0.1],
+        "lower": [1.0, None],
+        "upper": [3.4, None],
+        "n_pre": [40, 50],
+        "n_post": [30, 36],
+        "n_up": [10, 3],
+        "n_same": [10, 17],
+        "n_down": [0, 10],
+        "n_clusters": [4, 5],
+        "degrees_of_freedom": [3, 4],
+        "standard_error": [0.1 + 0.2, None],
+        "verdict": ["could be either", None],
+    }
+)
+ranking = pl.DataFrame(
+    {
+        "issue": ["Neglect", "Bullying", "Self-harm"],
+        "score": [2.0, -1.0, -1.0],
+        "points": [3.0, 1.5, None],
+        "rank": [1, 2, 2],
+        "tied": [False, True, True],
+        "selected": [True, None, None],
+        "p_selected": [1.0, 0.515, 0.485],
+        "n_ballots": [9, 9, 9],
+    }
+)
+few_ballots = ranking.with_columns(n_ballots=pl.lit(2, pl.Int64))
+attendance = pl.DataFrame(
+    {
+        "area": ["East", "West", "Total"],
+        "registered": [100, 90, 190],
+        "attended": [80, 85, 165],
+        "walk_ins": [8, 10, 18],
+        "did_not_attend": [20, 9, 29],
+        "cancelled": [8, 6, 14],
+        "attendance_rate": [0.72, 75 / 90, 147 / 190],
+        "capacity": [100, None, None],
+        "take_up": [0.8, None, None],
+        "share_of_places": [80 / 165, 85 / 165, 1.0],
+    }
+)
+OF_EVERY_SHAPE = {
+    "count": count,
+    "proportion": proportion,
+    "rate": rate,
+    "mean_change": mean_change,
+    "ranking": ranking,
+    "few_ballots": few_ballots,
+    "attendance": attendance,
+}
+
+
+def put(table, name, into, measure="people", **more):
+    publish(table, name, into=into, title="A title", definition="A definition", measure=measure, **more)
+
+
+def build(folder, tables, measure="people"):
+    """A folder as the notebooks leave it."""
+    folder.mkdir(parents=True)
+    for name, table in tables.items():
+        put(table, name, folder, measure)
+    return folder
+
+
+def make(place, tables, measure="people"):
+    return promote(build(place.with_name(f".built-{place.name}"), tables, measure), place, about=ABOUT)
+
+
+def files(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.fixture
+def place(tmp_path):
+    return tmp_path / "release"
+
+
+@pytest.fixture
+def release(place):
+    return make(place, {"reach": suppress(count, Policy.dfe())})
+
+
+# What is published comes back
+
+
+@pytest.mark.parametrize("name", OF_EVERY_SHAPE)
+@pytest.mark.parametrize("policy", [Policy.dfe(), Policy.nhs()], ids=["dfe", "nhs"])
+def test_table_of_every_shape_comes_back_as_it_was_published(place, name, policy):
+    published = suppress(OF_EVERY_SHAPE[name], policy)
+    make(place, {name: published})
+    read = Release.open(place)[name]
+    assert_frame_equal(read.frame(), published.frame())
+    assert (read.policy, read.source, read.shape, read.hidden) == (policy, "", published.shape, published.hidden)
+
+
+def test_examples_hold_hidden_rows_and_unknown_values():
+    # Else the test above would not show that marks and nulls come back.
+    hidden = {name: suppress(table, Policy.dfe()).hidden for name, table in OF_EVERY_SHAPE.items()}
+    assert hidden["count"] == 2  # A is small, C protects it: B = 10 and Total = 53 are shown
+    assert hidden["rate"] == 1
+    assert hidden["few_ballots"] == 3
+    assert ranking["selected"].null_count() == 2
+
+
+def test_tie_at_the_cut_comes_back_as_unknown_not_as_no(place):
+    make(place, {"priorities": suppress(ranking, Policy.dfe())})
+    assert Release.open(place)["priorities"].frame()["selected"].to_list() == [True, None, None]
+
+
+def test_already_public_table_comes_back_with_its_source_and_marks(place):
+    england = pl.DataFrame(
+        {
+            "area": ["England", "Kent", "Medway"],
+            "numerator": [None, None, None],
+            "denominator": pl.Series([None, None, None], dtype=pl.Int64),
+            "proportion": [0.22, None, None],
+            "lower": pl.Series([None, None, None], dtype=pl.Float64),
+            "upper": pl.Series([None, None, None], dtype=pl.Float64),
+            "mark": ["", "[c]", "[x]"],
+        }
+    )
+    published = already_public(england, "DfE, table D3, 2024")
+    make(place, {"comparators": published})
+    read = Release.open(place)["comparators"]
+    assert_frame_equal(read.frame(), published.frame())
+    assert (read.policy, read.source) == (None, "DfE, table D3, 2024")
+
+
+def test_table_without_rows_comes_back_with_its_columns(place):
+    published = suppress(count.clear(), Policy.dfe())
+    make(place, {"empty": published})
+    assert_frame_equal(Release.open(place)["empty"].frame(), published.frame())
+
+
+@pytest.mark.parametrize("name", [*AWKWARD, *FORMULAS])
+def test_awkward_name_comes_back_unchanged(place, name):
+    published = suppress(pl.DataFrame({"agency": [name, "Police"], "count": [10, 20]}), Policy.dfe())
+    make(place, {"reach": published})
+    assert_frame_equal(Release.open(place)["reach"].frame(), published.frame())
+
+
+@given(st.lists(st.text(min_size=1, max_size=8).filter(lambda text: text != "Total"), min_size=1, unique=True))
+@settings(max_examples=50, deadline=None)
+def test_any_name_comes_back_unchanged(tmp_path_factory, names):
+    published = suppress(pl.DataFrame({"agency": names, "count": [10] * len(names)}), Policy.dfe())
+    built = build(tmp_path_factory.mktemp("any") / "built", {"reach": published})
+    entry = json.loads((built / "tables" / "reach.json").read_text(encoding="utf-8"))
+    assert_frame_equal(Release(built, {"tables": {"reach": entry}})["reach"].frame(), published.frame())
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.integers(6, 2**53))
+@settings(max_examples=50, deadline=None)
+def test_any_number_comes_back_to_the_last_digit(tmp_path_factory, number, size):
+    table = rate.with_columns(count=pl.lit(size), rate=pl.lit(number), lower=pl.lit(-number))
+    published = suppress(table, Policy.dfe())
+    built = build(tmp_path_factory.mktemp("any") / "built", {"rates": published})
+    entry = json.loads((built / "tables" / "rates.json").read_text(encoding="utf-8"))
+    read = Release(built, {"tables": {"rates": entry}})["rates"].frame()
+    assert_frame_equal(read, published.frame(), check_exact=True)
+
+
+# The file
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_cell_that_would_start_a_formula_has_an_apostrophe_in_the_file(name):
+    text = to_csv(pl.DataFrame({"agency": [name], "count": [7]}))
+    (_, (cell, number)) = csv.reader(text.removeprefix("\ufeff").splitlines(keepends=True))
+    assert (cell, number) == (f"'{name}", "7")
+
+
+def test_column_that_would_start_a_formula_has_an_apostrophe_in_the_file():
+    assert to_csv(pl.DataFrame({"=A1": ["x"], "count": [7]})).startswith("\ufeff'=A1,count\n")
+
+
+def test_negative_numbers_stay_numbers_in_the_file():
+    assert to_csv(pl.DataFrame({"score": [-2.5, 3.0]})) == "\ufeffscore\n-2.5\n3.0\n"
+
+
+def test_file_begins_with_a_mark_that_tells_excel_its_encoding(release):
+    assert (release.folder / "tables" / "reach.csv").read_bytes().startswith(b"\xef\xbb\xbfagency,count,mark\n")
+
+
+def test_hidden_number_is_in_no_file_of_a_release(place):
+    # 47 and 4_711 appear nowhere else in the manifest
+    table = pl.DataFrame({"agency": ["A", "B", "C", "Total"], "count": [5, 4711, 99013, 5 + 4711 + 99013]})
+    made = make(place, {"reach": suppress(table, Policy.dfe())})
+    (hidden,) = (row for row in made["reach"].frame().to_dicts() if row["mark"] and row["agency"] != "A")
+    other = {"B": b"4711", "C": b"99013"}[hidden["agency"]]
+    assert not any(other in content for content in files(place).values())
+
+
+# What may be published
+
+
+@pytest.mark.parametrize("table", [count, count.with_columns(mark=pl.lit("")), count.lazy(), None, "count"])
+def test_anything_but_a_safe_table_is_refused(tmp_path, table):
+    with pytest.raises(DisclosureError, match=r"only a table that went through suppress\(\) can be published"):
+        put(table, "reach", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["", "Reach", "1_reach", "../reach", "reach.csv", "reach by agency", "réach", "a/b", "a\n"]
+)
+def test_name_that_is_not_plain_is_refused(tmp_path, name):
+    with pytest.raises(ParameterError, match="cannot name a table. Use small letters, digits and underscores"):
+        put(suppress(count, Policy.dfe()), name, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_release_nothing_is_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    put(suppress(count, Policy.dfe()), "reach", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folder_of_a_run_that_was_stopped_is_not_made_again(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        put(suppress(count, Policy.dfe()), "reach", tmp_path / "gone")
+    assert list(tmp_path.iterdir()) == []
+
+
+# The manifest
+
+
+def test_manifest_says_what_each_table_is_and_where_its_numbers_come_from(place):
+    built = place.with_name("built")
+    built.mkdir()
+    publish(
+        suppress(count, Policy.nhs()),
+        "reach",
+        into=built,
+        title="Training reach",
+        definition="People who attended.",
+        measure="people reached",
+        headline="53 came.",
+    )
+    manifest = promote(built, place, about=ABOUT).manifest
+    assert {name: manifest[name] for name in ABOUT} == ABOUT
+    assert manifest["package"].startswith("safeguarding_analytics ")
+    assert manifest["tables"]["reach"] == {
+        "name": "reach",
+        "title": "Training reach",
+        "definition": "People who attended.",
+        "headline": "53 came.",
+        "measure": "people reached",
+        "shape": "count",
+        "rows": 4,
+        "hidden": 2,
+        "source": "",
+        "policy": {"threshold": 8, "zeros": "shown", "mark": "*", "protect": "symbol", "minimum_ballots": 3},
+        "columns": {"agency": "String", "count": "Int64", "mark": "String"},
+        "sha256": hashlib.sha256((place / "tables" / "reach.csv").read_bytes()).hexdigest(),
+    }
+    assert json.loads((place / "manifest.json").read_text(encoding="utf-8")) == manifest
+
+
+def test_release_holds_its_tables_and_its_manifest_and_nothing_else(release):
+    assert sorted(map(str, files(release.folder))) == ["manifest.json", "tables/reach.csv"]
+    assert sorted(path.name for path in release.folder.parent.iterdir()) == ["release"]
+
+
+def test_release_lists_its_tables_in_alphabetical_order(place):
+    safe = suppress(count, Policy.dfe())
+    assert make(place, {"reach": safe, "answers": safe}).tables() == ["answers", "reach"]
+    assert isinstance(Release.open(str(place)).entry("answers"), Entry)
+
+
+# What cannot be opened
+
+
+def test_folder_without_a_manifest_is_not_a_release(tmp_path):
+    with pytest.raises(SafeguardingError, match=r"this is not a release \(it has no manifest.json\). Make one with"):
+        Release.open(tmp_path)
+
+
+@pytest.mark.parametrize("folder", ["nowhere", ".", "..", "/", "file"])
+def test_place_that_is_no_release_is_said_to_be_none(tmp_path, monkeypatch, folder):
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SafeguardingError, match="this is not a release"):
+        Release.open(folder)
+
+
+def test_release_opens_from_within_its_folder(release, monkeypatch):
+    monkeypatch.chdir(release.folder)
+    assert Release.open(".").tables() == ["reach"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b'{"tables": ', b"\xff\xfe", b"[]", b"{}", b"null", b'{"tables": []}', b'{"tables": {"reach": {}}}'],
+)
+def test_manifest_that_cannot_be_read_is_said_to_be_so(release, content):
+    (release.folder / "manifest.json").write_bytes(content)
+    with pytest.raises(SafeguardingError, match=r"manifest.json cannot be read. Make the release again."):
+        Release.open(release.folder)
+
+
+def test_unknown_table_is_refused_with_the_nearest_name(release):
+    with pytest.raises(ParameterError, match=r'no table "raech". Did you mean "reach"\? It has: reach.'):
+        release["raech"]
+
+
+def test_missing_table_is_said_to_be_missing(release):
+    (release.folder / "tables" / "reach.csv").unlink()
+    with pytest.raises(SafeguardingError, match=r"reach.csv: the table is missing from the release"):
+        release["reach"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: content.replace(b"10", b"11"),
+        lambda content: content + b"\n",
+        lambda content: content.removeprefix(b"\xef\xbb\xbf"),
+        lambda content: content.replace(b"\n", b"\r\n"),
+        lambda _: b"caf\xe9",  # as Excel saves it in another encoding
+        lambda _: b"",
+    ],
+    ids=["number", "line", "mark", "line ends", "encoding", "empty"],
+)
+def test_table_that_was_changed_after_the_audit_is_refused(release, change):
+    path = release.folder / "tables" / "reach.csv"
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(SafeguardingError, match=r"reach.csv: the table was changed after the release was audited"):
+        Release.open(release.folder)["reach"]
+
+
+def test_table_that_was_changed_before_the_audit_is_refused_and_the_previous_release_stays(release):
+    before = files(release.folder)
+    built = build(release.folder.with_name("built"), {"reach": suppress(count, Policy.dfe())})
+    path = built / "tables" / "reach.csv"
+    path.write_bytes(path.read_bytes().replace(b"10", b"11"))
+    with pytest.raises(SafeguardingError, match="changed"):
+        promote(built, release.folder, about=ABOUT)
+    assert files(release.folder) == before
+
+
+# The gate: all tables of a measure together
+
+# A district is hidden with another: 3 + 40 = 53 - 10. The other table shows one of the two, so the other is 43 - 40 = 3.
+by_district = count.rename({"agency": "district"})
+one_district = pl.DataFrame({"district": ["C"], "count": [40]})
+# Two halves of East, whose rows hide 3 of 23 and show 20: alone nothing is known of East, as no total stands there.
+by_half = pl.DataFrame({"district": ["East", "East"], "half": ["H1", "H2"], "count": [20, 3]})
+east = pl.DataFrame({"district": ["East"], "count": [23]})
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "narrowed"),
+    [
+        (by_district, one_district, {("first", "district=A"), ("first", "district=C")}),
+        (by_half, east, {("first", "district=East, half=H2")}),
+    ],
+    ids=["shown elsewhere", "complement"],
+)
+def test_tables_that_give_a_hidden_number_away_together_are_not_released(place, first, second, narrowed):
+    alone = {"first": suppress(first, Policy.dfe()), "second": suppress(second, Policy.dfe())}
+    assert all(joint_audit({name: table}, {name: "people"}).is_empty() for name, table in alone.items())
+    make(place, {"reach": suppress(count, Policy.dfe())})
+    before = files(place)
+    built = build(place.with_name("built"), alone)
+    with pytest.raises(DisclosureError) as caught:
+        promote(built, place, about=ABOUT)
+    lines = str(caught.value).splitlines()
+    numbers = "1 hidden number" if len(narrowed) == 1 else f"{len(narrowed)} hidden numbers"
+    assert lines[0] == f"the release was not made: {numbers} could be worked out."
+    assert {tuple(line.removeprefix("- ").split(": ")[0].split(", ", 1)) for line in lines[1:]} == narrowed
+    assert files(place) == before
+
+
+def test_tables_of_different_measures_are_not_combined(place):
+    built = build(place.with_name("built"), {"first": suppress(by_half, Policy.dfe())}, measure="children")
+    put(suppress(east, Policy.dfe()), "second", built, measure="plans")
+    assert promote(built, place, about=ABOUT).tables() == ["first", "second"]
+
+
+def test_tables_of_other_publishers_are_not_audited(place):
+    hidden_by_others = east.with_columns(count=pl.lit(None, pl.Int64), mark=pl.lit("[c]"))
+    tables = {"first": already_public(hidden_by_others, "DfE"), "second": suppress(east, Policy.dfe())}
+    assert make(place, tables).tables() == ["first", "second"]
+
+
+def test_release_without_tables_can_be_made(place):
+    built = place.with_name("built")
+    built.mkdir()
+    assert promote(built, place, about=ABOUT).tables() == []
+    assert audit_releases([place]).is_empty()
+
+
+# Several releases
+
+
+def test_releases_that_give_a_hidden_number_away_together_are_found(tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    make(first, {"halves": suppress(by_half, Policy.dfe())})
+    make(second, {"years": suppress(east, Policy.dfe())})
+    assert audit_releases([first]).is_empty()
+    assert audit_releases([second]).is_empty()
+    found = audit_releases([first, second])
+    # 23 in all less 20 leaves exactly 3
+    assert found.select("table", "cell", "column", "low", "high").rows() == [
+        (f"{first}: halves", "district=East, half=H2", "count", 3, 3)
+    ]
+
+
+def test_release_audited_beside_itself_tells_nothing_new(release):
+    assert audit_releases([release.folder, release.folder]).is_empty()
+
+
+# Replacing a release
+
+
+def test_new_release_takes_the_place_of_the_previous_one_as_a_whole(release):
+    made = make(release.folder, {"answers": suppress(count, Policy.nhs())})
+    assert made.folder == release.folder
+    assert made.tables() == ["answers"]
+    assert sorted(map(str, files(release.folder))) == ["manifest.json", "tables/answers.csv"]
+    assert sorted(path.name for path in release.folder.parent.iterdir()) == ["release"]
+
+
+def test_folder_that_is_not_a_release_is_not_replaced(place):
+    place.mkdir()
+    (place / "thesis.docx").write_bytes(b"years of work")
+    built = build(place.with_name("built"), {"reach": suppress(count, Policy.dfe())})
+    with pytest.raises(ParameterError, match="holds something that is not a release"):
+        promote(built, place, about=ABOUT)
+    assert (place / "thesis.docx").read_bytes() == b"years of work"
+
+
+def test_empty_folder_is_replaced(place):
+    place.mkdir()
+    assert make(place, {"reach": suppress(count, Policy.dfe())}).tables() == ["reach"]
+
+
+def test_previous_release_opens_when_the_run_stops_between_the_two_renames(release):
+    expected = release["reach"].frame()
+    build(release.folder.with_name("built"), {"answers": suppress(count, Policy.dfe())})
+    release.folder.rename(previous(release.folder))  # and here the power goes
+    opened = Release.open(release.folder)
+    assert opened.tables() == ["reach"]
+    assert_frame_equal(opened["reach"].frame(), expected)
+
+
+def test_next_run_after_one_that_stopped_between_the_two_renames_makes_a_release(release):
+    release.folder.rename(previous(release.folder))
+    assert make(release.folder, {"answers": suppress(count, Policy.dfe())}).tables() == ["answers"]
+    assert sorted(path.name for path in release.folder.parent.iterdir()) == ["release"]
+
+
+def test_next_run_after_one_that_stopped_before_clearing_up_makes_a_release(release):
+    shutil.copytree(release.folder, previous(release.folder))
+    assert make(release.folder, {"answers": suppress(count, Policy.dfe())}).tables() == ["answers"]
+    assert sorted(path.name for path in release.folder.parent.iterdir()) == ["release"]
+
+
+PROMOTES_FOR_EVER = """
+import shutil, sys
+from itertools import count
+from pathlib import Path
+from safeguarding_analytics.release import replace_folder
+finished, place = map(Path, sys.argv[1:])
+print("ready", flush=True)
+for number in count():
+    built = place.with_name(f"built-{number}")
+    shutil.copytree(finished, built)
+    replace_folder(built, place)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills a process with a signal")
+def test_release_opens_whenever_the_run_is_killed(tmp_path, release):
+    finished, place = tmp_path / "finished", release.folder
+    shutil.copytree(place, finished)
+    expected = release["reach"].frame()
+    draws = random.Random(20)
+    for _ in range(12):
+        command = [sys.executable, "-c", PROMOTES_FOR_EVER, str(finished), str(place)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as run:
+            assert run.stdout.readline() == b"ready\n"
+            time.sleep(draws.uniform(0, 0.05))
+            run.send_signal(signal.SIGKILL)
+        assert_frame_equal(Release.open(place)["reach"].frame(), expected)
+        for left_over in tmp_path.glob("built-*"):
+            shutil.rmtree(left_over)
+
+
+def test_release_opens_after_every_step_of_replacing_it(tmp_path, release, monkeypatch):
+    # Each step may be the last: stop after the first, the second, … until all are done.
+    place = release.folder
+    kept = tmp_path / "kept"
+    shutil.copytree(place, kept)
+    steps = [(Path, "rename"), (shutil, "rmtree")]
+    for last in range(5):
+        built = tmp_path / "built"
+        shutil.copytree(kept, built)
+        left = last
+        with monkeypatch.context() as patch:
+            for owner, name in steps:
+                real = getattr(owner, name)
+
+                def step(*arguments, real=real, **options):
+                    nonlocal left
+                    if not left:
+                        raise KeyboardInterrupt
+                    left -= 1
+                    return real(*arguments, **options)
+
+                patch.setattr(owner, name, step)
+            try:
+                replace_folder(built, place)
+            except KeyboardInterrupt:
+                pass
+        assert Release.open(place).tables() == ["reach"]
+        shutil.rmtree(built, ignore_errors=True)
+    assert left == 1  # four steps in all: nothing was left to stop
+    assert isinstance(Release.open(place)["reach"], Safe)
