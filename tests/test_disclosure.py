@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from safeguarding_analytics.disclosure import Policy, Safe, already_public, audit, suppress
+from safeguarding_analytics.auditing import audit
+from safeguarding_analytics.disclosure import Policy, Safe, already_public, suppress
 from safeguarding_analytics.errors import DisclosureError, ParameterError
 from safeguarding_analytics.tables import TOTAL
 

@@ -21,8 +21,12 @@ MODULES = (
     "sources.files",
     "contracts",
     "attacker",
+    "ledger",
+    "findings",
     "disclosure",
+    "auditing",
     "groups",
+    "config",
     "board",
     "training",
     "knowledge",
@@ -32,6 +36,7 @@ MODULES = (
     "comparators",
     "pairwise",
     "priorities",
+    "rules",
     "sentences",
     "pages",
     "chart_rows",
@@ -47,7 +52,7 @@ MODULES = (
     "report",
     "cli",
 )
-MEASURES = {"training", "knowledge", "child_protection", "comparators", "priorities"}
+MEASURES = {"training", "knowledge", "child_protection", "comparators", "priorities", "rules"}
 CHARTS = {"charts", "chart_marks", "chart_rows"}
 MOST_LINES = 400
 OF_THE_PACKAGE = {"__version__"}
@@ -173,9 +178,27 @@ def test_no_module_is_two_jobs(module):
     assert lines_of_code(file_of(module).read_text(encoding="utf-8")) <= MOST_LINES
 
 
-def test_contributing_names_every_module():
+def listed_in(section):
+    """Modules named in the first column of a table, or of a fenced block, in their order."""
+    rows = re.findall(r"^\|([^|]*)\|", section, flags=re.MULTILINE)
+    blocks = re.findall(r"^```\w*\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL)
+    firsts = [*rows, *(re.split(r"\s{2,}", line.strip())[0] for block in blocks for line in block.splitlines())]
+    words = [word.replace("/", ".") for first in firsts for word in re.findall(r"[\w./]+", first)]
+    return [word for word in words if word in MODULES]
+
+
+def test_contributing_lists_the_modules_in_this_order():
     text = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"^```.*?^```", text, flags=re.MULTILINE | re.DOTALL)
-    quoted = re.findall(r"`([^`\n]+)`", text)
-    words = {word.replace("/", ".") for piece in (*blocks, *quoted) for word in re.findall(r"[\w./]+", piece)}
-    assert sorted(set(MODULES) - words) == []
+    section = text.partition("\n## Modules\n")[2].partition("\n## ")[0]
+    assert listed_in(section) == list(MODULES)
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        "| module | job |\n|---|---|\n| `errors` | tables |\n| `sources/files` | x |",
+        "```\nerrors   of tables\nsources.files\n```",
+    ],
+)
+def test_modules_are_read_from_a_table_or_a_block(section):
+    assert listed_in(f"charts come later\n{section}\nand `cli` last") == ["errors", "sources.files"]

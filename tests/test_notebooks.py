@@ -8,6 +8,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nbformat
 import papermill
@@ -22,7 +23,7 @@ PROJECT = Path(__file__).parents[1]
 DEMO = PROJECT / "data" / "demo_board"
 ANALYSES = sorted((PROJECT / "notebooks").glob("*.ipynb"))
 DASHBOARDS = sorted((PROJECT / "dashboards").glob("*.ipynb"))
-MOST_CELLS, MOST_LINES = 3, 12
+MOST_CELLS, MOST_STATEMENTS = 3, 6
 FORBIDDEN = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.For, ast.While, ast.Try, ast.TryStar)
 LIBRARIES = {"polars"}
 
@@ -129,7 +130,7 @@ def test_first_code_cell_holds_typed_parameters_each_explained(path):
 @every_notebook
 def test_imports_stand_in_one_cell_at_the_top(path):
     cells = code_cells(path)
-    importing = [number for number, cell in enumerate(cells) if re.search(r"^(import|from) ", cell.source, re.MULTILINE)]
+    importing = [number for number, cell in enumerate(cells) if re.search(r"(?m)^(import|from) ", cell.source)]
     assert importing == ([1] if path in ANALYSES else [0])
     assert isinstance(ast.parse(cells[importing[0]].source).body[0], ast.Import | ast.ImportFrom)
 
@@ -168,7 +169,7 @@ def test_at_most_three_short_code_cells_stand_under_a_question(path):
     for heading, *cells in sections(path):
         code = [cell for cell in cells if cell.cell_type == "code"]
         assert 1 <= len(code) <= MOST_CELLS, heading.source
-        assert [cell.id for cell in code if len(cell.source.splitlines()) > MOST_LINES] == []
+        assert [cell.id for cell in code if len(ast.parse(cell.source).body) > MOST_STATEMENTS] == []
 
 
 @every_notebook
@@ -184,12 +185,6 @@ def test_one_sentence_stands_under_each_chart(path):
 
 def has_chart(cell):
     return any(name.startswith("plot_") for name in calls(cell))
-
-
-@every_notebook
-def test_words_under_a_question_are_single_sentences(path):
-    words = [cell.source for _, *cells in sections(path) for cell in cells if cell.cell_type == "markdown"]
-    assert [text for text in words if not is_one_sentence(text)] == []
 
 
 @every_analysis
@@ -246,8 +241,9 @@ RUNS = {
 
 def run(name, parameters, release):
     release.mkdir(parents=True)
-    channel = {"transport": "ipc", "ip": f"{release.parent}/kernel"} if os.name == "posix" else {}
-    with closing(ensure_event_loop()):  # papermill leaves the loop of its thread open
+    # A folder of its own, as the names of sockets must be short; and papermill leaves the loop of its thread open.
+    with TemporaryDirectory() as sockets, closing(ensure_event_loop()):
+        channel = {"transport": "ipc", "ip": f"{sockets}/kernel"} if os.name == "posix" else {}
         return papermill.execute_notebook(
             PROJECT / "notebooks" / f"{name}.ipynb",
             None,

@@ -89,17 +89,12 @@ def test_names_stand_sorted_and_once():
 
 
 def test_lazy_names_are_those_the_type_checker_sees():
-    block = next(node for node in ast.parse(TEXT).body if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node))
-    typed = {
-        f"{node.module}.{alias.name}": alias.asname for node in block.body for alias in node.names
-    }  # asname: None, or the public name would differ from the one at home
-    lazy = {
-        f"safeguarding_analytics.{module}.{name}": None
-        for module, names in safeguarding_analytics._HOME.items()
-        for name in names
-    }
-    assert lazy == typed
-    assert sorted(name.rpartition(".")[2] for name in lazy) == safeguarding_analytics.__all__
+    conditions = [node for node in ast.parse(TEXT).body if isinstance(node, ast.If)]
+    (block,) = [node for node in conditions if ast.unparse(node.test) == "TYPE_CHECKING"]
+    typed = {(node.module, alias.name, alias.asname) for node in block.body for alias in node.names}
+    homes = safeguarding_analytics._HOME.items()
+    assert typed == {(f"safeguarding_analytics.{module}", name, None) for module, names in homes for name in names}
+    assert sorted(name for _, name, _ in typed) == safeguarding_analytics.__all__
 
 
 def test_dir_lists_every_public_name():

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from safeguarding_analytics.errors import ParameterError, TableError
-from safeguarding_analytics.intervals import wilson
 from safeguarding_analytics.groups import with_totals
+from safeguarding_analytics.intervals import wilson
 from safeguarding_analytics.tables import ATTENDANCE, PROPORTION, STATUSES, shape_of
 from safeguarding_analytics.training import attendance, training_reach
 
@@ -189,18 +189,27 @@ def test_reach_counts_people_once_and_keeps_groups_on_either_side():
 
 
 def test_reach_by_group_of_the_booking_and_level_of_the_session():
-    # Group 1: p1 of Health, p1 of School; p7 came to s9, of unknown level. Group 2: p4.
+    # Group 1: p1 of Health, p1 of School; p7 came to s9, of unknown level. Group 2: p4 of Police.
+    # School and Police made no return, so how many are eligible is known in neither group.
     staff = STAFF.filter(pl.col("agency") != "School")
     expected = reach_frame(
-        {"target_group": pl.Int64, "training_level": pl.Int64}, [(1, None, 1, None), (1, 3, 2, 12), (2, 3, 1, 3)]
+        {"target_group": pl.Int64, "training_level": pl.Int64}, [(1, None, 1, None), (1, 3, 2, None), (2, 3, 1, None)]
     )
     assert_frame_equal(training_reach(REGISTER, HELD, staff, by=("target_group", "training_level")), expected)
 
 
 def test_reach_overall_is_one_row():
-    # p1 of Health, p1 of School, p4, p7 of 5 + 3 + 7 + 2.
-    staff = STAFF.drop_nulls()
-    assert_frame_equal(training_reach(REGISTER, HELD, staff, by=()), reach_frame({}, [(4, 17)]))
+    # p1 of Health, p1 of School, p4, p7 of 5 + 3 + 7 + 2 and the 4 of Police.
+    staff = pl.concat([STAFF.drop_nulls(), workforce(("Police", 3, 2, "2011", 4))])
+    assert_frame_equal(training_reach(REGISTER, HELD, staff, by=()), reach_frame({}, [(4, 21)]))
+
+
+def test_agency_that_came_and_made_no_return_leaves_the_overall_share_unknown():
+    staff = STAFF.drop_nulls().filter(pl.col("agency") == "Health")
+    found = training_reach(REGISTER, HELD, staff, by=())
+    assert_frame_equal(found, reach_frame({}, [(4, None)]))
+    with_totals = training_reach(REGISTER, HELD, staff, totals=True).filter(agency="Total")
+    assert_frame_equal(with_totals.drop("agency"), found)
 
 
 def test_reach_of_nobody_asked_and_nobody_there_is_unknown():
@@ -256,7 +265,10 @@ def test_reach_by_district_of_the_workforce():
     staff = workforce(("Health", 3, 1, "2011", 4)).with_columns(district=pl.lit("Dover"))
     found = training_reach(REGISTER, HELD, staff, by="district")
     # Dover: s1, p1 and p4. The rest came to a session without a district, or to one that is not in sessions.
-    assert_frame_equal(found, reach_frame({"district": pl.String}, [(None, 3, None), ("Dover", 2, 4)]))
+    # p4 is of Police, whose eligible staff are not known.
+    assert_frame_equal(found, reach_frame({"district": pl.String}, [(None, 3, None), ("Dover", 2, None)]))
+    without_police = training_reach(REGISTER.filter(pl.col("agency") != "Police"), HELD, staff, by="district")
+    assert_frame_equal(without_police, reach_frame({"district": pl.String}, [(None, 3, None), ("Dover", 1, 4)]))
 
 
 def test_column_of_both_tables_is_the_sessions_unless_it_describes_the_person():
@@ -305,6 +317,8 @@ def reach_in_plain_python(register, held, staff, by) -> list[tuple]:
         people.add((tuple(facts.get(name) for name in by), row["agency"], row["person"]))
     for row in staff.iter_rows(named=True):
         eligible[tuple(row[name] for name in by)] += row["eligible_staff"]
+    for group in {group for group, agency, _ in people if agency not in set(staff["agency"])}:
+        eligible[group] = None  # somebody came from an agency that made no return
     came = Counter(group for group, _, _ in people)
     groups = sorted({*came, *eligible}, key=lambda group: [(value is not None, str(value)) for value in group])
     return [(*group, came[group], eligible.get(group)) for group in groups]

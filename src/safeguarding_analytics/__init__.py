@@ -17,7 +17,8 @@ if "rfc3987_syntax" not in sys.modules:
     sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # None is how Python marks "cannot be imported"
 
 if TYPE_CHECKING:
-    from safeguarding_analytics.board import Board, check_board, read_board, require_tables
+    from safeguarding_analytics.auditing import audit
+    from safeguarding_analytics.board import Board, check_board, read_board
     from safeguarding_analytics.charts import (
         plot_attendance,
         plot_changes,
@@ -30,19 +31,13 @@ if TYPE_CHECKING:
     from safeguarding_analytics.child_protection import repeat_plan_rate, stock_and_flow
     from safeguarding_analytics.comparators import comparator_rates, read_comparators
     from safeguarding_analytics.dashboards import served_release, show_answer, show_release
-    from safeguarding_analytics.disclosure import Policy, Safe, already_public, audit, suppress
+    from safeguarding_analytics.disclosure import Policy, Safe, already_public, suppress
     from safeguarding_analytics.intervals import byar, wilson
     from safeguarding_analytics.knowledge import knowledge_gain, participation
     from safeguarding_analytics.pages import show_table, show_text, show_versions
-    from safeguarding_analytics.priorities import (
-        ballots_to_change,
-        compare_rules,
-        head_to_head,
-        kemeny,
-        kendall_w,
-        rank_priorities,
-    )
+    from safeguarding_analytics.priorities import ballots_to_change, kendall_w, rank_priorities
     from safeguarding_analytics.release import Release, publish
+    from safeguarding_analytics.rules import compare_rules, head_to_head, kemeny
     from safeguarding_analytics.sentences import (
         say_agreement,
         say_ballots_to_change,
@@ -58,7 +53,8 @@ if TYPE_CHECKING:
     from safeguarding_analytics.training import attendance, training_reach
 
 _HOME = {
-    "board": ("Board", "check_board", "read_board", "require_tables"),
+    "auditing": ("audit",),
+    "board": ("Board", "check_board", "read_board"),
     "charts": (
         "plot_attendance",
         "plot_changes",
@@ -71,19 +67,13 @@ _HOME = {
     "child_protection": ("repeat_plan_rate", "stock_and_flow"),
     "comparators": ("comparator_rates", "read_comparators"),
     "dashboards": ("served_release", "show_answer", "show_release"),
-    "disclosure": ("Policy", "Safe", "already_public", "audit", "suppress"),
+    "disclosure": ("Policy", "Safe", "already_public", "suppress"),
     "intervals": ("byar", "wilson"),
     "knowledge": ("knowledge_gain", "participation"),
     "pages": ("show_table", "show_text", "show_versions"),
-    "priorities": (
-        "ballots_to_change",
-        "compare_rules",
-        "head_to_head",
-        "kemeny",
-        "kendall_w",
-        "rank_priorities",
-    ),
+    "priorities": ("ballots_to_change", "kendall_w", "rank_priorities"),
     "release": ("Release", "publish"),
+    "rules": ("compare_rules", "head_to_head", "kemeny"),
     "sentences": (
         "say_agreement",
         "say_ballots_to_change",
@@ -131,7 +121,6 @@ __all__ = [
     "read_comparators",
     "read_published",
     "repeat_plan_rate",
-    "require_tables",
     "say_agreement",
     "say_ballots_to_change",
     "say_mean_change",

@@ -14,8 +14,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from safeguarding_analytics.tables import TOTAL
-
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 Whole = npt.NDArray[np.int64]
@@ -91,21 +89,25 @@ def _solve(costs: Floats, matrix: Any, totals: Floats, low: Floats, high: Floats
     It is in whole numbers with ``insist``, else as the linear programme gives it: in tables of two dimensions whole
     as well, in those of three and more mostly.
     """
+    found = _optimum(costs, matrix, totals, low, high, whole=False)
+    if insist and found is not None and not _is_whole(found):
+        found = _optimum(costs, matrix, totals, low, high, whole=True)
+    return np.rint(found) if found is not None and _is_whole(found) else found
+
+
+def _optimum(costs: Floats, matrix: Any, totals: Floats, low: Floats, high: Floats, whole: bool) -> Floats | None:
+    """One run of the solver: over whole numbers, or over all."""
     from scipy.optimize import Bounds, LinearConstraint, milp
 
-    found: Floats | None = None
-    for integrality in (0, 1)[: 1 + insist]:
+    found: Floats | None = milp(
+        costs,
+        constraints=LinearConstraint(matrix, totals, totals),
+        bounds=Bounds(low, high),
+        integrality=np.full(len(costs), int(whole)),
         # Presolving costs more than it saves on linear programmes of this size; the search for whole numbers needs it.
-        found = milp(
-            costs,
-            constraints=LinearConstraint(matrix, totals, totals),
-            bounds=Bounds(low, high),
-            integrality=np.full(len(costs), integrality),
-            options={"node_limit": MOST_BRANCHES, "presolve": bool(integrality)},
-        ).x
-        if found is None or _is_whole(found):
-            break
-    return None if found is None else np.rint(found) if _is_whole(found) else found
+        options={"node_limit": MOST_BRANCHES, "presolve": whole},
+    ).x
+    return found
 
 
 def _is_whole(numbers: Floats) -> bool:
@@ -119,16 +121,19 @@ class Reader:
         from scipy.sparse import bmat
         from scipy.sparse.csgraph import connected_components
 
-        self.system, self.point = system, point
+        self.system, self.hidden, self.point = system, hidden, point
         self.columns = np.flatnonzero(hidden)
         part = system.relations[:, self.columns]
-        used = np.diff(part.indptr) > 0
-        self.rows = np.flatnonzero(used)
+        self.rows = np.flatnonzero(np.diff(part.indptr) > 0)
         self.part = part[self.rows]
         graph = bmat([[None, self.part], [self.part.T, None]]) if self.part.nnz else None
         sizes = len(self.rows), len(self.columns)
         labels = connected_components(graph, directed=False)[1] if graph is not None else np.arange(sum(sizes))
         self.row_block, self.column_block = labels[: sizes[0]], labels[sizes[0] :]
+
+    def narrowed_between(self, lowest: Floats, highest: Floats) -> Flags:
+        """Which hidden numbers are known too well, if they lie between these ends."""
+        return self.hidden & ~self.system.free & ~self.system.kept(lowest, highest)
 
     def at_a_glance(self) -> tuple[Floats, Floats]:
         """Bounds from one relation at a time: what the hidden parts of a shown total leave for each of them."""
@@ -144,16 +149,16 @@ class Reader:
         lower[alone] = self.point[alone]
         return lower, upper
 
-    def block(self, numbers: Whole) -> tuple[Whole, Whole]:
-        """Positions, among the hidden numbers and their relations, of all that hang together with some numbers."""
+    def block(self, numbers: Whole) -> tuple[Whole, Whole, Any]:
+        """All that hangs together with some numbers: positions of relations, hidden numbers, and the matrix of both."""
         labels = self.column_block[np.searchsorted(self.columns, numbers)]
-        return np.flatnonzero(np.isin(self.row_block, labels)), np.flatnonzero(np.isin(self.column_block, labels))
+        rows = np.flatnonzero(np.isin(self.row_block, labels))
+        positions = np.flatnonzero(np.isin(self.column_block, labels))
+        return rows, self.columns[positions], self.part[rows][:, positions]
 
     def farthest(self, numbers: Whole, sign: int, limits: Floats | float = np.inf) -> Floats | None:
         """A consistent table in which the sum of some numbers is smallest (sign 1), or largest up to limits (-1)."""
-        rows, block = self.block(numbers)
-        columns = self.columns[block]
-        matrix = self.part[rows][:, block]
+        rows, columns, matrix = self.block(numbers)
         costs, low, high = np.zeros(len(columns)), self.system.low[columns], np.full(len(columns), np.inf)
         positions = np.searchsorted(columns, numbers)
         costs[positions] = sign
@@ -178,9 +183,7 @@ class Reader:
         """The relations that bound a number, by the dual of the linear programme."""
         from scipy.optimize import linprog
 
-        rows, block = self.block(np.array([number]))
-        columns = self.columns[block]
-        matrix = self.part[rows][:, block]
+        rows, columns, matrix = self.block(np.array([number]))
         bounds = [(value, None) for value in self.system.low[columns]]
         bounding = np.zeros(len(rows), dtype=np.bool_)
         for sign in (1.0, -1.0):
@@ -216,45 +219,69 @@ def weakest(system: System, hidden: Flags, tables: list[Floats], first_only: boo
     ``tables`` are consistent tables already known (at least one); those found on the way are added.
     """
     reader = Reader(system, hidden, tables[0])
-    shown = ~hidden
     if first_only:
-        hopeless = np.flatnonzero(hidden & ~system.free & ~system.kept(*reader.at_a_glance()))
+        hopeless = np.flatnonzero(reader.narrowed_between(*reader.at_a_glance()))
         if len(hopeless):
             return [Narrowed(int(hopeless[0]), np.nan, np.nan)]
-    seen = np.array([table for table in tables if (table[shown] == tables[0][shown]).all()])
-    lowest, highest = seen.min(axis=0), seen.max(axis=0)
-    enough = np.maximum(system.wide_high, system.small + 1.0)
-
-    def doubtful(sign: int) -> Whole:
-        """Numbers not yet seen to be safe that should be seen larger (sign -1) or smaller (1)."""
-        far = highest >= np.maximum(enough, lowest + 1) if sign < 0 else lowest <= system.wide_low
-        return np.flatnonzero(hidden & ~system.free & ~far & ~system.kept(lowest, highest))
-
-    def ask(numbers: Whole, sign: int) -> None:
-        table = reader.farthest(numbers, sign, np.maximum(enough, lowest + 1)[numbers])
-        if table is not None and _is_whole(table):
-            tables.append(table)
-            np.minimum(lowest, table, out=lowest)
-            np.maximum(highest, table, out=highest)
-
-    # One table often settles many numbers: all are pushed at once until that stops paying, then each by itself.
+    search = _Search(reader, tables)
     for sign in (-1, 1):
-        left = doubtful(sign)
-        while len(left) > 1:
-            ask(left, sign)
-            before, left = left, doubtful(sign)
-            if 4 * len(left) > 3 * len(before):
-                break
+        search.push_together(sign)
     found: list[Narrowed] = []
-    for number in np.flatnonzero(hidden & ~system.free & ~system.kept(lowest, highest)):
-        for sign in (-1, 1):
-            if number in doubtful(sign):
-                ask(np.array([number]), sign)
-        if not system.kept(lowest, highest)[number]:
-            found.append(Narrowed(int(number), lowest[number], highest[number]))
+    for number in search.not_kept():
+        search.push_alone(number)
+        if number in search.not_kept():
+            found.append(Narrowed(int(number), search.lowest[number], search.highest[number]))
             if first_only:
                 break
     return found
+
+
+class _Search:
+    """A search for consistent tables that show the promise to be kept, with the ends that the tables reach."""
+
+    def __init__(self, reader: Reader, tables: list[Floats]) -> None:
+        self.reader, self.tables = reader, tables
+        shown = ~reader.hidden
+        agreeing = np.array([table for table in tables if (table[shown] == reader.point[shown]).all()])
+        self.lowest, self.highest = agreeing.min(axis=0), agreeing.max(axis=0)
+        self.high_enough = np.maximum(reader.system.wide_high, reader.system.small + 1.0)
+
+    def not_kept(self) -> Whole:
+        """Numbers not yet seen to be safe."""
+        return np.flatnonzero(self.reader.narrowed_between(self.lowest, self.highest))
+
+    def to_push(self, sign: int) -> Whole:
+        """Numbers not yet seen to be safe that should be seen larger (sign -1) or smaller (1)."""
+        numbers = self.not_kept()
+        if sign < 0:
+            near = self.highest < np.maximum(self.high_enough, self.lowest + 1)
+        else:
+            near = self.lowest > self.reader.system.wide_low
+        return np.asarray(numbers[near[numbers]])
+
+    def push(self, numbers: Whole, sign: int) -> None:
+        """Look for a table in which these numbers are larger (sign -1) or smaller (1), and keep it if it is whole."""
+        limits = np.maximum(self.high_enough, self.lowest + 1)[numbers]
+        table = self.reader.farthest(numbers, sign, limits)
+        if table is not None and _is_whole(table):
+            self.tables.append(table)
+            np.minimum(self.lowest, table, out=self.lowest)
+            np.maximum(self.highest, table, out=self.highest)
+
+    def push_together(self, sign: int) -> None:
+        """Push all numbers at once, as one table often settles many, until that stops paying."""
+        left = self.to_push(sign)
+        while len(left) > 1:
+            self.push(left, sign)
+            before, left = left, self.to_push(sign)
+            if 4 * len(left) > 3 * len(before):
+                break
+
+    def push_alone(self, number: int) -> None:
+        """Push one number both ways."""
+        for sign in (-1, 1):
+            if number in self.to_push(sign):
+                self.push(np.array([number]), sign)
 
 
 def protect(system: System) -> Flags:
@@ -270,25 +297,19 @@ def protect(system: System) -> Flags:
     mover = _Mover(system)
     asked = [Narrowed(int(number), np.nan, np.nan) for number in np.flatnonzero(system.surely_small)]
     asked.sort(key=lambda narrow: (-abs(system.wide_high[narrow.number] - system.values[narrow.number]), narrow.number))
-    first_round = True
+    # The search for whole numbers in a whole table is slow: it comes only where fractions were not enough.
+    insist = False
     while asked:
         before = len(chosen)
         for narrow in asked:
             for aims in _aims(system, narrow):
-                if any(_reaches(table[narrow.number], system.values[narrow.number], aims) for table in tables):
-                    continue
-                # The search for whole numbers in a whole table is slow: it comes only where fractions were not enough.
-                table = mover.cheapest(narrow.number, aims, hidden, insist=not first_round)
-                if table is None:
-                    continue
-                mirror = 2 * system.values - table
-                tables.extend(one for one in (table, mirror) if _is_whole(one) and mover.possible(one))
-                moved = (np.abs(table - system.values) > NEARLY) & ~hidden
-                chosen.extend(int(unit) for unit in np.unique(system.unit[moved]))
-                hidden = system.closed(base | np.isin(system.unit, chosen))
-        if len(chosen) == before and not first_round:
+                moved = mover.units_to_hide(narrow.number, aims, hidden, tables, insist)
+                if moved:
+                    chosen += moved
+                    hidden = system.closed(base | np.isin(system.unit, chosen))
+        if insist and len(chosen) == before:
             break
-        first_round = False
+        insist = True
         asked = weakest(system, hidden, tables)
     return _shown_again(system, base, chosen, tables)
 
@@ -339,307 +360,52 @@ class _Mover:
         self.matrix = hstack([part, -part], format="csc")
         self.room = system.values[self.columns] - system.low[self.columns]
 
-    def possible(self, table: Floats) -> bool:
+    def units_to_hide(
+        self, number: int, aims: tuple[float, ...], hidden: Flags, tables: list[Floats], insist: bool
+    ) -> list[int]:
+        """The units that a number needs hidden to reach one of the aims: none if it can already, or never will.
+
+        ``tables`` are consistent tables already known; those found on the way are added.
+        """
+        value = self.system.values[number]
+        if any(_reaches(table[number], value, aims) for table in tables):
+            return []
+        table = self.cheapest(number, aims, hidden, insist)
+        if table is None:
+            return []
+        mirror = 2 * self.system.values - table
+        tables.extend(one for one in (table, mirror) if _is_whole(one) and self._is_possible(one))
+        moved = (np.abs(table - self.system.values) > NEARLY) & ~hidden
+        return [int(unit) for unit in np.unique(self.system.unit[moved])]
+
+    def _is_possible(self, table: Floats) -> bool:
         """Whether no number of a changed table is below what it can be."""
         return bool((table >= self.system.low)[self.columns].all())
 
     def cheapest(self, number: int, aims: tuple[float, ...], hidden: Flags, insist: bool) -> Floats | None:
         """The changed table that moves a number to one of the aims, or None where no change does."""
-        position = int(np.searchsorted(self.columns, number))
-        if position == len(self.columns) or self.columns[position] != number:
+        if number not in self.columns:
             return None
-        size = len(self.columns)
+        position = int(np.searchsorted(self.columns, number))
         # A trace of a price for hidden numbers keeps the change short.
         price = np.where(hidden[self.columns], 1e-4, self.system.cost[self.columns])
         costs = np.concatenate([price, price])
-        found: list[Floats] = []
-        for aim in aims:
-            low, high = np.zeros(2 * size), np.concatenate([np.full(size, np.inf), self.room])
-            step = aim - self.system.values[number]
-            with_it, against_it = (position, size + position) if step > 0 else (size + position, position)
-            if high[with_it] < abs(step):
-                continue
-            low[with_it], high[against_it] = abs(step), 0.0
-            move = _solve(costs, self.matrix, np.zeros(self.matrix.shape[0]), low, high, insist)
-            if move is not None:
-                found.append(move)
-        if not found:
+        steps = [aim - self.system.values[number] for aim in aims]
+        moves = [move for step in steps if (move := self._move(position, step, costs, insist)) is not None]
+        if not moves:
             return None
-        move = min(found, key=lambda candidate: float(costs @ candidate))
+        move = min(moves, key=lambda candidate: float(costs @ candidate))
+        ups, downs = np.split(move, 2)
         table = self.system.values.copy()
-        table[self.columns] += move[:size] - move[size:]
+        table[self.columns] += ups - downs
         return table
 
-
-# What a reader knows of a table: which counts stand in it, and how the counts of one row hang together.
-
-HIDDEN = float("nan")
-Cell = tuple[str, ...]
-Counts = dict[str, float | None]
-
-
-@dataclass(frozen=True)
-class RowKnowledge:
-    """What everybody knows about the counts of one row.
-
-    ``units`` numbers the counts that are hidden together, ``leads`` names those that take their whole row with them,
-    ``at_least_one`` those that are never 0 in a hidden row, and ``links`` are sums of counts (the empty name is the
-    number 1) that are never negative, or always nothing.
-    """
-
-    units: dict[str, int]
-    leads: frozenset[str]
-    at_least_one: frozenset[str] = frozenset()
-    never_negative: tuple[dict[str, int], ...] = ()
-    always_nothing: tuple[dict[str, int], ...] = ()
-
-
-KNOWLEDGE = {
-    "count": RowKnowledge({"count": 0}, frozenset({"count"}), frozenset({"count"})),
-    "rate": RowKnowledge({"count": 0}, frozenset({"count"}), frozenset({"count"})),
-    "proportion": RowKnowledge(
-        {"numerator": 0, "denominator": 0},
-        frozenset({"numerator", "denominator"}),
-        frozenset({"denominator"}),
-        ({"denominator": 1, "numerator": -1},),
-    ),
-    "mean_change": RowKnowledge(
-        {"n_pairs": 0, "n_up": 1, "n_same": 1, "n_down": 1, "n_pre": 2, "n_post": 3},
-        frozenset({"n_pairs"}),
-        frozenset({"n_pairs", "n_pre", "n_post"}),
-        ({"n_pre": 1, "n_pairs": -1}, {"n_post": 1, "n_pairs": -1}),
-        ({"n_pairs": 1, "n_up": -1, "n_same": -1, "n_down": -1},),
-    ),
-    "attendance": RowKnowledge(
-        {"registered": 0, "attended": 0, "walk_ins": 0, "did_not_attend": 0, "cancelled": 0},
-        frozenset({"registered", "attended", "walk_ins", "did_not_attend", "cancelled"}),
-        frozenset(),
-        ({"attended": 1, "walk_ins": -1}, {"registered": 1, "walk_ins": 1, "": -1}),
-        ({"registered": 1, "walk_ins": 1, "attended": -1, "did_not_attend": -1, "cancelled": -1},),
-    ),
-}
-
-
-@dataclass(frozen=True)
-class Promise:
-    """What a hidden number promises: everything below ``threshold`` stays possible, or (``exact_only``) two values."""
-
-    threshold: int
-    zeros_shown: bool
-    exact_only: bool
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """The counts of one table: by cell and column a number, `HIDDEN`, or nothing where it is unknown.
-
-    ``sums`` are totals of a column over all rows that are no margin, known from elsewhere in the table (shares).
-    """
-
-    name: str
-    groups: tuple[str, ...]
-    cells: dict[Cell, Counts]
-    sums: dict[str, float]
-
-    def placed(self, groups: tuple[str, ...]) -> dict[Cell, Counts]:
-        """The cells within a wider set of group columns: a column that the table lacks is a total."""
-        found = {}
-        for cell, counts in self.cells.items():
-            own = dict(zip(self.groups, cell, strict=True))
-            found[tuple(own.get(group, TOTAL) for group in groups)] = counts
-        return found
-
-
-class Relation(NamedTuple):
-    """A total and its children along one group column, for one count column."""
-
-    total: Cell
-    along: str
-    column: str
-    children: tuple[Cell, ...]
-
-
-@dataclass(frozen=True)
-class Ledger:
-    """The counts of linked tables as one system, with the names a message needs."""
-
-    groups: tuple[str, ...]
-    cells: dict[Cell, Counts]
-    tables: dict[Cell, list[str]]
-    disagreements: list[tuple[Cell, str, list[float]]]
-    relations: list[Relation]
-    sums: list[tuple[str, float, tuple[Cell, ...]]]
-
-    def total_and_sum(self, relation: Relation) -> tuple[float | None, float, int]:
-        """What a total says, the sum of its children that are shown, and how many are hidden."""
-        children = [self.cells[child].get(relation.column) for child in relation.children]
-        known = [value for value in children if value is not None and value == value]
-        return self.cells[relation.total].get(relation.column), sum(known), sum(value != value for value in children)
-
-    def certain(self, relation: Relation) -> bool:
-        """Whether no member has an unknown count: a total need not contain a row that made no return."""
-        members = (relation.total, *relation.children)
-        return all(count is not None for cell in members for count in self.cells[cell].values())
-
-    def adds_up(self, relation: Relation) -> bool:
-        """Whether what is shown does not contradict a relation."""
-        total, shown, hidden = self.total_and_sum(relation)
-        if total is None or total != total:
-            return True
-        return total >= shown if hidden else total == shown
-
-    def usable(self, relation: Relation) -> bool:
-        """Whether a reader can reckon with a relation; with unknown rows, only if it is seen to hold without them."""
-        total, shown, hidden = self.total_and_sum(relation)
-        if not self.certain(relation):
-            return total is not None and not hidden and total == shown
-        return self.adds_up(relation)
-
-
-def open_ledger(sheets: list[Sheet]) -> Ledger:
-    """Lay tables over one another: a cell that stands in several is one cell, a total is the sum of its children."""
-    groups = tuple(dict.fromkeys(group for sheet in sheets for group in sheet.groups))
-    cells: dict[Cell, Counts] = {}
-    tables: dict[Cell, list[str]] = {}
-    disagreements = []
-    for sheet in sheets:
-        for cell, counts in sheet.placed(groups).items():
-            merged = cells.setdefault(cell, {})
-            tables.setdefault(cell, []).append(sheet.name)
-            for column, value in counts.items():
-                before = merged.get(column)
-                if before is None or before != before:
-                    merged[column] = before if value is None else value
-                elif value is not None and value == value and before != value:
-                    disagreements.append((cell, column, [before, value]))
-    ordered = sorted(cells, key=lambda cell: (sum(value == TOTAL for value in cell), cell))
-    cells = {cell: cells[cell] for cell in ordered}
-    sums = [
-        (column, total, tuple(cell for cell in sorted(sheet.placed(groups)) if _innermost(cell, groups, sheet)))
-        for sheet in sheets
-        for column, total in sheet.sums.items()
-    ]
-    return Ledger(groups, cells, tables, disagreements, list(_relations(groups, cells)), sums)
-
-
-def _innermost(cell: Cell, groups: tuple[str, ...], sheet: Sheet) -> bool:
-    return all(value != TOTAL for group, value in zip(groups, cell, strict=True) if group in sheet.groups)
-
-
-def _relations(groups: tuple[str, ...], cells: dict[Cell, Counts]) -> Iterable[Relation]:
-    for position, along in enumerate(groups):
-        families: dict[Cell, list[Cell]] = {}
-        for cell in cells:
-            families.setdefault(cell[:position] + cell[position + 1 :], []).append(cell)
-        for family in families.values():
-            totals = [cell for cell in family if cell[position] == TOTAL]
-            children = tuple(cell for cell in family if cell[position] != TOTAL)
-            if totals and children:
-                for column in cells[totals[0]]:
-                    yield Relation(totals[0], along, column, children)
-
-
-def _sum_of(link: dict[str, int], counts: Counts) -> float | None:
-    """The sum a link speaks of; None where a count is missing, nan where one is hidden."""
-    values = [counts.get(column) if column else 1.0 for column in link]
-    known = [value for value in values if value is not None]
-    if len(known) < len(values):
-        return None
-    return sum((factor * value for factor, value in zip(link.values(), known, strict=True)), 0.0)
-
-
-def system_of(ledger: Ledger, shape: str, promise: Promise) -> tuple[System, list[tuple[Cell, str]], list[Relation]]:
-    """The system a reader of a ledger has before them, the name of each number, and the relation of its first rows.
-
-    Knowledge that a shown row contradicts (more people trained than are eligible) is nobody's knowledge and is left
-    out; so is a relation that is contradicted or has an unknown member.
-    """
-    knowledge, small = KNOWLEDGE[shape], promise.threshold - 1
-    rows = [counts for counts in ledger.cells.values() if any(counts.values())]
-    names = [(cell, column) for cell, counts in ledger.cells.items() for column in counts if counts[column] is not None]
-    index = {name: number for number, name in enumerate(names)}
-    positive = {
-        column
-        for column in knowledge.at_least_one
-        if promise.zeros_shown and all(counts.get(column) != 0 for counts in rows)
-    }
-    values = [ledger.cells[cell][column] for cell, column in names]
-    low = [float(column in positive) for _, column in names]
-    least = [0.0 if value == 0 and promise.zeros_shown else floor for value, floor in zip(values, low, strict=True)]
-    order = {cell: number for number, cell in enumerate(ledger.cells)}
-    unit = [order[cell] * 4 + knowledge.units[column] for cell, column in names]
-    row = [order[cell] for cell, _ in names]
-    leads = [column in knowledge.leads for _, column in names]
-    # Totals are worth more to a reader than their children; a large count has room to move for several small ones.
-    cost = [
-        1 + 0.05 * sum(part == TOTAL for part in cell) - 1e-2 * np.log1p(max(np.nan_to_num(value or 0.0), 0.0))
-        for (cell, _), value in zip(names, values, strict=True)
-    ]
-    triplets: list[list[tuple[int, float]]] = []
-    used: list[Relation] = []
-    for relation in filter(ledger.usable, ledger.relations):
-        total = index[relation.total, relation.column]
-        children = [index[child, relation.column] for child in relation.children if (child, relation.column) in index]
-        said, shown, _ = ledger.total_and_sum(relation)
-        unseen = sum(low[child] for child in children if values[child] != values[child])
-        if said is not None and said - shown < unseen:
-            continue
-        used.append(relation)
-        triplets.append([(total, 1.0), *((child, -1.0) for child in children)])
-        least[total] = max(least[total], sum(least[child] for child in children))
-
-    def unprinted(value: float, free: bool) -> int:
-        for column, item in ((values, value), (low, 0.0), (least, 0.0), (cost, 0.0)):
-            column.append(item)
-        unit.append(-2 if free else -1)
-        row.append(-1)
-        leads.append(False)
-        return len(values) - 1
-
-    one = unprinted(1.0, free=False)
-    for links, slack in ((knowledge.never_negative, True), (knowledge.always_nothing, False)):
-        for link in links:
-            found = {cell: _sum_of(link, counts) for cell, counts in ledger.cells.items() if any(counts.values())}
-            sums = {cell: value for cell, value in found.items() if value is not None}
-            if any(value < 0 or (value > 0 and not slack) for value in sums.values()):
-                continue
-            for cell, value in sums.items():
-                terms = [(index[cell, column] if column else one, float(factor)) for column, factor in link.items()]
-                triplets.append([*terms, (unprinted(value, free=True), -1.0)] if slack else terms)
-    given_away: set[int] = set()
-    for column, told, members in ledger.sums:
-        grand_total = index.get(((TOTAL,) * len(ledger.groups), column))
-        given_away |= set() if grand_total is None else {grand_total}
-        children = [index[cell, column] for cell in members if (cell, column) in index]
-        if len(children) == len(members):
-            triplets.append([(unprinted(told, free=False), 1.0), *((child, -1.0) for child in children)])
-    floor = 1.0 if promise.zeros_shown else 0.0
-    wide_low = np.maximum(np.array(least), floor)
-    units = np.array(unit, dtype=np.int64)
-    system = System(
-        values=np.array(values, dtype=np.float64),
-        low=np.array(low),
-        wide_low=wide_low,
-        wide_high=np.maximum(float(small), wide_low + 1),
-        small=small,
-        exact_only=promise.exact_only,
-        zeros_shown=promise.zeros_shown,
-        unit=units,
-        row=np.array(row, dtype=np.int64),
-        leads=np.array(leads, dtype=np.bool_),
-        free=units == -2,
-        given_away=np.isin(np.arange(len(values)), list(given_away)),
-        surely_small=np.zeros(len(values), dtype=np.bool_),
-        cost=np.array(cost),
-        relations=_matrix(triplets, len(values)),
-    )
-    return system, names, used
-
-
-def _matrix(rows: list[list[tuple[int, float]]], width: int) -> Any:
-    from scipy.sparse import csr_matrix
-
-    entries = [(number, column, value) for number, row in enumerate(rows) for column, value in row]
-    data = [value for _, _, value in entries]
-    where = [number for number, _, _ in entries], [column for _, column, _ in entries]
-    return csr_matrix((data, where), shape=(len(rows), width))
+    def _move(self, position: int, step: float, costs: Floats, insist: bool) -> Floats | None:
+        """How far each movable number goes up, then how far each goes down, so that one moves by at least a step."""
+        size = len(self.columns)
+        low, high = np.zeros(2 * size), np.concatenate([np.full(size, np.inf), self.room])
+        with_it, against_it = (position, size + position) if step > 0 else (size + position, position)
+        if high[with_it] < abs(step):
+            return None
+        low[with_it], high[against_it] = abs(step), 0.0
+        return _solve(costs, self.matrix, np.zeros(self.matrix.shape[0]), low, high, insist)

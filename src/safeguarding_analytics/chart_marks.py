@@ -163,16 +163,16 @@ def _bar_axis(rows: Rows, axis: str) -> alt.X:
     )
 
 
-def ranked_bars(rows: Rows, *, title: str, what: str, cut: Sequence[alt.Chart]) -> alt.LayerChart:
+def ranked_bars(rows: Rows, *, title: str, what: str, axis: str, cut: Sequence[alt.Chart]) -> alt.LayerChart:
     """Bars in the order of the rows, each with words under it."""
     if rows.frame.is_empty():
         return _nothing(title)
     y = _row_axis(rows)
-    axis = alt.Axis(title="Points", format=",f", tickCount=6)
+    ticks = alt.Axis(title=axis, format=",f", tickCount=6)
     bar = (
         _where("isValid(datum.value)")
         .mark_bar(height=14, yOffset=-9)
-        .encode(x=alt.X("value:Q", axis=axis), y=y, tooltip=_hover(rows), **_colour(rows))
+        .encode(x=alt.X("value:Q", axis=ticks), y=y, tooltip=_hover(rows), **_colour(rows))
     )
     # The words stand under the bar: there they have the whole width, on a telephone too.
     words = _where("datum.note == ''").mark_text(align="left", dy=9, dx=2).encode(y=y, x=alt.value(0), text="shown:N")

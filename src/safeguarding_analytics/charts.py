@@ -337,14 +337,15 @@ def plot_ranking(table: Safe, *, title: str, seats: int | None = None) -> alt.La
         When the table is not safe or has another shape.
     """
     frame = opened(table, RANKING).sort("rank", "issue", nulls_last=True)
+    value = "points" if frame["points"].count() else "score"  # no points where unranked issues are ignored
     issues = list(frame.iter_rows(named=True))
-    places = [PLACES[line["selected"]] if line["points"] is not None else "not shown" for line in issues]
+    places = [PLACES[line["selected"]] if line[value] is not None else "not shown" for line in issues]
     stability = pl.Series([_stability(line) for line in issues], dtype=pl.String)
-    note = note_of("points")
+    note = note_of(value)
     drawn = frame.select(
         pl.col("issue").cast(pl.String).alias("row"),
         pl.Series("series", places, dtype=pl.String),
-        pl.col("points").alias("value"),
+        pl.col(value).alias("value"),
         note.alias("note"),
         pl.when(note == "").then(stability).otherwise(note).alias("shown"),
     )
@@ -357,7 +358,8 @@ def plot_ranking(table: Safe, *, title: str, seats: int | None = None) -> alt.La
     return ranked_bars(
         rows,
         title=title,
-        what=f"Bars of points in rank order{said}",
+        what=f"Bars in rank order{said}",
+        axis="Points" if value == "points" else "Wins minus losses",
         cut=cut_line(cut, left[0], rows.order) if left else [],
     )
 

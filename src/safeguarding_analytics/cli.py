@@ -165,7 +165,8 @@ def _check(folder: Path, csv_file: Path | None = None) -> bool:
         click.echo(f"Checked {len(heights)} tables, {rows:,} rows: every rule holds.")
         return True
     sentences = say_problems(problems, board.file_names, heights)
-    click.echo(f"{len(sentences)} rules are broken (row 1 is the header):", err=True)
+    broken = "1 rule is broken" if len(sentences) == 1 else f"{len(sentences):,} rules are broken"
+    click.echo(f"{broken} (row 1 is the header):", err=True)
     for sentence in sentences:
         click.echo(f"- {sentence}", err=True)
     return False
@@ -208,7 +209,7 @@ def _print_report(made: Report, out: Path) -> None:
 def main() -> None:
     """Run the command line: a user's mistake ends in one clean message and exit code 2, never a traceback."""
     try:
-        commands.main(standalone_mode=False)
+        commands.main(prog_name="safeguarding", standalone_mode=False)
     except SafeguardingError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)

@@ -34,6 +34,11 @@ IDLE_SECONDS = 10
 def served_release() -> Release:
     """The release that this dashboard serves.
 
+    Returns
+    -------
+    Release
+        Opened anew, so that a reload shows a release that was promoted meanwhile.
+
     Raises
     ------
     SafeguardingError
@@ -46,7 +51,18 @@ def served_release() -> Release:
 
 
 def show_release(release: Release) -> Html:
-    """Whose figures these are, as at when, and which version of the data they come from."""
+    """Say whose figures these are, as at when, and which version of the data they come from.
+
+    Parameters
+    ----------
+    release
+        An open release.
+
+    Returns
+    -------
+    Html
+        One sentence.
+    """
     about = release.manifest
     as_at = f", as at {day_in_words(date.fromisoformat(about['as_at']))}" if about["as_at"] else ""
     made = day_in_words(date.fromisoformat(about["made_on"]))
@@ -115,9 +131,6 @@ def serve(folder: Path, *, port: int) -> int:
         _write_templates(Path(shelf))
         os.environ[SERVED] = str(folder.resolve())
         os.environ["JUPYTER_PATH"] = shelf
-        # The settings below are the only ones: a configuration lying about on the computer must not loosen them.
-        os.environ["JUPYTER_CONFIG_DIR"] = f"{shelf}/config"
-        os.environ["JUPYTER_NO_CONFIG"] = "1"
         from voila.app import Voila
 
         app = Voila(config=_settings(port))
@@ -159,6 +172,7 @@ def _settings(port: int) -> Any:
                 "port": port,
                 "port_retries": 0,
                 "open_browser": False,
+                "config_file_paths": [],  # a configuration lying about must not loosen these settings
                 "tornado_settings": {"allow_remote_access": False},  # answers only to names of this computer
                 "kernel_websocket_connection_class": "safeguarding_analytics.quiet_connection.QuietConnection",
             },

@@ -154,7 +154,18 @@ def vega_bundle() -> str:
 
 
 def show_text(sentence: str) -> Html:
-    """A sentence that stands out: the answer of a page."""
+    """A sentence that stands out: the answer of a page.
+
+    Parameters
+    ----------
+    sentence
+        Plain text; markup in it is shown as it is.
+
+    Returns
+    -------
+    Html
+        One paragraph.
+    """
     return Html(f'<p class="headline">{escape(sentence)}</p>', sentence)
 
 
@@ -209,7 +220,20 @@ def show_table(table: Safe, *, caption: str, columns: Sequence[str] = ()) -> Htm
 
 
 def show_versions(board: Board, definition: str) -> Html:
-    """What stands behind a page: the version of the data and of this package, and the definition used."""
+    """What stands behind a page: the version of the data and of this package, and the definition used.
+
+    Parameters
+    ----------
+    board
+        The board whose data the page shows.
+    definition
+        How the numbers of the page are defined.
+
+    Returns
+    -------
+    Html
+        A list of three terms.
+    """
     lines = {
         "Definition": definition,
         "Data version": board.data_version,

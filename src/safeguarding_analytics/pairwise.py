@@ -70,16 +70,22 @@ def check_word(name: str, word: str, allowed: Sequence[str]) -> None:
         raise ParameterError(f'{name} must be one of: {", ".join(allowed)}. Found: "{word}".{nearest(word, allowed)}')
 
 
-def read_votes(ballots: IntoFrame, weight: str, issues: Sequence[str] | None) -> Votes:
-    """Check ballots and turn them into arrays, members and issues in a fixed order.
+def read_votes(
+    ballots: IntoFrame, weight: str, unranked: str, issues: Sequence[str] | None, seats: int | None = None
+) -> Votes:
+    """Check ballots and what is asked of them, and turn them into arrays, members and issues in a fixed order.
 
     Raises
     ------
     ParameterError
-        When ``weight`` is an unknown word or ``issues`` names an issue twice.
+        When ``weight`` or ``unranked`` is an unknown word, ``issues`` names an issue twice, or there are fewer issues
+        than seats.
     TableError
         When a column is missing or a row breaks the contract of ballots. Members are counted, never named.
     """
+    check_word("unranked", unranked, UNRANKED)
+    if seats is not None and seats < 1:
+        raise ParameterError(f"seats must be at least 1. Found: {seats}.")
     check_word("weight", weight, WEIGHTS)
     if issues is not None and len(set(issues)) < len(issues):
         twice = sorted({issue for issue in issues if list(issues).count(issue) > 1})
@@ -92,6 +98,11 @@ def read_votes(ballots: IntoFrame, weight: str, issues: Sequence[str] | None) ->
     rows = rows.with_columns(pl.col("issue").cast(pl.String), pl.col("rank").cast(pl.Float64))
     listed = sorted(rows["issue"].unique() if issues is None else issues)
     _check_issues(rows, listed)
+    if seats is not None and seats > len(listed):
+        raise ParameterError(
+            f"seats must be no more than the issues, {len(listed)}. Found: {seats}. "
+            "Hint: name all issues of the ballot paper in issues, if some were ranked by nobody."
+        )
     return _arrays(rows, listed, weight)
 
 
@@ -147,7 +158,6 @@ def _arrays(rows: pl.DataFrame, listed: list[str], weight: str) -> Votes:
 
 def preferences(votes: Votes, unranked: str) -> NDArray[np.bool_]:
     """Whether a member puts an issue above another: members × issues × issues."""
-    check_word("unranked", unranked, UNRANKED)
     above = votes.places[:, :, None] < votes.places[:, None, :]
     return above & np.isfinite(votes.places)[:, None, :] if unranked == "ignore" else above
 
@@ -193,46 +203,19 @@ def competition_rank(scores: Numbers) -> list[int]:
     return [int(place) for place in (scores[None, :] > scores[:, None]).sum(axis=1) + 1]
 
 
+def possible_places(scores: Numbers) -> tuple[list[int], list[int]]:
+    """First and last place each score can take, depending on how ties are broken."""
+    return competition_rank(scores), [int((scores >= score).sum()) for score in scores]
+
+
 def inside_seats(first: Sequence[int], last: Sequence[int], seats: int) -> list[bool | None]:
     """Whether an issue is among the seats, from the first and last place it can take; None where it depends."""
     return [None if high <= seats < low else low <= seats for high, low in zip(first, last, strict=True)]
 
 
-def share_of_boards(per_bloc: Numbers, seats: int, resamples: int, seed: int) -> Numbers:
-    """Share of boards, drawn with replacement from the blocs, in which each issue is among the seats."""
-    if not per_bloc.size:
-        return np.empty(0)
-    # drawing among distinct ballots, in order of their content, keeps names and row order out of the result
-    _, distinct, counts = np.unique(settled(per_bloc), axis=0, return_index=True, return_counts=True)
-    generator = np.random.Generator(np.random.PCG64(seed))
-    draws = generator.multinomial(len(per_bloc), counts / len(per_bloc), size=resamples)
-    scores = settled(draws @ per_bloc[distinct])
-    cut = np.sort(scores, axis=1)[:, [-seats]]
-    ahead, level = scores > cut, scores == cut
-    left = seats - ahead.sum(axis=1, keepdims=True)
-    return np.asarray((ahead + level * left / level.sum(axis=1, keepdims=True)).mean(axis=0), dtype=np.float64)
-
-
-def lowest_after_removal(leads: Numbers, votes: Votes, weight: str) -> Numbers:
-    """Smallest lead (a row per pair of issues) after removing 0, 1, 2 … members, at least one staying."""
-    if weight == "member":
-        return _after_leaving(leads)[:, :-1]
-    lowest = np.zeros((len(leads), 1))
-    for bloc in range(votes.n_blocs):
-        left = _after_leaving(leads[:, votes.blocs == bloc])
-        size = left.shape[1] - 1
-        left[:, :size] /= np.arange(size, 0, -1)
-        joined = np.full((len(leads), lowest.shape[1] + size), np.inf)
-        for leaving in range(size + 1):
-            window = joined[:, leaving : leaving + lowest.shape[1]]
-            np.minimum(window, lowest + left[:, [leaving]], out=window)
-        lowest = joined
-    return lowest[:, :-1]
-
-
-def _after_leaving(leads: Numbers) -> Numbers:
-    """Total lead left when the 0, 1, 2 … largest leads of a row are taken out."""
-    return np.hstack([np.zeros((len(leads), 1)), np.sort(leads, axis=1).cumsum(axis=1)])[:, ::-1]
+def result_frame(columns: dict[str, tuple[type[pl.DataType], Sequence[object] | Numbers]]) -> pl.DataFrame:
+    """A frame of named columns, each of the kind it says even where it is empty."""
+    return pl.DataFrame([pl.Series(name, values, kind) for name, (kind, values) in columns.items()])
 
 
 class Order(NamedTuple):

@@ -11,28 +11,16 @@ from numpy.typing import NDArray
 
 from safeguarding_analytics.errors import ParameterError
 from safeguarding_analytics.pairwise import (
-    UNRANKED,
     Numbers,
     Votes,
     ballot_scores,
     bloc_scores,
-    check_word,
-    competition_rank,
-    copeland,
     inside_seats,
-    kemeny_cost,
-    kemeny_order,
-    lowest_after_removal,
-    margins,
-    pair_wins,
+    possible_places,
     read_votes,
-    schulze,
+    result_frame,
     settled,
-    share_of_boards,
 )
-
-LARGEST_COUNT = 2**63 - 1
-"""Largest whole number a column can hold."""
 
 
 def rank_priorities(
@@ -119,12 +107,12 @@ def rank_priorities(
         raise ParameterError(f"resamples must be at least 1, such as 2000. Found: {resamples}.")
     if seed < 0:
         raise ParameterError(f"seed must be 0 or more. Found: {seed}.")
-    votes = _votes(ballots, weight, unranked, issues, seats)
+    votes = read_votes(ballots, weight, unranked, issues, seats)
     per_bloc = bloc_scores(votes, unranked)
     score = settled(per_bloc.sum(axis=0))
-    first, last = _places(score)
+    first, last = possible_places(score)
     points = (score + votes.n_blocs * (len(score) + 1)) / 2 if unranked == "share" else [None] * len(score)
-    return _frame(
+    return result_frame(
         {
             "issue": (pl.String, votes.issues),
             "score": (pl.Float64, score),
@@ -132,209 +120,10 @@ def rank_priorities(
             "rank": (pl.Int64, first),
             "tied": (pl.Boolean, [low > high for high, low in zip(first, last, strict=True)]),
             "selected": (pl.Boolean, inside_seats(first, last, seats)),
-            "p_selected": (pl.Float64, share_of_boards(per_bloc, seats, resamples, seed)),
+            "p_selected": (pl.Float64, _share_of_boards(per_bloc, seats, resamples, seed)),
             "n_ballots": (pl.Int64, [votes.n_ballots] * len(score)),
         }
     ).sort("rank", "issue")
-
-
-def head_to_head(
-    ballots: IntoFrame,
-    *,
-    unranked: str = "share",
-    weight: str = "member",
-    issues: Sequence[str] | None = None,
-) -> pl.DataFrame:
-    """How many members put one issue above another, for every ordered pair of issues.
-
-    Parameters
-    ----------
-    ballots, unranked, weight, issues
-        As in `rank_priorities`.
-
-    Returns
-    -------
-    pl.DataFrame
-        One row per issue and opponent, sorted by both; no rows where there are no ballots. Not suppressed.
-
-        - ``issue``, ``opponent``
-        - ``wins``: members (with ``weight="agency"``, agencies) who put the issue above the opponent
-        - ``losses``: those who put it below
-        - ``margin``: wins − losses
-
-    Raises
-    ------
-    ParameterError, TableError
-        As `rank_priorities`.
-
-    Notes
-    -----
-    Wins and losses add up to all members less those who tied the two (under ``"ignore"``: less those who did not rank
-    both). The margins of an issue add up to its score in `rank_priorities`.
-
-    Examples
-    --------
-    >>> import polars as pl
-    >>> ballots = pl.DataFrame({"member": ["a", "a", "b"], "issue": ["Neglect", "CSE", "CSE"], "rank": [1, 2, 1]})
-    >>> head_to_head(ballots).rows()
-    [('CSE', 'Neglect', 1.0, 1.0, 0.0), ('Neglect', 'CSE', 1.0, 1.0, 0.0)]
-    """
-    votes = _votes(ballots, weight, unranked, issues)
-    wins = pair_wins(votes, unranked)
-    issue, opponent = np.nonzero(~np.eye(len(wins), dtype=np.bool_))
-    return _frame(
-        {
-            "issue": (pl.String, [votes.issues[i] for i in issue]),
-            "opponent": (pl.String, [votes.issues[i] for i in opponent]),
-            "wins": (pl.Float64, settled(wins)[issue, opponent]),
-            "losses": (pl.Float64, settled(wins)[opponent, issue]),
-            "margin": (pl.Float64, margins(wins)[issue, opponent]),
-        }
-    ).sort("issue", "opponent")
-
-
-def compare_rules(
-    ballots: IntoFrame,
-    seats: int = 4,
-    *,
-    unranked: str = "share",
-    weight: str = "member",
-    issues: Sequence[str] | None = None,
-) -> pl.DataFrame:
-    """Place of each issue under four rules of counting, and whether they agree on the priorities.
-
-    Parameters
-    ----------
-    ballots, seats, unranked, weight, issues
-        As in `rank_priorities`.
-
-    Returns
-    -------
-    pl.DataFrame
-        One row per issue, sorted by Borda's rank, then issue; no rows where there are no ballots. Not suppressed.
-
-        - ``issue``
-        - ``borda_rank``, ``copeland_rank``, ``schulze_rank``: 1 = first; ties share the smaller place
-        - ``kemeny_rank``: the first place it can take in an order that is optimal (``first_place`` of `kemeny`)
-        - ``selected_by``: rules, of the four, that put it among the seats whatever happens to ties
-        - ``agreed``: true where all four rules select it or all four leave it out; false where one selects it and
-          another leaves it out; null where a tie at the cut, or optimal orders that differ, leave it open
-
-    Raises
-    ------
-    ParameterError, TableError
-        As `rank_priorities`.
-
-    Notes
-    -----
-    Borda: wins minus losses over all pairs. Copeland: opponents beaten minus opponents lost to. Schulze: opponents
-    beaten by the strongest path, on margins. Kemeny: the orders with fewest disagreements; an issue is selected when
-    it is among the seats in all of them.
-
-    The rule, the seats and the weight are to be fixed before the votes are opened. This table is a check on the result
-    (where rules differ, the board should talk), not a choice of results.
-
-    References
-    ----------
-    Copeland 1951. Schulze 2011, Social Choice and Welfare 36:267. Kemeny 1959, Daedalus 88:577.
-
-    Examples
-    --------
-    >>> import polars as pl
-    >>> ballots = pl.DataFrame({"member": ["a", "a", "b"], "issue": ["Neglect", "CSE", "CSE"], "rank": [1, 2, 1]})
-    >>> compare_rules(ballots, seats=1, issues=["CSE", "Missing", "Neglect"]).rows()
-    [('CSE', 1, 1, 1, 1, 1, None), ('Neglect', 2, 1, 1, 1, 0, None), ('Missing', 3, 3, 3, 3, 0, True)]
-    """
-    votes = _votes(ballots, weight, unranked, issues, seats)
-    wins = pair_wins(votes, unranked)
-    optimal = kemeny_order(wins)
-    borda, copelands, schulzes = (
-        _places(scores) for scores in (settled(wins.sum(axis=1) - wins.sum(axis=0)), copeland(wins), schulze(wins))
-    )
-    every_rule = (borda, copelands, schulzes, (optimal.first, optimal.last))
-    selected = list(zip(*(inside_seats(first, last, seats) for first, last in every_rule), strict=True))
-    return _frame(
-        {
-            "issue": (pl.String, votes.issues),
-            "borda_rank": (pl.Int64, borda[0]),
-            "copeland_rank": (pl.Int64, copelands[0]),
-            "schulze_rank": (pl.Int64, schulzes[0]),
-            "kemeny_rank": (pl.Int64, optimal.first),
-            "selected_by": (pl.Int64, [answers.count(True) for answers in selected]),
-            "agreed": (pl.Boolean, [_agreed(answers) for answers in selected]),
-        }
-    ).sort("borda_rank", "issue")
-
-
-def kemeny(
-    ballots: IntoFrame,
-    *,
-    unranked: str = "share",
-    weight: str = "member",
-    issues: Sequence[str] | None = None,
-) -> pl.DataFrame:
-    """An order of the issues with the fewest disagreements with the ballots, and how many such orders there are.
-
-    Parameters
-    ----------
-    ballots, unranked, weight, issues
-        As in `rank_priorities`.
-
-    Returns
-    -------
-    pl.DataFrame
-        One row per issue in one optimal order, sorted by place; no rows where there are no ballots. Not suppressed.
-
-        - ``issue``
-        - ``place``: 1 = first, no ties
-        - ``first_place``, ``last_place``: the places it can take over all optimal orders
-        - ``cost``: disagreements, the same in every row
-        - ``n_optimal_orders``: how many orders have this cost, the same in every row; null where not counted
-
-    Raises
-    ------
-    ParameterError, TableError
-        As `rank_priorities`.
-
-    Notes
-    -----
-    Putting i above j costs the number of members (weighted) who put j above i; cost is the least total over all strict
-    orders. The answer is exact. Real elections often have several optimal orders: never print one without
-    ``n_optimal_orders``.
-
-    Issues that beat or tie each other in a circle form a group, and the order between groups is forced. A group of up
-    to 16 issues is solved over its subsets, all optimal orders are counted, and the first in issue order is returned.
-    A larger one is solved by integer programming. Unless it has only one optimal order, its orders are not counted,
-    which of them is returned may change with the version of the solver, and the first and last place of each of its
-    issues are those of the whole group.
-
-    References
-    ----------
-    Kemeny 1959, Daedalus 88:577. Groups: Truchon 1998, An extension of the Condorcet criterion and Kemeny orders.
-    Integer programme: Conitzer, Davenport & Kalagnanam 2006, AAAI.
-
-    Examples
-    --------
-    >>> import polars as pl
-    >>> ballots = pl.DataFrame({"member": ["a", "a", "b"], "issue": ["Neglect", "CSE", "CSE"], "rank": [1, 2, 1]})
-    >>> kemeny(ballots).rows()
-    [('CSE', 1, 1, 2, 1.0, 2), ('Neglect', 2, 1, 2, 1.0, 2)]
-    """
-    votes = _votes(ballots, weight, unranked, issues)
-    wins = pair_wins(votes, unranked)
-    found = kemeny_order(wins)
-    count = found.n_optimal if found.n_optimal is not None and found.n_optimal <= LARGEST_COUNT else None
-    n = len(found.order)
-    return _frame(
-        {
-            "issue": (pl.String, [votes.issues[i] for i in found.order]),
-            "place": (pl.Int64, list(range(1, n + 1))),
-            "first_place": (pl.Int64, [found.first[i] for i in found.order]),
-            "last_place": (pl.Int64, [found.last[i] for i in found.order]),
-            "cost": (pl.Float64, [kemeny_cost(wins, found.order)] * n),
-            "n_optimal_orders": (pl.Int64, [count] * n),
-        }
-    ).sort("place")
 
 
 def kendall_w(ballots: IntoFrame, *, unranked: str = "share", issues: Sequence[str] | None = None) -> float | None:
@@ -380,7 +169,7 @@ def kendall_w(ballots: IntoFrame, *, unranked: str = "share", issues: Sequence[s
     >>> kendall_w(ballots)
     1.0
     """
-    votes = _votes(ballots, "member", unranked, issues)
+    votes = read_votes(ballots, "member", unranked, issues)
     if unranked == "ignore" and (short := int(np.isinf(votes.places).any(axis=1).sum())):
         raise ParameterError(
             f"kendall_w compares whole rankings, and {short:,} of {votes.n_ballots:,} ballots leave an issue out. "
@@ -450,19 +239,19 @@ def ballots_to_change(
     >>> ballots_to_change(ballots, seats=1).rows()
     [('Neglect', 'CSE', 2.0, 1, 2, 1)]
     """
-    votes = _votes(ballots, weight, "share", issues, seats)
+    votes = read_votes(ballots, weight, "share", issues, seats)
     scores = ballot_scores(votes, "share")
     total = settled(bloc_scores(votes, "share").sum(axis=0))
-    first, last = _places(total)
+    first, last = possible_places(total)
     n = len(total)
     pairs = [(i, j) for i in range(n) for j in range(n) if i != j and first[i] <= seats < last[j]]
     inside, outside = [i for i, _ in pairs], [j for _, j in pairs]
     leads = (scores[:, inside] - scores[:, outside]).T
-    after_removal = lowest_after_removal(leads, votes, weight)
+    after_removal = _lowest_after_removal(leads, votes, weight)
     turned = np.sort(leads * votes.weights, axis=1)[:, ::-1].cumsum(axis=1)
     difference = leads @ votes.weights
     after_reversal = np.column_stack([difference, difference[:, None] - 2 * turned])
-    return _frame(
+    return result_frame(
         {
             "inside": (pl.String, [votes.issues[i] for i in inside]),
             "outside": (pl.String, [votes.issues[j] for j in outside]),
@@ -474,36 +263,43 @@ def ballots_to_change(
     ).sort("ballots_to_overtake", "inside", "outside", nulls_last=True)
 
 
-def _votes(
-    ballots: IntoFrame, weight: str, unranked: str, issues: Sequence[str] | None, seats: int | None = None
-) -> Votes:
-    check_word("unranked", unranked, UNRANKED)
-    if seats is not None and seats < 1:
-        raise ParameterError(f"seats must be at least 1. Found: {seats}.")
-    votes = read_votes(ballots, weight, issues)
-    if seats is not None and votes.n_ballots and seats > len(votes.issues):
-        raise ParameterError(
-            f"seats must be no more than the issues, {len(votes.issues)}. Found: {seats}. "
-            "Hint: name all issues of the ballot paper in issues, if some were ranked by nobody."
-        )
-    return votes
+def _share_of_boards(per_bloc: Numbers, seats: int, resamples: int, seed: int) -> Numbers:
+    """Share of boards, drawn with replacement from the blocs, in which each issue is among the seats."""
+    if not per_bloc.size:
+        return np.empty(0)
+    # drawing among distinct ballots, in order of their content, keeps names and row order out of the result
+    _, distinct, counts = np.unique(settled(per_bloc), axis=0, return_index=True, return_counts=True)
+    generator = np.random.Generator(np.random.PCG64(seed))
+    draws = generator.multinomial(len(per_bloc), counts / len(per_bloc), size=resamples)
+    scores = settled(draws @ per_bloc[distinct])
+    cut = np.sort(scores, axis=1)[:, [-seats]]
+    ahead, level = scores > cut, scores == cut
+    left = seats - ahead.sum(axis=1, keepdims=True)
+    return np.asarray((ahead + level * left / level.sum(axis=1, keepdims=True)).mean(axis=0), dtype=np.float64)
 
 
-def _places(scores: Numbers) -> tuple[list[int], list[int]]:
-    """First and last place each score can take, depending on how ties are broken."""
-    return competition_rank(scores), [int((scores >= score).sum()) for score in scores]
+def _lowest_after_removal(leads: Numbers, votes: Votes, weight: str) -> Numbers:
+    """Smallest lead (a row per pair of issues) after removing 0, 1, 2 … members, at least one staying."""
+    if weight == "member":
+        return _after_leaving(leads)[:, :-1]
+    lowest = np.zeros((len(leads), 1))
+    for bloc in range(votes.n_blocs):
+        left = _after_leaving(leads[:, votes.blocs == bloc])
+        size = left.shape[1] - 1
+        left[:, :size] /= np.arange(size, 0, -1)
+        joined = np.full((len(leads), lowest.shape[1] + size), np.inf)
+        for leaving in range(size + 1):
+            window = joined[:, leaving : leaving + lowest.shape[1]]
+            np.minimum(window, lowest + left[:, [leaving]], out=window)
+        lowest = joined
+    return lowest[:, :-1]
 
 
-def _agreed(answers: Sequence[bool | None]) -> bool | None:
-    if True in answers and False in answers:
-        return False
-    return None if None in answers else True
+def _after_leaving(leads: Numbers) -> Numbers:
+    """Total lead left when the 0, 1, 2 … largest leads of a row are taken out."""
+    return np.hstack([np.zeros((len(leads), 1)), np.sort(leads, axis=1).cumsum(axis=1)])[:, ::-1]
 
 
 def _fewest(reached: NDArray[np.bool_]) -> list[int | None]:
     """Position of the first true value of each row; None where there is none."""
     return [int(row.argmax()) if row.any() else None for row in reached]
-
-
-def _frame(columns: dict[str, tuple[type[pl.DataType], Sequence[object] | Numbers]]) -> pl.DataFrame:
-    return pl.DataFrame([pl.Series(name, values, kind) for name, (kind, values) in columns.items()])

@@ -21,7 +21,8 @@ from typing import Any
 import polars as pl
 
 from safeguarding_analytics import __version__
-from safeguarding_analytics.disclosure import Policy, Safe, audit
+from safeguarding_analytics.auditing import audit
+from safeguarding_analytics.disclosure import Policy, Safe
 from safeguarding_analytics.errors import DisclosureError, ParameterError, SafeguardingError, nearest
 
 MANIFEST = "manifest.json"
@@ -107,10 +108,10 @@ def to_csv(frame: pl.DataFrame) -> str:
     Examples
     --------
     >>> to_csv(pl.DataFrame({"agency": ["=1+1", "Police"], "count": [7, None]}))
-    "\ufeffagency,count\n'=1+1,7\nPolice,\n"
+    "\ufeffagency,count\r\n'=1+1,7\r\nPolice,\r\n"
     """
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    writer = csv.writer(out)  # with its own line ends: before Python 3.13 it quotes no others, and a name may hold them
     writer.writerow(map(_cell, frame.columns))
     writer.writerows([_cell(value) for value in row] for row in frame.rows())
     return "\ufeff" + out.getvalue()
@@ -193,7 +194,7 @@ class Release:
 
 
 def _from_csv(text: str, columns: dict[str, str]) -> pl.DataFrame:
-    rows = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"))))
+    rows = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
     types = {column: getattr(pl, dtype) for column, dtype in columns.items()}
     frame = pl.DataFrame(
         {column: [_uncell(row[position]) for row in rows[1:]] for position, column in enumerate(columns)},

@@ -207,21 +207,33 @@ def _run_all(
     progress(0, cells)
     pages: dict[str, Page] = {}
     pool = ThreadPoolExecutor(max_workers=max(1, jobs))
-    try:
-        running = [pool.submit(_run, board, notebook, built, given, tick) for notebook in wanted]
-        pool.submit(vega_bundle)
-        for finished in as_completed(running):
-            page = finished.result()
-            pages[page.notebook.name] = page
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
-    pool.shutdown()
+    # One folder for all sockets, held here: when a run is stopped, only this thread still clears up.
+    with TemporaryDirectory(prefix="safeguarding", ignore_cleanup_errors=True) as sockets:
+        try:
+            running = [
+                pool.submit(_run, board, notebook, built, given, tick, _private_channel(f"{sockets}/{number}"))
+                for number, notebook in enumerate(wanted)
+            ]
+            pool.submit(vega_bundle)
+            for finished in as_completed(running):
+                page = finished.result()
+                pages[page.notebook.name] = page
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        pool.shutdown()
     progress(cells, cells)
     return [pages[notebook.name] for notebook in wanted]
 
 
-def _run(board: Board, notebook: Notebook, built: Path, given: dict[str, Any], tick: Callable[..., None]) -> Page:
+def _run(
+    board: Board,
+    notebook: Notebook,
+    built: Path,
+    given: dict[str, Any],
+    tick: Callable[..., None],
+    channel: Any,
+) -> Page:
     missing = [table for table in notebook.tables if table not in board.tables]
     if missing:
         files = in_words([board.path(table).name for table in missing])
@@ -232,18 +244,17 @@ def _run(board: Board, notebook: Notebook, built: Path, given: dict[str, Any], t
 
     places = {"board": str(board.folder.resolve()), "release": str(built.resolve())}
     try:
-        with TemporaryDirectory(prefix="safeguarding") as sockets:
-            executed = papermill.execute_notebook(
-                notebook.path,
-                None,
-                parameters={**places, **_values(notebook, given)},
-                progress_bar=False,
-                kernel_name="python3",
-                execution_timeout=TIMEOUT,
-                shutdown_kernel="immediate",
-                on_cell_executed=tick,
-                config=_private_channel(sockets),
-            )
+        executed = papermill.execute_notebook(
+            notebook.path,
+            None,
+            parameters={**places, **_values(notebook, given)},
+            progress_bar=False,
+            kernel_name="python3",
+            execution_timeout=TIMEOUT,
+            shutdown_kernel="immediate",
+            on_cell_executed=tick,
+            config=channel,
+        )
     except PapermillExecutionError as error:
         return Page(notebook, why_not=_explain(error), failed=True)
     except CellTimeoutError:
@@ -277,11 +288,12 @@ def _typed(name: str, value: Any, kind: str) -> Any:
         raise ParameterError(f'{name} must be {wanted}. Found: "{value}".') from None
 
 
-def _private_channel(folder: str) -> Any:
+def _private_channel(place: str) -> Any:
     """Kernels talk over sockets in a folder of this user where the system has them, not over ports others can reach."""
     from traitlets.config import Config
 
-    return Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/kernel"} if os.name == "posix" else {}})
+    sockets = {"transport": "ipc", "ip": place} if os.name == "posix" else {}
+    return Config({"KernelManager": {"connection_file": f"{place}.json", **sockets}})
 
 
 def _explain(error: Any) -> str:

@@ -13,7 +13,7 @@ import polars as pl
 
 from safeguarding_analytics.dates import day_in_words
 from safeguarding_analytics.disclosure import Safe
-from safeguarding_analytics.errors import ParameterError, in_words
+from safeguarding_analytics.errors import ParameterError, in_words, shorten
 from safeguarding_analytics.tables import TOTAL
 
 HIDDEN = "The figure is hidden because the number is small, or because it would give a small number away."
@@ -51,7 +51,9 @@ def say_proportion(table: Safe, *, of: str, have: str, where: Mapping[str, str] 
     row = _row(table, where)
     if row["mark"]:
         return f"{HIDDEN} ({of}, {have})"
-    if row["numerator"] is None or row["denominator"] is None:
+    if row["numerator"] is None and row["denominator"] is not None:
+        return f"How many of {row['denominator']:,} {of} {have} is not known, so no overall share can be given."
+    if row["denominator"] is None:
         counted = "" if row["numerator"] is None else f"{row['numerator']:,} {have}. "
         return f"{counted}How many {of} there are in all is not known, so no overall share can be given."
     if row["proportion"] is None:
@@ -59,10 +61,8 @@ def say_proportion(table: Safe, *, of: str, have: str, where: Mapping[str, str] 
             f"{row['numerator']:,} of {row['denominator']:,} {of} {have}: no share can be worked out from these counts."
         )
     size = row["denominator"]
-    return (
-        f"{row['numerator']:,} of {size:,} {of} {have}: {percent(row['proportion'], size)} "
-        f"(95% interval {percent(row['lower'], size)} to {percent(row['upper'], size)})."
-    )
+    interval = f" ({_interval(row)})" if row["lower"] is not None else ""
+    return f"{row['numerator']:,} of {size:,} {of} {have}: {percent(row['proportion'], size)}{interval}."
 
 
 def say_range(table: Safe, *, groups: str) -> str:
@@ -82,15 +82,20 @@ def say_range(table: Safe, *, groups: str) -> str:
         return f"Too few {groups} have a figure that can be shown to compare them."
     ends = shown.sort("proportion", column)
     low, high = (
-        f"{percent(row['proportion'], row['denominator'])} ({row[column]}; 95% interval "
-        f"{percent(row['lower'], row['denominator'])} to {percent(row['upper'], row['denominator'])})"
+        f"{percent(row['proportion'], row['denominator'])} "
+        f"({row[column]}{f'; {_interval(row)}' if row['lower'] is not None else ''})"
         for row in (ends.row(0, named=True), ends.row(-1, named=True))
     )
     return f"Among the {shown.height:,} {groups} whose figures can be shown, the share runs from {low} to {high}."
 
 
 def say_mean_change(
-    table: Safe, *, unit: str, meaningful_gain: float | None = None, where: Mapping[str, str] | None = None
+    table: Safe,
+    *,
+    unit: str,
+    clusters: str = "sessions",
+    meaningful_gain: float | None = None,
+    where: Mapping[str, str] | None = None,
 ) -> str:
     """Put one row of a table of mean changes into words: the change, its interval, who rose and fell, the verdict.
 
@@ -100,6 +105,8 @@ def say_mean_change(
         Of shape ``mean_change``.
     unit
         Unit of the score, such as ``"points out of 20"``.
+    clusters
+        What the interval allows for, in the plural.
     meaningful_gain
         The change that was said beforehand to matter, in the same unit.
     where
@@ -111,14 +118,14 @@ def say_mean_change(
     if row["n_pairs"] == 0:
         return "Nobody answered both before and after, so nothing can be said about a gain."
     change = row["mean_change"]
-    direction = "rose" if change > 0 else "fell" if change < 0 else "stayed the same on average, a change"
-    sentence = (
-        f"The {row['n_pairs']:,} people who answered both times {direction} by {abs(change):.1f} {unit} on average"
-    )
+    printed = f"{abs(change):.1f}"
+    direction = "changed by less than" if printed == "0.0" else "rose by" if change > 0 else "fell by"
+    size = "0.1" if printed == "0.0" else printed
+    sentence = f"The {row['n_pairs']:,} people who answered both times {direction} {size} {unit} on average"
     if row["lower"] is None:
         return f"{sentence}. There are too few of them, or too little spread, for an interval."
     sentence += (
-        f" (95% interval {row['lower']:.1f} to {row['upper']:.1f}, allowing for {row['n_clusters']:,} sessions)."
+        f" (95% interval {row['lower']:z.1f} to {row['upper']:z.1f}, allowing for {row['n_clusters']:,} {clusters})."
     )
     if row["n_up"] is not None:
         sentence += f" {row['n_up']:,} rose, {row['n_same']:,} stayed the same, {row['n_down']:,} fell."
@@ -148,7 +155,7 @@ def say_ranking(table: Safe, *, seats: int) -> str:
     chosen = rows.filter(pl.col("selected"))["issue"].to_list()
     open_to_debate = rows.filter(pl.col("selected").is_null())["issue"].to_list()
     sentence = (
-        f"By {rows['n_ballots'][0]:,} ballots the first {seats} are "
+        f"By {rows['n_ballots'][0]:,} ballots the first {'is' if len(chosen) == 1 else f'{len(chosen)} are'} "
         if not open_to_debate
         else (f"By {rows['n_ballots'][0]:,} ballots these are in: ")
     )
@@ -160,6 +167,11 @@ def say_ranking(table: Safe, *, seats: int) -> str:
     return sentence
 
 
+def _interval(row: Mapping[str, Any]) -> str:
+    lower, upper = (percent(row[end], row["denominator"]) for end in ("lower", "upper"))
+    return f"95% interval {lower} to {upper}"
+
+
 def _row(table: Safe, where: Mapping[str, str] | None) -> dict[str, Any]:
     frame = table.frame()
     groups = table.shape.group_columns(frame.columns)
@@ -169,9 +181,15 @@ def _row(table: Safe, where: Mapping[str, str] | None) -> dict[str, Any]:
         if frame.height == 1 and not where
         else frame.filter(*(pl.col(column).cast(pl.String) == value for column, value in wanted.items()))
     )
+    if frame.is_empty():
+        raise ParameterError(
+            "nothing was counted for what was asked for: the table has no rows. "
+            "Check the parameters, such as the period, against the data."
+        )
     if rows.height != 1:
         words = ", ".join(f"{column} {value}" for column, value in wanted.items())
-        raise ParameterError(f"{rows.height} rows of the table have {words}. Wanted exactly one.")
+        there = "; ".join(f"{column}: {shorten(frame[column].unique().sort().to_list(), 12)}" for column in wanted)
+        raise ParameterError(f"{rows.height} rows of the table have {words}. Wanted exactly one. There are {there}.")
     return dict(rows.row(0, named=True))
 
 
@@ -198,6 +216,13 @@ def say_target(table: Safe, *, target: int | None, by_day: date | None) -> str:
 
 def say_stock_and_flow(start: int, joined: int, left: int, end: int, gap: int) -> str:
     """Put a stock, its joiners and leavers, and the gap that is left, into words.
+
+    Parameters
+    ----------
+    start, joined, left, end
+        Counts as printed: the stock before, those who joined and left, and the stock after.
+    gap
+        ``end`` less what the flows give, from `stock_and_flow`.
 
     Examples
     --------

@@ -240,8 +240,9 @@ class Shape:
     """What disclosure control and charts need to know about an output table.
 
     ``counts`` are whole numbers of people or plans, in the order in which they are printed; ``parts`` are counts that
-    add up to the first count of their row; ``estimates`` are worked out from the counts and hidden with them;
-    ``context`` is never hidden (a population, a capacity).
+    add up to the first count of their row; ``own`` are counts of their own, hidden by themselves where small;
+    ``context`` is never hidden (a population, a capacity). All other columns are worked out from the counts and hidden
+    with them.
     """
 
     name: str
@@ -249,7 +250,13 @@ class Shape:
     columns: dict[str, str]
     counts: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
     context: tuple[str, ...] = ()
+
+    @property
+    def all_counts(self) -> tuple[str, ...]:
+        """Every column of the shape that counts people or plans and may be hidden."""
+        return (*self.counts, *self.parts, *self.own)
 
     def group_columns(self, columns: list[str]) -> list[str]:
         """The columns that name the group: all that stand before the first column of the shape."""
@@ -264,7 +271,9 @@ PROPORTION = Shape(
     {
         "numerator": "count: those who have it",
         "denominator": "count: those who could",
-        "proportion": "numerator ÷ denominator (as published, where published counts are rounded), 0 to 1; null if unknown",
+        "proportion": (
+            "numerator ÷ denominator (as published, where published counts are rounded), 0 to 1; null if unknown"
+        ),
         "lower": "lower end of the interval, 0 to 1",
         "upper": "upper end of the interval, 0 to 1",
     },
@@ -305,6 +314,7 @@ MEAN_CHANGE = Shape(
     },
     counts=("n_pairs",),
     parts=("n_up", "n_same", "n_down"),
+    own=("n_pre", "n_post"),
 )
 RANKING = Shape(
     "ranking",

@@ -162,9 +162,9 @@ def training_reach(
         One row per group, sorted by the group columns. numerator (people who attended), denominator (eligible staff),
         proportion, lower, upper (0 to 1). A group nobody came from is a row with numerator 0. Not suppressed.
 
-        Null: denominator where the group is not in the workforce, or one of its agencies made no return (a missing
-        return is not zero); proportion, lower and upper where the denominator is null or 0, or smaller than the
-        numerator (more people reached than the return says are eligible: the return is wrong).
+        Null: denominator where the group is not in the workforce, or an agency that it holds or that came made no
+        return (a missing return is not zero); proportion, lower and upper where the denominator is null or 0, or
+        smaller than the numerator (more people reached than the return says are eligible: the return is wrong).
 
     Raises
     ------
@@ -216,17 +216,20 @@ def training_reach(
     attended = _with_session_columns(came, held, _session_columns(groups, booked, held))
     # Two steps, because a distinct count inside an aggregation takes twice the memory and is wrong on some engines.
     people = attended.group_by(*dict.fromkeys([*groups, "agency", "person"])).agg(nw.len().alias("places"))
-    reached = fetch(
-        people.group_by(*groups).agg(nw.len().alias("numerator"))
-        if groups
-        else people.select(nw.len().alias("numerator"))
-    )
+    keys = list(dict.fromkeys([*groups, "agency"]))
+    reached = fetch(people.group_by(*keys).agg(nw.len().alias("numerator")))
     eligible = fetch(staff)
     _check_one_period(groups, eligible)
     counts = join_groups(
-        reached, per_group(eligible, groups, complete_sum("eligible_staff").alias("denominator")), groups
+        per_group(reached, groups, pl.col("numerator").sum(), _without_return(eligible)),
+        per_group(eligible, groups, complete_sum("eligible_staff").alias("denominator")),
+        groups,
     )
-    counts = counts.with_columns(pl.col("numerator").fill_null(0).cast(pl.Int64))
+    counts = counts.select(
+        *groups,
+        pl.col("numerator").fill_null(0).cast(pl.Int64),
+        pl.when(pl.col("without_return").fill_null(0) == 0).then("denominator").alias("denominator"),
+    )
     if totals:
         counts = with_totals(counts, groups)
     numerator, denominator = pl.col("numerator"), pl.col("denominator")
@@ -235,6 +238,14 @@ def training_reach(
         *wilson(numerator, denominator, confidence),
     )
     return _in_order(shares, [*groups, *PROPORTION.columns], groups)
+
+
+def _without_return(eligible: pl.DataFrame) -> pl.Expr:
+    """How many agencies of a group came and stand nowhere in the workforce: their eligible staff are unknown."""
+    if "agency" not in eligible.columns:
+        return pl.lit(0).alias("without_return")
+    known = pl.col("agency").is_in(eligible["agency"].unique().implode())
+    return (~known.fill_null(value=False)).sum().alias("without_return")
 
 
 def _read(

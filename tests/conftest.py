@@ -1,0 +1,100 @@
+"""What tests in more than one file use."""
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psutil
+import pytest
+
+COMMAND = [sys.executable, "-c", "from safeguarding_analytics.cli import main; main()"]
+
+LOOSE = '{"VoilaConfiguration": {"show_tracebacks": true, "strip_sources": false, "file_denylist": []}}'
+"""A configuration that lies about where a dashboard is started. It must have no effect."""
+
+
+@dataclass
+class Served:
+    """A running ``safeguarding dashboards``."""
+
+    process: subprocess.Popen
+    port: int
+    folder: Path
+
+    @property
+    def log(self):
+        """All it has printed, on both streams."""
+        return (self.folder / "log").read_text(encoding="utf-8")
+
+    @property
+    def kernels(self):
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def ask(self, path, method="GET", **headers):
+        """Status and text of an answer. The path goes out as it is: http.client does not tidy "..", as browsers do."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            connection.request(method, path, headers=headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode(), answer.headers
+        finally:
+            connection.close()
+
+    def stop(self):
+        self.process.terminate()
+        return self.process.wait(timeout=20)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def run_command():
+    """Run ``safeguarding`` with arguments, to its end."""
+
+    def run(*arguments):
+        command = [*COMMAND, *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def serve():
+    """Serve a release; the dashboards end with the tests."""
+    running = []
+    with TemporaryDirectory(prefix="sg") as shelf:  # tmp_path is too long a name for the sockets of the kernels
+
+        def start(release):
+            folder = Path(shelf) / str(len(running))
+            (folder / "tmp").mkdir(parents=True)
+            port = free_port()
+            command = [*COMMAND, "dashboards", str(release), "--port", str(port)]
+            (folder / "voila.json").write_text(LOOSE)
+            own = {**os.environ, "TMPDIR": str(folder / "tmp"), "JUPYTER_CONFIG_DIR": str(folder)}
+            with (folder / "log").open("w") as log:
+                process = subprocess.Popen(command, stdout=log, stderr=log, env=own, cwd=folder)
+            served = Served(process, port, folder)
+            running.append(served)
+            until = time.monotonic() + 30
+            while time.monotonic() < until:
+                with socket.socket() as probe:
+                    if probe.connect_ex(("127.0.0.1", port)) == 0:
+                        return served
+                assert process.poll() is None, served.log
+                time.sleep(0.1)
+            raise AssertionError("the dashboard did not start within 30 seconds")
+
+        yield start
+        for served in running:
+            if served.process.poll() is None:
+                served.stop()

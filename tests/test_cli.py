@@ -1,0 +1,459 @@
+"""The command line: one clean message and an exit code for every mistake, and nothing heavy for --help."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+from uuid import uuid4
+
+import polars as pl
+import psutil
+import pytest
+
+from safeguarding_analytics import __version__
+from safeguarding_analytics.cli import commands, main
+from safeguarding_analytics.demo import write_demo_board
+from safeguarding_analytics.dictionary import data_dictionary
+from safeguarding_analytics.disclosure import Policy, suppress
+from safeguarding_analytics.release import Release, promote, publish
+from safeguarding_analytics.tables import TABLES
+
+PROJECT = Path(__file__).parents[1]
+INSTALLED = shutil.which("safeguarding", path=str(Path(sys.executable).parent)) or shutil.which("safeguarding")
+COMMAND = [INSTALLED] if INSTALLED else [sys.executable, "-c", "from safeguarding_analytics.cli import main; main()"]
+NAMES = ["demo", "init", "check", "report", "audit", "dashboards", "dictionary"]
+HEAVY = (
+    "polars",
+    "altair",
+    "scipy",
+    "nbformat",
+    "jsonschema",
+    "papermill",
+    "numpy",
+    "dataframely",
+    "pydantic",
+    "voila",
+)
+
+
+class Ended(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run(*arguments, cwd=None, **own):
+    """Run the command line in this process, which is quick; an exception that it lets through fails the test."""
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
+        patch.setattr(sys, "argv", ["safeguarding", *map(str, arguments)])
+        patch.setenv("COLUMNS", "100")
+        for name, value in own.items():
+            patch.setenv(name, value)
+        if cwd:
+            patch.chdir(cwd)
+        try:
+            main()
+            code = 0
+        except SystemExit as end:
+            code = end.code
+    return Ended(code, out.getvalue(), err.getvalue())
+
+
+def run_apart(*arguments, **own):
+    """Run the installed command."""
+    command = [*COMMAND, *map(str, arguments)]
+    return subprocess.run(command, env={**os.environ, **own}, capture_output=True, text=True, timeout=120)
+
+
+def mistake(*arguments, **own):
+    """Run a command that must end in one clean message and exit code 2; the message."""
+    ended = run(*arguments, **own)
+    assert (ended.returncode, ended.stdout) == (2, ""), ended.stdout + ended.stderr
+    assert ended.stderr.startswith("Error: ")
+    return ended.stderr.removeprefix("Error: ").removesuffix("\n")
+
+
+def usage_error(*arguments):
+    """Run a command that click refuses; what it says below the line on usage."""
+    ended = run(*arguments)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    *usage, last = ended.stderr.splitlines()
+    assert usage == [] or usage[0].startswith("Usage: safeguarding ")
+    return last.removeprefix("Error: ")
+
+
+def make_release(place, table, name="reach", measure="people"):
+    built = place.with_name(f"being-built-{place.name}")
+    built.mkdir(parents=True)
+    safe = suppress(pl.DataFrame(table), Policy.dfe())
+    publish(safe, name, into=built, title="T", definition="D", measure=measure)
+    promote(built, place, about={"board": "B", "made_on": "2011-01-01"})
+    return place
+
+
+def contents(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.fixture
+def board(tmp_path):
+    write_demo_board(tmp_path / "board")
+    return tmp_path / "board"
+
+
+# Help
+
+
+def test_help_lists_the_commands_in_the_order_of_use():
+    shown = run("--help")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    listed = re.findall(r"^  (\w+) +\S", shown.stdout.split("Commands:")[1], flags=re.MULTILINE)
+    assert listed == NAMES
+    assert list(commands.commands) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_command_explains_itself_and_its_arguments(name):
+    command = commands.commands[name]
+    shown = run(name, "-h")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.startswith(f"Usage: safeguarding {name} [OPTIONS]")
+    assert " ".join(shown.stdout.split()).count(" ".join(command.help.split("\n\n")[0].split())) == 1
+    assert all(parameter.help for parameter in command.params if parameter.param_type_name == "option")
+
+
+def test_version_is_that_of_the_package():
+    shown = run_apart("--version")
+    assert (shown.returncode, shown.stdout) == (0, f"safeguarding, version {__version__}\n")
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys\nfrom safeguarding_analytics.cli import commands\n"
+        "commands.main(['report', '--help'], standalone_mode=False)\ncommands.main(['--help'], standalone_mode=False)\n"
+        f"print(sorted(set({HEAVY!r}) & set(sys.modules)))"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert shown.stdout.splitlines()[-1] == "[]"
+
+
+def test_dictionary_prints_the_committed_data_dictionary():
+    shown = run("dictionary")
+    assert (shown.returncode, shown.stdout, shown.stderr) == (0, data_dictionary(), "")
+    assert shown.stdout == (PROJECT / "data" / "README.md").read_text(encoding="utf-8")
+
+
+# What click refuses
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["chek"], "No such command 'chek'"),
+        (["check"], "Missing argument 'FOLDER'"),
+        (["audit"], "Missing argument 'RELEASES...'"),
+        (["report", "x", "--jobs", "0"], "Invalid value for '--jobs': 0 is not in the range x>=1"),
+        (["report", "x", "-p", "seats"], "Option '-p' requires 2 arguments"),
+        (["report", "x", "--seats", "4"], "No such option"),
+        (["check", __file__], f"Directory '{__file__}' is a file"),
+        (["dashboards", "x", "--port", "0"], "0 is not in the range"),
+        (["dashboards", "x", "--port", "http"], "'http' is not a valid integer range"),
+    ],
+)
+def test_wrong_usage_ends_with_exit_code_2(arguments, said):
+    assert said in usage_error(*arguments)
+
+
+# init
+
+
+def test_init_writes_an_empty_board_and_says_what_to_do_next(tmp_path):
+    made = run("init", "new", cwd=tmp_path)
+    files = ["board.toml", *(f"{name}.csv" for name in TABLES)]
+    assert (made.returncode, made.stderr) == (0, "")
+    assert made.stdout.splitlines() == [
+        *(f"Wrote {Path('new') / name}" for name in files),
+        "Fill the tables you have, delete the others, then run: safeguarding check new",
+    ]
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == sorted(files)
+
+
+def test_init_overwrites_nothing(tmp_path):
+    (tmp_path / "plans.csv").write_bytes(b"ours")
+    assert mistake("init", tmp_path).endswith(
+        "already holds plans.csv. Nothing was written. Name a new or empty folder."
+    )
+    assert contents(tmp_path) == {Path("plans.csv"): b"ours"}
+
+
+# check
+
+
+def test_check_says_that_every_rule_holds(board):
+    rows = sum(len(path.read_text(encoding="utf-8").splitlines()) - 1 for path in board.glob("*.csv"))
+    ended = run("check", board)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    *notes, last = ended.stdout.splitlines()
+    assert last == f"Checked 10 tables, {rows:,} rows: every rule holds."
+    assert all(note.startswith("Note: scores.csv: ") for note in notes)
+
+
+def test_check_lists_every_broken_rule_and_no_identifier(board):
+    for name, right, wrong in (
+        ("bookings", ",attended,", ",Attnded,"),
+        ("plans", ",NEG,", ",NEGLECT,"),
+        ("ballots", "M01,", "unknown,"),
+    ):
+        path = board / f"{name}.csv"
+        path.write_text(path.read_text(encoding="utf-8").replace(right, wrong, 1), encoding="utf-8")
+    ended = run("check", board, "--csv", board.parent / "broken.csv")
+    assert ended.returncode == 1
+    head, *lines = ended.stderr.splitlines()
+    assert head == "3 rules are broken (row 1 is the header):"
+    assert sorted(re.split(r"[:,]", line)[0] for line in lines) == ["- ballots.csv", "- bookings.csv", "- plans.csv"]
+    assert '"Attnded"' in ended.stderr
+    assert "unknown" not in ended.stderr
+    assert "Wrote 3 broken rules to" in ended.stdout
+    with (board.parent / "broken.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {(row["table"], row["column"], row["found"]) for row in rows} == {
+        ("ballots", "member", "(not shown: it could identify a person)"),
+        ("bookings", "status", '"Attnded" Did you mean "attended"?'),
+        ("plans", "category", '"NEGLECT" Did you mean "NEG"?'),
+    }
+    assert list(rows[0]) == ["table", "row", "column", "rule", "found"]
+
+
+def test_single_broken_rule_is_said_in_the_singular(board):
+    path = board / "bookings.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace(",attended,", ",Attnded,", 1), encoding="utf-8")
+    assert run("check", board).stderr.startswith("1 rule is broken (row 1 is the header):\n")
+
+
+def test_list_of_broken_rules_starts_no_formula(board):
+    path = board / "agencies.csv"
+    path.write_text(path.read_text(encoding="utf-8") + "=1+1,,\n=1+1,,\n", encoding="utf-8")
+    bookings = board / "bookings.csv"
+    bookings.write_text(bookings.read_text(encoding="utf-8").replace("West Kent PCT", "=CMD()", 1), encoding="utf-8")
+    assert run("check", board, "--csv", board.parent / "broken.csv").returncode == 1
+    with (board.parent / "broken.csv").open(encoding="utf-8", newline="") as file:
+        cells = [cell for row in csv.reader(file) for cell in row]
+    assert any("=CMD()" in cell for cell in cells)
+    assert not any(cell.startswith(("=", "+", "-", "@")) for cell in cells)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[board\n", "board.toml: the file must be valid TOML"),
+        ('[policy.staff]\npreset = "dfee"\n', "policy.staff.preset"),
+        ("[trainign]\ntarget = 5\n", 'Did you mean "training"?'),
+    ],
+)
+def test_check_reports_mistakes_in_board_toml_among_the_others(board, content, said):
+    (board / "board.toml").write_text(content, encoding="utf-8")
+    ended = run("check", board)
+    assert ended.returncode == 1
+    assert said in ended.stderr
+
+
+def test_check_of_a_folder_without_tables_says_what_one_must_hold(tmp_path):
+    ended = run("check", tmp_path)
+    assert ended.returncode == 1
+    assert "at least one table, such as bookings.csv" in ended.stderr
+
+
+# Mistakes
+
+
+@pytest.mark.parametrize("command", ["check", "report"])
+def test_missing_folder_is_said_to_be_missing(tmp_path, command):
+    assert mistake(command, "nowhere", cwd=tmp_path) == (
+        "nowhere: there is no such folder. Make one with: safeguarding init nowhere"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["audit", "dashboards"])
+@pytest.mark.parametrize("folder", ["nowhere", ".", "/"])
+def test_folder_that_is_no_release_is_said_to_be_none(tmp_path, command, folder):
+    assert mistake(command, folder, cwd=tmp_path) == (
+        f"{folder}: this is not a release (it has no manifest.json). Make one with: safeguarding report"
+    )
+
+
+def test_broken_release_is_not_served(tmp_path):
+    release = make_release(tmp_path / "release", {"agency": ["A"], "count": [10]})
+    (release / "manifest.json").write_bytes(b"{")
+    assert mistake("dashboards", release).endswith("manifest.json cannot be read. Make the release again.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--only", "priority"], 'there is no notebook "priority". Did you mean "priorities"?'),
+        (["-p", "groop", "category"], 'no notebook has a parameter "groop". Did you mean "group"?'),
+        (["-p", "seats", "four"], 'seats must be a whole number. Found: "four".'),
+    ],
+)
+def test_unknown_names_and_values_are_refused(tmp_path, arguments, said):
+    assert said in mistake("report", tmp_path, *arguments)
+
+
+@pytest.mark.parametrize("epoch", ["yesterday", "1e9", "99999999999999999"])
+def test_source_date_epoch_that_is_no_time_is_refused(tmp_path, epoch):
+    assert mistake("report", tmp_path, SOURCE_DATE_EPOCH=epoch) == (
+        f'SOURCE_DATE_EPOCH must be seconds since 1970. Found: "{epoch}".'
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["check", "board", "--csv", "nowhere/broken.csv"], "nowhere"),
+        (["init", "file/board"], "file"),
+        (["report", "board", "--out", "file/out"], "file"),
+    ],
+)
+def test_place_that_cannot_be_written_is_named(board, arguments, named):
+    (board.parent / "file").write_bytes(b"")
+    ended = run(*arguments, cwd=board.parent)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("Error: ")
+    assert named in ended.stderr
+
+
+def test_broken_board_is_reported_with_every_problem_and_exit_code_2(board):
+    path = board / "bookings.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace(",attended,", ",Attnded,", 2), encoding="utf-8")
+    every = len(path.read_text(encoding="utf-8").splitlines()) - 1
+    assert f"bookings.csv, column status: 2 of {every:,} rows" in mistake("report", board)
+    assert sorted(each.name for each in board.parent.iterdir()) == ["board"]
+
+
+# demo
+
+
+def test_demo_overwrites_no_real_data(tmp_path):
+    (tmp_path / "board").mkdir()
+    (tmp_path / "board" / "plans.csv").write_bytes(b"real")
+    assert "already holds plans.csv, which the demonstration did not write" in mistake("demo", tmp_path)
+    assert contents(tmp_path) == {Path("board/plans.csv"): b"real"}
+
+
+# audit
+
+
+def test_audit_of_a_release_that_keeps_its_promise_says_so(tmp_path):
+    table = {"agency": ["A", "B", "C", "Total"], "count": [3, 10, 40, 53]}
+    ended = run("audit", make_release(tmp_path / "release", table))
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == "No hidden number can be worked out from the published tables.\n"
+
+
+def test_audit_of_releases_that_combine_says_how_and_ends_with_exit_code_1(tmp_path):
+    # 23 in all less 20 leaves 3
+    make_release(tmp_path / "a", {"district": ["East"] * 2, "half": ["H1", "H2"], "count": [20, 3]}, "halves")
+    make_release(tmp_path / "b", {"district": ["East"], "count": [23]}, "years")
+    ended = run("audit", "a", "b", cwd=tmp_path)
+    assert (ended.returncode, ended.stderr) == (1, "")
+    assert ended.stdout == (
+        "a: halves, district=East, half=H2: The total district=East, half=Total minus its shown rows by half "
+        "(b: years and a: halves) leaves exactly 3.\n"
+    )
+
+
+def test_audit_opens_the_release_it_is_run_in(tmp_path):
+    release = make_release(tmp_path / "release", {"agency": ["A"], "count": [10]})
+    assert run("audit", ".", cwd=release).returncode == 0
+
+
+def test_audit_refuses_a_table_that_was_changed(tmp_path):
+    release = make_release(tmp_path / "release", {"agency": ["A"], "count": [10]})
+    path = release / "tables" / "reach.csv"
+    path.write_bytes(path.read_bytes().replace(b"10", b"11"))
+    assert mistake("audit", release) == (
+        "reach.csv: the table was changed after the release was audited. Make the release again."
+    )
+
+
+# report
+
+
+def test_report_sets_parameters_and_says_what_it_made(board):
+    out = board.parent / "board_report"
+    # A year is a text where the notebook wants one, though it looks like a number.
+    options = ["--only", "repeat_plans", "-p", "group", "category", "-p", "time_period", "2007"]
+    ended = run_apart("report", board, *options, SOURCE_DATE_EPOCH="1309564800")
+    assert ended.returncode == 0, ended.stderr
+    release = Release.open(out / "release")
+    assert release.tables() == ["repeat_plans", "repeat_plans_by_category", "repeat_plans_comparators"]
+    hidden = sum(release.entry(name).hidden for name in release.tables())
+    assert ended.stdout.splitlines()[:4] == [
+        "- Repeat plans: made",
+        f"Published 3 tables with {hidden} hidden rows; the audit found nothing that can be worked out.",
+        f"Release:    {out / 'release'}",
+        f"Board pack: {out / 'release' / 'pack' / 'index.html'}",
+    ]
+    categories = release["repeat_plans_by_category"].frame()
+    assert set(categories["category"]) == {"NEG", "PHY", "SAB", "EMO", "MUL", "Total"}
+    assert categories["time_period"].unique().to_list() == ["2007"]
+    assert release.entry("repeat_plans").headline.startswith("Year to 31 March 2007: ")
+    assert release.manifest["parameters"] == {"group": "category", "time_period": "2007"}
+    assert release.manifest["made_on"] == "2011-07-02"
+
+
+def of_this_run(variable):
+    """Processes that have inherited an environment variable."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if variable in process.environ() and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def wait_until(condition, seconds):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if condition():
+            return True
+        time.sleep(0.2)
+    return False
+
+
+@pytest.mark.skipif(os.name != "posix", reason="stops a process with a signal")
+def test_ctrl_c_leaves_the_previous_release_and_nothing_of_its_own(board, tmp_path):
+    out, variable = tmp_path / "out", f"SG_{uuid4().hex}"
+    make_release(out / "release", {"agency": ["A"], "count": [10]})
+    before = contents(out)
+    command = [*COMMAND, "report", str(board), "--out", str(out)]
+    with TemporaryDirectory(prefix="sg") as shelf:  # tmp_path is too long a name for the sockets of the kernels
+        own = {**os.environ, variable: "1", "TMPDIR": shelf}
+        with subprocess.Popen(command, env=own, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as stopped:
+            assert wait_until(lambda: len(of_this_run(variable)) > 1, 30), "no kernel was started"
+            time.sleep(1)
+            assert any(path.name.startswith(".release-being-built-") for path in out.iterdir())
+            stopped.send_signal(signal.SIGINT)
+            said, complaint = stopped.communicate(timeout=60)
+        assert wait_until(lambda: not of_this_run(variable), 20), of_this_run(variable)
+        assert list(Path(shelf).iterdir()) == []
+    assert (stopped.returncode, said) == (130, "")
+    assert "Stopped. Nothing was published; a previous release is as it was.\n" in complaint
+    assert "Traceback" not in complaint
+    assert contents(out) == before
+    assert [path.name for path in out.iterdir()] == ["release"]
+    assert Release.open(out / "release").tables() == ["reach"]

@@ -1,0 +1,492 @@
+"""The board pack and its release: complete, the same every time, without a name or a path, or not made at all."""
+
+from __future__ import annotations
+
+import csv
+import gc
+import json
+import os
+import re
+import subprocess
+import sys
+from datetime import date
+from html import unescape
+from pathlib import Path
+from types import SimpleNamespace
+
+import nbformat
+import polars as pl
+import pytest
+
+from safeguarding_analytics import report
+from safeguarding_analytics.board import read_board
+from safeguarding_analytics.demo import write_demo_board
+from safeguarding_analytics.disclosure import Policy, suppress
+from safeguarding_analytics.errors import DisclosureError, ParameterError, SafeguardingError, TableError
+from safeguarding_analytics.pages import vega_bundle
+from safeguarding_analytics.release import Release, audit_releases, promote, publish
+from safeguarding_analytics.report import make_report, notebooks
+from safeguarding_analytics.tables import IDENTIFYING
+
+COMMAND = [sys.executable, "-c", "from safeguarding_analytics.cli import main; main()"]
+PROJECT = Path(__file__).parents[1]
+TODAY = date(2011, 7, 2)
+SECONDS = 1309564800  # 2011-07-02 00:00 UTC: 15,157 days of 86,400 seconds after 1970-01-01
+PAGES = ["training_reach", "knowledge_gain", "repeat_plans", "priorities"]
+TABLES = [
+    "answers",
+    "attendance_by_area",
+    "knowledge_gain",
+    "knowledge_gain_by_agency",
+    "places_taken_by_district",
+    "priorities",
+    "repeat_plans",
+    "repeat_plans_by_district",
+    "repeat_plans_comparators",
+    "training_reach_by_agency",
+]
+
+# nbclient leaves event loops to the garbage collector, which warns of them
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture(autouse=True)
+def _collect_garbage_before_other_tests_run():
+    yield
+    gc.collect()
+
+
+def state(folder):
+    """Content and time of every file of a folder."""
+    return {
+        path.relative_to(folder): (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def contents(folder):
+    return {name: content for name, (content, _) in state(folder).items()}
+
+
+def texts(release):
+    """Texts of a release by name, without the scripts that draw charts: they are the same on every page."""
+    return {str(name): content.decode().replace(vega_bundle(), "") for name, content in contents(release).items()}
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """One run over the whole synthetic board, and what the board was before and after."""
+    folder = tmp_path_factory.mktemp("first")
+    write_demo_board(folder / "board")
+    before, progress = state(folder / "board"), []
+    made = make_report(
+        folder / "board", folder / "out", today=TODAY, progress=lambda done, every: progress.append((done, every))
+    )
+    return SimpleNamespace(
+        made=made,
+        board=folder / "board",
+        out=folder / "out",
+        release=made.release.folder,
+        before=before,
+        after=state(folder / "board"),
+        progress=progress,
+        texts=texts(made.release.folder),
+    )
+
+
+@pytest.fixture
+def ballots(tmp_path):
+    """A board that holds ballots and nothing else."""
+    write_demo_board(tmp_path / "demo")
+    (tmp_path / "board").mkdir()
+    (tmp_path / "demo" / "ballots.csv").rename(tmp_path / "board" / "ballots.csv")
+    return tmp_path / "board"
+
+
+@pytest.fixture
+def out(tmp_path):
+    """A folder with a release in it."""
+    built = tmp_path / "built"
+    built.mkdir()
+    table = suppress(pl.DataFrame({"agency": ["A", "B"], "count": [10, 20]}), Policy.dfe())
+    publish(table, "earlier", into=built, title="T", definition="D", measure="people")
+    (tmp_path / "out").mkdir()
+    promote(built, tmp_path / "out" / "release", about={"made_on": "2011-01-01"})
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def shelf(tmp_path, monkeypatch):
+    """Notebooks of one's own in the place of those of the package."""
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    monkeypatch.setattr(report, "INSTALLED", folder)
+
+    def add(name, *cells, tables=("ballots",), parameters=""):
+        declared = nbformat.v4.new_code_cell(f'board: str = ""\nrelease: str = ""\n{parameters}')
+        declared.metadata["tags"] = ["parameters"]
+        about = {"order": len(list(folder.iterdir())), "question": "Why?", "tables": list(tables)}
+        notebook = nbformat.v4.new_notebook(
+            cells=[declared, *map(nbformat.v4.new_code_cell, cells)],
+            metadata={
+                "title": name.title(),
+                "safeguarding": about,
+                "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
+            },
+        )
+        nbformat.write(notebook, folder / f"{name}.ipynb")
+
+    return add
+
+
+def assert_nothing_was_made(out, before):
+    assert state(out) == before
+    assert sorted(path.name for path in out.iterdir()) == ["release"]
+
+
+# What a run makes
+
+
+def test_pack_holds_an_index_and_a_page_per_notebook(demo):
+    assert sorted(path.name for path in (demo.release / "pack").iterdir()) == sorted(
+        ["index.html", *(f"{name}.html" for name in PAGES)]
+    )
+    assert demo.made.index == demo.release / "pack" / "index.html"
+    assert [page.notebook.name for page in demo.made.pages] == PAGES
+    assert not any(page.why_not or page.failed for page in demo.made.pages)
+
+
+def test_index_names_the_board_the_day_the_data_and_links_to_every_page_and_table(demo):
+    index = demo.texts["pack/index.html"]
+    board = read_board(demo.board)
+    for words in (board.config.board.name, "2 July 2011", "As at 1 July 2011.", f"Data version {board.data_version}."):
+        assert words in index
+    links = re.findall(r'href="([^"#]+)"', index)
+    assert [link for link in links if "/" not in link] == [f"{name}.html" for name in PAGES]
+    assert sorted(link for link in links if "/" in link) == [f"../tables/{name}.csv" for name in TABLES]
+
+
+def test_index_answers_the_question_of_every_page_with_the_headline_of_its_table(demo):
+    for page, table in zip(PAGES, ["training_reach_by_agency", *PAGES[1:]], strict=True):
+        headline = demo.made.release.entry(table).headline
+        assert headline
+        for name in ("pack/index.html", f"pack/{page}.html"):
+            assert headline in unescape(demo.texts[name])
+
+
+def test_every_page_has_its_title_charts_and_tables(demo):
+    for page in demo.made.pages:
+        html = demo.texts[f"pack/{page.notebook.name}.html"]
+        assert f"<title>{page.notebook.title}" in html
+        assert html.count("<h1") == 1
+        assert "<figure" in html
+        assert "<table" in html
+
+
+def test_release_holds_the_tables_of_all_notebooks_and_nothing_else(demo):
+    assert demo.made.release.tables() == TABLES
+    assert sorted(map(str, contents(demo.release))) == sorted(
+        ["manifest.json", "pack/index.html", *(f"pack/{name}.html" for name in PAGES)]
+        + [f"tables/{name}.csv" for name in TABLES]
+    )
+    assert sorted(path.name for path in demo.out.iterdir()) == ["release"]
+
+
+def test_manifest_says_where_the_numbers_come_from(demo):
+    manifest = json.loads(demo.texts["manifest.json"])
+    board = read_board(demo.board)
+    assert {name: value for name, value in manifest.items() if name not in ("package", "tables")} == {
+        "board": "Kent-like demonstration board (synthetic)",
+        "made_on": "2011-07-02",
+        "as_at": "2011-07-01",
+        "data_version": board.data_version,
+        "parameters": {},
+    }
+    for name, entry in manifest["tables"].items():
+        assert entry["title"], name
+        assert entry["definition"], name
+        assert entry["measure"], name
+        assert bool(entry["policy"]) != bool(entry["source"]), name
+
+
+def test_release_opens_and_hides_nothing_that_can_be_worked_out(demo):
+    release = Release.open(demo.release)
+    assert all(release[name].frame().height == release.entry(name).rows for name in release.tables())
+    assert audit_releases([demo.release]).is_empty()
+
+
+def test_progress_runs_to_the_number_of_all_cells(demo):
+    cells = sum(notebook.cells for notebook in notebooks())
+    assert demo.progress[0] == (0, cells)
+    assert demo.progress[-1] == (cells, cells)
+    assert [done for done, _ in demo.progress] == sorted(done for done, _ in demo.progress)
+
+
+def test_inputs_are_only_read(demo):
+    assert demo.before == demo.after
+
+
+def test_demonstration_run_from_another_place_is_the_same_byte_for_byte(demo, tmp_path):
+    own = {**os.environ, "SOURCE_DATE_EPOCH": str(SECONDS), "TZ": "America/New_York"}  # there it is still 1 July
+    command = [*COMMAND, "demo", "elsewhere", "--jobs", "3"]
+    run = subprocess.run(command, cwd=tmp_path, env=own, capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0, run.stderr
+    assert "Training reach: made\n- Knowledge gain: made\n- Repeat plans: made\n- Priorities: made\n" in run.stdout
+    made = tmp_path / "elsewhere" / "release"
+    assert f"Open it in a browser: {(made / 'pack' / 'index.html').as_uri()}\n" in run.stdout
+    assert contents(tmp_path / "elsewhere" / "board") == contents(demo.board)
+    assert list(contents(made)) == list(contents(demo.release))
+    different = [str(name) for name, content in contents(made).items() if content != contents(demo.release)[name]]
+    assert different == []
+
+
+# What no file of a release may hold
+
+
+def test_no_value_of_an_identifying_column_is_in_any_file(demo):
+    values = set()
+    for path in demo.board.glob("*.csv"):
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                values |= {row[column] for column in IDENTIFYING if row.get(column)}
+    assert {"P0001", "C00001", "CP00001", "M01"} <= values
+    assert len(values) > 3000
+    found = {}
+    for name, text in demo.texts.items():
+        without_paths = re.sub(r' d="[^"]*"', "", text)  # M10 draws a line there
+        found |= dict.fromkeys(values & set(re.findall(r"\w+", without_paths)), name)
+    assert found == {}
+
+
+def test_no_path_of_this_computer_is_in_any_file(demo):
+    places = {str(demo.board), str(demo.out), str(demo.board.parent), str(PROJECT), str(Path.home()), sys.prefix}
+    found = [(name, place) for name, text in demo.texts.items() for place in places if f"{place}/" in text]
+    assert found == []
+    assert not any("release-being-built" in text for text in demo.texts.values())
+
+
+def test_no_page_asks_for_anything_from_outside(demo):
+    pages = {name: text for name, text in demo.texts.items() if name.endswith(".html")}
+    for name, html in pages.items():
+        assert not re.search(
+            r"<(?:script|img|iframe|video|audio|source|embed)\b[^>]*\ssrc\s*=\s*[\"']?(?!data:)", html
+        ), name
+        assert not re.search(r"<link\b|@import|url\((?![\"']?(?:data:|#))", html), name
+        assert not re.search(r"(?:href|action)\s*=\s*[\"']?(?:\w+:)?//", html), name
+        assert "default-src 'none'" in unescape(html), name
+
+
+# A board that answers some of the questions
+
+
+def test_board_with_ballots_alone_gets_its_page_and_is_told_what_the_others_need(ballots, tmp_path):
+    made = make_report(ballots, tmp_path / "out", today=TODAY)
+    assert {page.notebook.name: page.why_not for page in made.pages} == {
+        "training_reach": "This page needs bookings.csv, sessions.csv and workforce.csv, "
+        "which the board's folder does not hold.",
+        "knowledge_gain": "This page needs bookings.csv, sessions.csv, items.csv and scores.csv, "
+        "which the board's folder does not hold.",
+        "repeat_plans": "This page needs plans.csv, which the board's folder does not hold.",
+        "priorities": "",
+    }
+    assert made.release.tables() == ["priorities"]
+    pages = {name: unescape(text) for name, text in texts(made.release.folder).items()}
+    for page in made.pages:
+        assert page.why_not in pages["pack/index.html"]
+        assert page.why_not in pages[f"pack/{page.notebook.name}.html"]
+    assert "Safeguarding board" in pages["pack/index.html"]  # it has no board.toml, so no name and no day
+    assert "As at" not in pages["pack/index.html"]
+    assert made.release.manifest["as_at"] is None
+
+
+def test_board_that_answers_no_question_is_told_so_and_nothing_is_made(ballots, out):
+    (ballots / "ballots.csv").unlink()
+    (ballots / "themes.csv").write_text("board,theme,urgency,importance\nB,T,1,2\n", encoding="utf-8")
+    before = state(out)
+    with pytest.raises(TableError) as caught:
+        make_report(ballots, out, today=TODAY)
+    lines = str(caught.value).splitlines()
+    assert [line.split(":")[0] for line in lines] == PAGES
+    assert lines[3] == "priorities: This page needs ballots.csv, which the board's folder does not hold."
+    assert_nothing_was_made(out, before)
+
+
+# What is refused before anything runs
+
+
+def test_broken_tables_are_refused_with_every_problem_and_nothing_is_made(tmp_path, out):
+    board = tmp_path / "board"
+    write_demo_board(board)
+    for name, right, wrong in (
+        ("bookings", ",attended,", ",Attnded,"),
+        ("plans", ",NEG,", ",NEGLECT,"),
+        ("ballots", "M01,", "unknown,"),
+    ):
+        path = board / f"{name}.csv"
+        path.write_text(path.read_text(encoding="utf-8").replace(right, wrong, 1), encoding="utf-8")
+    before = state(out)
+    with pytest.raises(TableError) as caught:
+        make_report(board, out, today=TODAY)
+    lines = str(caught.value).splitlines()
+    assert sorted(re.split("[:,]", line)[0] for line in lines) == ["ballots.csv", "bookings.csv", "plans.csv"]
+    assert '"Attnded"' in str(caught.value)
+    assert '"NEGLECT"' in str(caught.value)
+    assert "unknown" not in str(caught.value)  # in the place of an identifier nothing is printed
+    assert_nothing_was_made(out, before)
+
+
+def test_missing_folder_is_refused_and_no_folder_is_made(tmp_path):
+    with pytest.raises(TableError, match="there is no such folder"):
+        make_report(tmp_path / "nowhere", tmp_path / "out", today=TODAY)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"only": ["repeat_plan"]},
+            'there is no notebook "repeat_plan". Did you mean "repeat_plans"? '
+            "Known: training_reach, knowledge_gain, repeat_plans, priorities.",
+        ),
+        (
+            {"parameters": {"seat": 3}, "only": ["priorities"]},
+            'no notebook has a parameter "seat". Did you mean "seats"? Known: seats, seed, unranked, weight.',
+        ),
+        (
+            {"parameters": {"seats": 3}, "only": ["repeat_plans"]},
+            'no notebook has a parameter "seats". Known: group, time_period.',
+        ),
+        (
+            {"parameters": {"release": "/tmp"}, "only": ["repeat_plans"]},
+            'no notebook has a parameter "release". Known: group, time_period.',
+        ),
+        ({"parameters": {"seats": "four"}}, 'seats must be a whole number. Found: "four".'),
+        ({"parameters": {"seed": "1.5"}}, 'seed must be a whole number. Found: "1.5".'),
+    ],
+)
+def test_unknown_names_and_values_are_refused_before_anything_is_read(tmp_path, options, message):
+    with pytest.raises(ParameterError) as caught:
+        make_report(tmp_path / "nowhere", tmp_path / "out", today=TODAY, **options)
+    assert str(caught.value) == message
+
+
+def test_folder_that_is_not_a_release_is_not_replaced(ballots, tmp_path):
+    (tmp_path / "mine" / "release").mkdir(parents=True)
+    (tmp_path / "mine" / "release" / "thesis.docx").write_bytes(b"years of work")
+    with pytest.raises(ParameterError, match="holds something that is not a release"):
+        make_report(ballots, tmp_path / "mine", today=TODAY)
+    assert contents(tmp_path / "mine") == {Path("release/thesis.docx"): b"years of work"}
+
+
+def test_notebooks_come_in_the_order_of_the_pack():
+    assert [notebook.name for notebook in notebooks()] == PAGES
+    assert [notebook.name for notebook in notebooks(["priorities", "knowledge_gain"])] == [PAGES[1], PAGES[3]]
+    assert dict(notebooks(["priorities"])[0].parameters) == {
+        "board": "str",
+        "release": "str",
+        "seats": "int",
+        "weight": "str",
+        "unranked": "str",
+        "seed": "int",
+    }
+
+
+# Parameters reach the notebooks
+
+
+def test_values_reach_the_notebooks_that_declare_them_in_the_declared_type(shelf, ballots, tmp_path):
+    shelf(
+        "types",
+        "print(type(year).__name__, year, type(n).__name__, n, share, sure)",
+        parameters=('year: str = "2008"  # reporting year\nn: int = 0\nshare: float = 0.5\nsure: bool = True'),
+    )
+    shelf("other", "print(n)", parameters='n: str = ""')
+    given = {"year": "2007", "n": "12", "share": "1e-3", "sure": "false"}
+    made = make_report(ballots, tmp_path / "out", parameters=given, today=TODAY)
+    printed = [page.executed.cells[-1].outputs[0]["text"] for page in made.pages]
+    assert printed == ["str 2007 int 12 0.001 False\n", "12\n"]
+    assert made.release.manifest["parameters"] == given
+
+
+@pytest.mark.parametrize(
+    ("declared", "value", "wanted"),
+    [("int", "2.5", "a whole number"), ("float", "much", "a number"), ("bool", "perhaps", "true or false")],
+)
+def test_value_that_is_not_of_the_declared_type_is_refused(shelf, ballots, out, declared, value, wanted):
+    shelf("types", "1", parameters=f"x: {declared} = 1")
+    with pytest.raises(ParameterError) as caught:
+        make_report(ballots, out, parameters={"x": value}, today=TODAY)
+    assert str(caught.value) == f'x must be {wanted}. Found: "{value}".'
+
+
+# A notebook that fails
+
+
+def test_notebook_that_fails_is_named_and_nothing_is_made(shelf, ballots, out):
+    shelf("good", "1 + 1")
+    shelf("bad", "1 + 1", "raise ValueError('P0001 of West Kent')")
+    shelf("ours", "from safeguarding_analytics.errors import TableError", "raise TableError('ballots.csv: all wrong.')")
+    before = state(out)
+    with pytest.raises(SafeguardingError) as caught:
+        make_report(ballots, out, today=TODAY)
+    # Words of others may hold a value of the data; ours do not. The parameters are code cell 1.
+    assert str(caught.value) == (
+        "bad: code cell 3 ended with ValueError. Open the notebook in JupyterLab to see why.\n"
+        "ours: ballots.csv: all wrong.\n"
+        "No release was made; the previous one, if there is one, stays."
+    )
+    assert caught.value.__cause__ is None
+    assert_nothing_was_made(out, before)
+
+
+@pytest.mark.parametrize(
+    ("cell", "why"),
+    [
+        ("import os; os._exit(1)", "its kernel died, perhaps for want of memory."),
+        ("import time; secret = 'P0001'; time.sleep(30)", "a cell took longer than 1 seconds."),
+    ],
+    ids=["dies", "hangs"],
+)
+def test_notebook_that_dies_or_hangs_is_named_and_nothing_is_made(shelf, ballots, out, monkeypatch, cell, why):
+    monkeypatch.setattr(report, "TIMEOUT", 1)
+    shelf("bad", cell)
+    before = state(out)
+    with pytest.raises(SafeguardingError) as caught:
+        make_report(ballots, out, today=TODAY)
+    assert str(caught.value).startswith(f"bad: {why}")
+    assert "P0001" not in str(caught.value)
+    assert_nothing_was_made(out, before)
+
+
+PUBLISHES = """
+import polars as pl
+from safeguarding_analytics.disclosure import Policy, suppress
+from safeguarding_analytics.release import publish
+frame = pl.DataFrame({columns})
+publish(suppress(frame, Policy.dfe()), "{name}", into=release, title="T", definition="D", measure="children")
+"""
+
+
+def test_tables_of_two_notebooks_that_give_a_hidden_number_away_are_not_released(shelf, ballots, out):
+    # One shows East = 23, the other H1 = 20 of East and hides H2: 23 - 20 = 3.
+    shelf("years", PUBLISHES.format(name="years", columns={"district": ["East"], "count": [23]}))
+    halves = {"district": ["East", "East"], "half": ["H1", "H2"], "count": [20, 3]}
+    shelf("halves", PUBLISHES.format(name="halves", columns=halves))
+    before = state(out)
+    with pytest.raises(DisclosureError, match="the release was not made: 1 hidden number could be worked out"):
+        make_report(ballots, out, today=TODAY)
+    assert_nothing_was_made(out, before)
+
+
+def test_run_that_is_stopped_leaves_the_previous_release_and_nothing_else(shelf, ballots, out):
+    shelf("good", "1 + 1")
+    before = state(out)
+
+    def stop(done, every):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make_report(ballots, out, today=TODAY, progress=stop)
+    assert_nothing_was_made(out, before)

@@ -1,0 +1,490 @@
+"""Headlines say what their table shows, call a fall a fall, and never say what the table hides. Texts are by hand."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+import pytest
+
+from safeguarding_analytics.disclosure import Policy, already_public, suppress
+from safeguarding_analytics.errors import ParameterError
+from safeguarding_analytics.sentences import (
+    percent,
+    say_agreement,
+    say_ballots_to_change,
+    say_mean_change,
+    say_proportion,
+    say_range,
+    say_ranking,
+    say_rules,
+    say_stock_and_flow,
+    say_target,
+)
+
+HIDDEN = "The figure is hidden because the number is small, or because it would give a small number away."
+HIDDEN_RANKING = "The ranking is hidden because too few members voted."
+
+
+def shares(*rows):
+    """Rows of agency, numerator, denominator, proportion, lower, upper."""
+    columns = {"agency": pl.String, "numerator": pl.Int64, "denominator": pl.Int64}
+    columns |= dict.fromkeys(("proportion", "lower", "upper"), pl.Float64)
+    return already_public(pl.DataFrame(rows, schema=columns, orient="row"), "By hand")
+
+
+def say(table, **where):
+    return say_proportion(table, of="eligible staff", have="attended", where=where or None)
+
+
+# Per cent
+
+
+@pytest.mark.parametrize(
+    ("share", "denominator", "text"),
+    [
+        (0.5, None, "50.0%"),
+        (0.125, 99, "12%"),  # 12.5 is rounded to the even digit, as Python prints
+        (0.125, 100, "12.5%"),
+        (0.0, 5, "0%"),
+        (1.0, 1000, "100.0%"),
+        (1.12, 50, "112%"),  # an over-filled session
+        (0.5, 0, "50%"),
+    ],
+)
+def test_per_cent_has_a_decimal_from_a_denominator_of_100_on(share, denominator, text):
+    assert percent(share, denominator) == text
+
+
+# A share
+
+
+def test_share_is_said_with_its_counts_and_its_interval():
+    table = shares(("Total", 1177, 5920, 0.19882, 0.18884, 0.20921))
+    assert say(table) == "1,177 of 5,920 eligible staff attended: 19.9% (95% interval 18.9% to 20.9%)."
+
+
+def test_share_of_less_than_a_hundred_has_no_decimals():
+    assert say(shares(("Total", 7, 38, 7 / 38, 0.0922, 0.3342))) == (
+        "7 of 38 eligible staff attended: 18% (95% interval 9% to 33%)."
+    )
+
+
+def test_share_without_an_interval_is_said_without_one():
+    assert say(shares(("Total", 177, 920, 0.19239, None, None))) == "177 of 920 eligible staff attended: 19.2%."
+
+
+def test_total_row_is_said_unless_a_group_is_named():
+    table = shares(("A", 10, 20, 0.5, 0.3, 0.7), ("Total", 30, 40, 0.75, 0.6, 0.86))
+    assert say(table).startswith("30 of 40")
+    assert say(table, agency="A").startswith("10 of 20")
+
+
+def test_only_row_is_said_whatever_its_group():
+    assert say(shares(("A", 10, 20, 0.5, 0.3, 0.7))).startswith("10 of 20")
+
+
+def test_table_without_group_columns_is_said():
+    table = already_public(
+        pl.DataFrame({"numerator": [10], "denominator": [20], "proportion": [0.5], "lower": [0.3], "upper": [0.7]}),
+        "By hand",
+    )
+    assert say(table).startswith("10 of 20")
+
+
+@pytest.mark.parametrize(
+    ("rows", "where", "message"),
+    [
+        (
+            (("A", 1, 2, 0.5, 0.1, 0.9), ("C", 1, 2, 0.5, 0.1, 0.9)),
+            {},
+            "0 rows of the table have agency Total. Wanted exactly one. There are agency: A, C.",
+        ),
+        (
+            (("A", 1, 2, 0.5, 0.1, 0.9),),
+            {"agency": "B"},
+            "0 rows of the table have agency B. Wanted exactly one. There are agency: A.",
+        ),
+        (
+            (("A", 1, 2, 0.5, 0.1, 0.9), ("A", 1, 2, 0.5, 0.1, 0.9)),
+            {"agency": "A"},
+            "2 rows of the table have agency A. Wanted exactly one. There are agency: A.",
+        ),
+    ],
+)
+def test_group_that_is_not_exactly_one_row_is_refused(rows, where, message):
+    with pytest.raises(ParameterError) as caught:
+        say(shares(*rows), **where)
+    assert str(caught.value) == message
+
+
+def test_table_without_rows_is_said_to_have_counted_nothing():
+    with pytest.raises(ParameterError, match="nothing was counted for what was asked for: the table has no rows"):
+        say(shares())
+
+
+def test_hidden_share_is_said_to_be_hidden_and_no_number_of_it_is_said():
+    table = pl.DataFrame(
+        {
+            "agency": ["A", "B", "Total"],
+            "numerator": [3, 40, 43],
+            "denominator": [17, 90, 107],
+            "proportion": [3 / 17, 40 / 90, 43 / 107],
+            "lower": [0.06, 0.35, 0.31],
+            "upper": [0.41, 0.55, 0.5],
+        }
+    )
+    safe = suppress(table, Policy.dfe())
+    assert say(safe, agency="A") == f"{HIDDEN} (eligible staff, attended)"
+
+
+def test_unknown_denominator_is_never_a_zero():
+    assert say(shares(("Total", 1050, None, None, None, None))) == (
+        "1,050 attended. How many eligible staff there are in all is not known, so no overall share can be given."
+    )
+
+
+def test_unknown_numerator_and_denominator_are_said_to_be_unknown():
+    assert say(shares(("Total", None, None, None, None, None))) == (
+        "How many eligible staff there are in all is not known, so no overall share can be given."
+    )
+
+
+def test_unknown_numerator_is_not_called_an_unknown_denominator():
+    assert say(shares(("Total", None, 920, None, None, None))) == (
+        "How many of 920 eligible staff attended is not known, so no overall share can be given."
+    )
+
+
+def test_share_of_nobody_cannot_be_worked_out():
+    assert say(shares(("Total", 0, 0, None, None, None))) == (
+        "0 of 0 eligible staff attended: no share can be worked out from these counts."
+    )
+
+
+# From where to where
+
+
+def test_range_runs_from_the_lowest_to_the_highest_share_without_the_total():
+    table = shares(
+        ("A", 50, 200, 0.25, 0.195, 0.314),
+        ("B", 2, 40, 0.05, 0.0138, 0.165),
+        ("C", 90, 100, 0.9, 0.826, 0.945),
+        ("D", None, None, None, None, None),
+        ("Total", 142, 340, 0.4176, 0.3664, 0.4707),
+    )
+    assert say_range(table, groups="agencies") == (
+        "Among the 3 agencies whose figures can be shown, the share runs from "
+        "5% (B; 95% interval 1% to 16%) to 90.0% (C; 95% interval 82.6% to 94.5%)."
+    )
+
+
+def test_range_of_equal_shares_names_the_first_and_the_last_by_name():
+    table = shares(("B", 10, 20, 0.5, 0.3, 0.7), ("A", 10, 20, 0.5, 0.3, 0.7), ("C", 10, 20, 0.5, 0.3, 0.7))
+    assert say_range(table, groups="agencies") == (
+        "Among the 3 agencies whose figures can be shown, the share runs from "
+        "50% (A; 95% interval 30% to 70%) to 50% (C; 95% interval 30% to 70%)."
+    )
+
+
+def test_range_without_intervals_is_said_without_them():
+    table = shares(("A", 50, 200, 0.25, None, None), ("B", 2, 40, 0.05, None, None))
+    assert say_range(table, groups="areas") == (
+        "Among the 2 areas whose figures can be shown, the share runs from 5% (B) to 25.0% (A)."
+    )
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        (),
+        (("A", 10, 20, 0.5, 0.3, 0.7),),
+        (("A", 10, 20, 0.5, 0.3, 0.7), ("Total", 10, 20, 0.5, 0.3, 0.7)),
+        (("A", 10, 20, 0.5, 0.3, 0.7), ("B", 10, None, None, None, None)),
+    ],
+)
+def test_fewer_than_two_groups_are_not_compared(rows):
+    assert say_range(shares(*rows), groups="agencies") == (
+        "Too few agencies have a figure that can be shown to compare them."
+    )
+
+
+# A mean change
+
+
+def change(mean=2.25, lower=1.64, upper=2.86, pairs=1001, up=(700, 201, 100), clusters=24, verdict=None):
+    row = {
+        "n_pairs": pairs,
+        "mean_pre": 10.0,
+        "mean_post": None if mean is None else 10.0 + mean,
+        "mean_change": mean,
+        "lower": lower,
+        "upper": upper,
+        **dict(zip(("n_up", "n_same", "n_down"), up, strict=True)),
+        "n_clusters": clusters,
+        "verdict": verdict,
+    }
+    types = {"verdict": pl.String} | dict.fromkeys(("lower", "upper", "mean_change", "mean_post"), pl.Float64)
+    types |= dict.fromkeys(("n_up", "n_same", "n_down"), pl.Int64)
+    return already_public(pl.DataFrame([row], schema_overrides=types), "By hand")
+
+
+def say_change(table, **more):
+    return say_mean_change(table, unit="points out of 20", **more)
+
+
+def test_rise_is_said_with_its_interval_and_who_rose_and_fell():
+    assert say_change(change()) == (
+        "The 1,001 people who answered both times rose by 2.2 points out of 20 on average "
+        "(95% interval 1.6 to 2.9, allowing for 24 sessions). 700 rose, 201 stayed the same, 100 fell."
+    )
+
+
+def test_interval_names_what_it_allows_for():
+    assert "allowing for 24 courses)" in say_change(change(), clusters="courses")
+
+
+def test_fall_is_called_a_fall():
+    assert say_change(change(-1.26, -2.0, -0.52, up=(100, 201, 700))) == (
+        "The 1,001 people who answered both times fell by 1.3 points out of 20 on average "
+        "(95% interval -2.0 to -0.5, allowing for 24 sessions). 100 rose, 201 stayed the same, 700 fell."
+    )
+
+
+@pytest.mark.parametrize("mean", [0.0, 0.04, -0.04])
+def test_change_that_is_printed_as_nought_is_neither_a_rise_nor_a_fall(mean):
+    assert say_change(change(mean, -0.5, -0.04)).startswith(
+        "The 1,001 people who answered both times changed by less than 0.1 points out of 20 on average "
+        "(95% interval -0.5 to 0.0, allowing for 24 sessions). 700 rose"
+    )
+
+
+def test_change_without_an_interval_says_so():
+    table = change(2.25, None, None, pairs=9, up=(None, None, None))
+    assert say_change(table) == (
+        "The 9 people who answered both times rose by 2.2 points out of 20 on average. "
+        "There are too few of them, or too little spread, for an interval."
+    )
+
+
+def test_hidden_ups_and_downs_are_not_said():
+    assert say_change(change(up=(None, None, None))) == (
+        "The 1,001 people who answered both times rose by 2.2 points out of 20 on average "
+        "(95% interval 1.6 to 2.9, allowing for 24 sessions)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("verdict", "words"),
+    [
+        ("clearly at least", "the whole interval is at or above that"),
+        ("clearly less", "the whole interval is below that"),
+        ("could be either", "the interval holds values on both sides of that"),
+    ],
+)
+def test_verdict_is_said_against_the_gain_that_was_fixed_beforehand(verdict, words):
+    sentence = say_change(change(verdict=verdict), meaningful_gain=2.0)
+    assert sentence.endswith(f"100 fell. The board said beforehand that 2 points would matter: {words}.")
+
+
+@pytest.mark.parametrize(("verdict", "gain"), [(None, 2.0), ("could be either", None)])
+def test_without_a_gain_fixed_beforehand_there_is_no_verdict(verdict, gain):
+    assert "beforehand" not in say_change(change(verdict=verdict), meaningful_gain=gain)
+
+
+def test_nobody_who_answered_twice_says_nothing_about_a_gain():
+    assert say_change(change(None, None, None, pairs=0, up=(0, 0, 0))) == (
+        "Nobody answered both before and after, so nothing can be said about a gain."
+    )
+
+
+def test_hidden_change_is_said_to_be_hidden():
+    row = {"n_pairs": 3, "mean_change": 2.0, "lower": 1.0, "upper": 3.0}
+    assert say_change(suppress(pl.DataFrame([row]), Policy.dfe())) == HIDDEN
+
+
+# A ranking
+
+
+def ranking(selected, ballots=12):
+    """Issues A, B, C, … in order; equal scores where the selection is unknown."""
+    names = [chr(65 + number) for number in range(len(selected))]
+    tied = [value is None for value in selected]
+    first = next((place for place, value in enumerate(tied) if value), None)
+    places = [first + 1 if value else place for place, value in enumerate(tied, 1)]
+    table = pl.DataFrame(
+        {
+            "issue": names,
+            "score": [-float(place) for place in places],
+            "rank": places,
+            "tied": tied,
+            "selected": pl.Series(selected, dtype=pl.Boolean),
+            "n_ballots": pl.Series([ballots] * len(names), dtype=pl.Int64),
+        },
+        schema_overrides={"issue": pl.String},
+    )
+    return suppress(table, Policy.dfe())
+
+
+FEW = ranking([True, False], ballots=2)
+ENOUGH = ranking([True, False])
+
+
+def test_selected_issues_are_named_in_their_order():
+    assert say_ranking(ranking([True, True, False, False], 1234), seats=2) == (
+        "By 1,234 ballots the first 2 are A and B."
+    )
+
+
+def test_tie_at_the_cut_is_left_to_the_board():
+    assert say_ranking(ranking([True, None, None, False]), seats=2) == (
+        "By 12 ballots these are in: A. B and C tie for 1 further place: the board decides."
+    )
+
+
+def test_tie_of_all_issues_selects_none_outright():
+    assert say_ranking(ranking([None, None, None]), seats=2) == (
+        "By 12 ballots these are in: none outright. A, B and C tie for 2 further places: the board decides."
+    )
+
+
+def test_single_seat_is_said_in_the_singular():
+    assert say_ranking(ranking([True, False]), seats=1) == "By 12 ballots the first is A."
+
+
+def test_fewer_issues_than_seats_are_all_named_and_counted():
+    assert say_ranking(ranking([True, True]), seats=4) == "By 12 ballots the first 2 are A and B."
+
+
+@pytest.mark.parametrize("table", [FEW, ranking([])], ids=["few ballots", "no issue"])
+def test_hidden_ranking_hides_every_sentence_made_from_it(table):
+    rules = pl.DataFrame({"issue": ["A"], "agreed": [False]})
+    changes = pl.DataFrame({"inside": ["A"], "outside": ["B"], "ballots_to_reverse": [1]})
+    assert say_ranking(table, seats=4) == HIDDEN_RANKING
+    assert say_rules(table, rules) == HIDDEN_RANKING
+    assert say_ballots_to_change(table, changes) == HIDDEN_RANKING
+    assert say_agreement(table, 0.5) == HIDDEN_RANKING
+
+
+@pytest.mark.parametrize(
+    ("agreed", "sentence"),
+    [
+        ([True, True], "Borda, Copeland, Schulze and Kemeny select the same issues: agreed by all checks."),
+        ([True, False], "The result depends on the rule of counting: discuss B."),
+        ([None, False], "The result depends on the rule of counting: discuss A and B."),
+    ],
+)
+def test_issues_on_which_rules_differ_or_are_undecided_are_to_be_discussed(agreed, sentence):
+    assert say_rules(ENOUGH, pl.DataFrame({"issue": ["A", "B"], "agreed": agreed})) == sentence
+
+
+def test_fewest_ballots_that_would_change_the_list_are_said():
+    changes = pl.DataFrame(
+        {
+            "inside": ["B", "A", "B", "A"],
+            "outside": ["C", "C", "D", "D"],
+            "ballots_to_reverse": [3, 7, None, 3],
+        }
+    )
+    # A before B where both take 3
+    assert say_ballots_to_change(ENOUGH, changes) == (
+        "D would overtake A if 3 members turned their ballot upside down; no fewer would change the list."
+    )
+
+
+def test_one_ballot_is_said_in_the_singular():
+    changes = pl.DataFrame({"inside": ["A"], "outside": ["B"], "ballots_to_reverse": [1]})
+    assert say_ballots_to_change(ENOUGH, changes) == (
+        "B would overtake A if 1 member turned their ballot upside down; no fewer would change the list."
+    )
+
+
+@pytest.mark.parametrize("counts", [[], [None]])
+def test_list_that_no_ballots_can_change_is_said_to_be_so(counts):
+    names = [["A"], ["B"]] if counts else [[], []]
+    changes = pl.DataFrame(
+        {"inside": names[0], "outside": names[1], "ballots_to_reverse": counts},
+        schema={"inside": pl.String, "outside": pl.String, "ballots_to_reverse": pl.Int64},
+    )
+    assert say_ballots_to_change(ENOUGH, changes) == (
+        "No change of ballots would put another issue among the priorities."
+    )
+
+
+@pytest.mark.parametrize(
+    ("w", "words"),
+    # Schmidt 1997 names 0.1, 0.3, 0.5, 0.7 and 0.9; the limits stand half-way between.
+    [
+        (0.0, "0.00 (…): very weak"),
+        (0.1, "0.10 (…): very weak"),
+        (0.19, "0.19 (…): very weak"),
+        (0.2, "0.20 (…): weak"),
+        (0.3, "0.30 (…): weak"),
+        (0.5, "0.50 (…): moderate"),
+        (0.7, "0.70 (…): strong"),
+        (0.8, "0.80 (…): very strong"),
+        (1.0, "1.00 (…): very strong"),
+    ],
+)
+def test_agreement_is_put_into_words(w, words):
+    number = words.replace("(…)", "(0 = not at all, 1 = all the same)")
+    assert say_agreement(ENOUGH, w) == f"Members' rankings agree with Kendall's W = {number} agreement."
+
+
+def test_unknown_agreement_is_said_to_be_unknown():
+    assert say_agreement(ENOUGH, None) == "How far members agree cannot be worked out from these ballots."
+
+
+# The target
+
+
+@pytest.mark.parametrize(
+    ("reached", "end"),
+    [
+        (1050, "1,050 were reached, 150 fewer than the target."),
+        (1199, "1,199 were reached, 1 fewer than the target."),
+        (1200, "1,200 were reached, the target."),
+        (1201, "1,201 were reached, 1 more than the target."),
+        (2500, "2,500 were reached, 1,300 more than the target."),
+    ],
+)
+def test_people_reached_are_set_against_the_target(reached, end):
+    table = shares(("Total", reached, None, None, None, None))
+    assert say_target(table, target=1200, by_day=date(2011, 6, 30)) == (
+        f"The target was 1,200 people by 30 June 2011; {end}"
+    )
+
+
+def test_target_without_a_day_is_said_without_one():
+    table = shares(("Total", 1050, None, None, None, None))
+    assert say_target(table, target=1200, by_day=None).startswith("The target was 1,200 people; 1,050 were reached")
+
+
+def test_board_without_a_target_is_told_where_to_set_one():
+    table = shares(("Total", 1050, None, None, None, None))
+    assert say_target(table, target=None, by_day=None) == "The board has set no target (board.toml, [training] target)."
+
+
+def test_hidden_number_of_people_reached_is_not_set_against_the_target():
+    table = pl.DataFrame(
+        {"agency": ["Total"], "numerator": [3], "denominator": [9], "proportion": [1 / 3], "lower": 0.1, "upper": 0.6}
+    )
+    assert say_target(suppress(table, Policy.dfe()), target=1200, by_day=None) == (
+        f"The target was 1,200 people. {HIDDEN}"
+    )
+
+
+# Stock and flow
+
+
+@pytest.mark.parametrize(
+    ("numbers", "sentence"),
+    [
+        # Kent Safeguarding Children Board, Annual Report 2007-08
+        ((864, 920, 813, 960, -11), "864 + 920 − 813 = 971, but 960 is printed: 11 fewer than the flows give."),
+        ((1000, 200, 100, 1105, 5), "1,000 + 200 − 100 = 1,100, but 1,105 is printed: 5 more than the flows give."),
+        ((1000, 200, 100, 1100, 0), "1,000 + 200 − 100 = 1,100, as printed."),
+    ],
+)
+def test_stock_and_flow_are_added_up(numbers, sentence):
+    assert say_stock_and_flow(*numbers) == sentence
