@@ -186,7 +186,9 @@ def make_report(
         }
         return Report(promote(built, place, about=about), tuple(pages))
     finally:
-        shutil.rmtree(built, ignore_errors=True)
+        if built.exists():
+            # Under another name first: a notebook that still runs finds no folder to publish into meanwhile.
+            shutil.rmtree(built.rename(built.with_name(f"{built.name}-stopped")), ignore_errors=True)
 
 
 def _run_all(
