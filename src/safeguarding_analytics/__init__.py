@@ -31,10 +31,12 @@ if TYPE_CHECKING:
     from safeguarding_analytics.child_protection import repeat_plan_rate, stock_and_flow
     from safeguarding_analytics.comparators import comparator_rates, read_comparators
     from safeguarding_analytics.dashboards import served_release, show_answer, show_release
+    from safeguarding_analytics.dates import in_reporting_year
     from safeguarding_analytics.disclosure import Policy, Safe, already_public, suppress
+    from safeguarding_analytics.errors import in_words
     from safeguarding_analytics.intervals import byar, wilson
     from safeguarding_analytics.knowledge import knowledge_gain, participation
-    from safeguarding_analytics.pages import show_table, show_text, show_versions
+    from safeguarding_analytics.pages import show_table, show_text, show_versions, unless_empty
     from safeguarding_analytics.priorities import ballots_to_change, kendall_w, rank_priorities
     from safeguarding_analytics.release import Release, publish
     from safeguarding_analytics.rules import compare_rules, head_to_head, kemeny
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
         say_rules,
         say_stock_and_flow,
         say_target,
+        say_unknown,
     )
     from safeguarding_analytics.sources.published import read_published
     from safeguarding_analytics.training import attendance, training_reach
@@ -67,10 +70,12 @@ _HOME = {
     "child_protection": ("repeat_plan_rate", "stock_and_flow"),
     "comparators": ("comparator_rates", "read_comparators"),
     "dashboards": ("served_release", "show_answer", "show_release"),
+    "dates": ("in_reporting_year",),
     "disclosure": ("Policy", "Safe", "already_public", "suppress"),
+    "errors": ("in_words",),
     "intervals": ("byar", "wilson"),
     "knowledge": ("knowledge_gain", "participation"),
-    "pages": ("show_table", "show_text", "show_versions"),
+    "pages": ("show_table", "show_text", "show_versions", "unless_empty"),
     "priorities": ("ballots_to_change", "kendall_w", "rank_priorities"),
     "release": ("Release", "publish"),
     "rules": ("compare_rules", "head_to_head", "kemeny"),
@@ -84,6 +89,7 @@ _HOME = {
         "say_rules",
         "say_stock_and_flow",
         "say_target",
+        "say_unknown",
     ),
     "sources.published": ("read_published",),
     "training": ("attendance", "training_reach"),
@@ -104,6 +110,8 @@ __all__ = [
     "comparator_rates",
     "compare_rules",
     "head_to_head",
+    "in_reporting_year",
+    "in_words",
     "kemeny",
     "kendall_w",
     "knowledge_gain",
@@ -130,6 +138,7 @@ __all__ = [
     "say_rules",
     "say_stock_and_flow",
     "say_target",
+    "say_unknown",
     "served_release",
     "show_answer",
     "show_release",
@@ -139,6 +148,7 @@ __all__ = [
     "stock_and_flow",
     "suppress",
     "training_reach",
+    "unless_empty",
     "wilson",
 ]
 

@@ -24,6 +24,9 @@ NEARLY = 1e-6
 MOST_BRANCHES = 5_000
 """Branches after which the search for whole numbers gives up: fixed, so that a result never depends on the clock."""
 
+PREFERRED = 0.01
+"""What a preferred number costs, as a part of its cost: so little that a way through such numbers is always taken."""
+
 
 @dataclass(frozen=True)
 class System:
@@ -62,6 +65,20 @@ class System:
         rows = np.unique(self.row[hidden & self.leads])
         units = np.unique(self.unit[hidden & ~self.free])
         return np.asarray(self.free | np.isin(self.unit, units) | np.isin(self.row, rows[rows >= 0]))
+
+    def movable(self) -> Flags:
+        """All numbers that may differ in another table: not those of a unit that holds nothing or less than it can."""
+        stuck = np.unique(self.unit[(self.values < self.low) & ~self.free])
+        if self.zeros_shown:
+            filled = np.unique(self.unit[self.values > 0])
+            stuck = np.union1d(stuck, np.setdiff1d(self.unit, filled))
+        return np.asarray(self.free | ~(np.isin(self.unit, stuck) | (self.unit < 0)))
+
+    def preferring(self, some: list[bool]) -> System:
+        """The same system, in which some of its first numbers cost next to nothing to hide."""
+        share = np.ones(len(self.cost))
+        share[: len(some)][some] = PREFERRED
+        return replace(self, cost=self.cost * share)
 
     def kept(self, lowest: Floats, highest: Floats) -> Flags:
         """Which numbers a reader knows no better than was promised, if they lie between these ends."""
@@ -302,7 +319,7 @@ def protect(system: System) -> Flags:
     while asked:
         before = len(chosen)
         for narrow in asked:
-            for aims in _aims(system, narrow):
+            for aims in aims_of(system, narrow):
                 moved = mover.units_to_hide(narrow.number, aims, hidden, tables, insist)
                 if moved:
                     chosen += moved
@@ -314,7 +331,7 @@ def protect(system: System) -> Flags:
     return _shown_again(system, base, chosen, tables)
 
 
-def _aims(system: System, narrow: Narrowed) -> list[tuple[float, ...]]:
+def aims_of(system: System, narrow: Narrowed) -> list[tuple[float, ...]]:
     """The values a number must be able to take, each as alternatives of which one is enough."""
     value = system.values[narrow.number]
     either_way = (value + 1, value - 1)
@@ -350,12 +367,7 @@ class _Mover:
         from scipy.sparse import hstack
 
         self.system = system
-        stuck = np.unique(system.unit[(system.values < system.low) & ~system.free])
-        if system.zeros_shown:
-            filled = np.unique(system.unit[system.values > 0])
-            stuck = np.union1d(stuck, np.setdiff1d(system.unit, filled))
-        movable = system.free | ~(np.isin(system.unit, stuck) | (system.unit < 0))
-        self.columns = np.flatnonzero(movable)
+        self.columns = np.flatnonzero(system.movable())
         part = system.relations[:, self.columns]
         self.matrix = hstack([part, -part], format="csc")
         self.room = system.values[self.columns] - system.low[self.columns]

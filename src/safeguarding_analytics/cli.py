@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from safeguarding_analytics import __version__
-from safeguarding_analytics.errors import ParameterError, SafeguardingError
+from safeguarding_analytics.errors import ParameterError, SafeguardingError, numbered
 
 if TYPE_CHECKING:
     from safeguarding_analytics.report import Report
@@ -48,8 +48,9 @@ def demo(folder: Path, jobs: int) -> None:
 
     FOLDER is demo_output unless named. No person, child or ballot in it is real.
     """
-    from safeguarding_analytics.demo import write_demo_board
+    from safeguarding_analytics.demo import refuse_real_release, write_demo_board
 
+    refuse_real_release(folder / "release")
     board = folder / "board"
     write_demo_board(board)
     click.echo(f"Wrote a synthetic board to {board}")
@@ -85,7 +86,7 @@ def check(folder: Path, csv_file: Path | None) -> None:
 @commands.command()
 @click.argument("folder", type=FOLDER)
 @click.option("--out", type=FOLDER, help="Where to put the release.  [default: FOLDER with _report behind its name]")
-@click.option("-p", "parameters", nargs=2, multiple=True, metavar="NAME VALUE", help="Set a notebook's parameter.")
+@click.option("-p", "parameters", nargs=2, multiple=True, metavar="NAME VALUE", help="Set a parameter.")
 @click.option("--only", multiple=True, metavar="NOTEBOOK", help="Run this notebook; may be given more than once.")
 @click.option("--jobs", default=2, show_default=True, type=click.IntRange(1), help="Notebooks to run at once.")
 def report(
@@ -94,6 +95,8 @@ def report(
     """Run the notebooks on FOLDER, make the board pack, and publish the audited release.
 
     The previous release stays in its place until the new one is complete and has passed the audit.
+
+    -p time_period 2012 sets a parameter of every notebook that has it, -p repeat_plans.group category of one.
     """
     place = out or folder.resolve().with_name(f"{folder.resolve().name}_report")
     _print_report(_run_report(folder, place, only, dict(parameters), jobs), place)
@@ -175,8 +178,13 @@ def _check(folder: Path, csv_file: Path | None = None) -> bool:
 def _run_report(folder: Path, out: Path, only: tuple[str, ...], parameters: dict[str, str], jobs: int) -> Report:
     from safeguarding_analytics.report import make_report
 
-    with _progress_bar() as progress:
-        return make_report(folder, out, only=only, parameters=parameters, jobs=jobs, today=_today(), progress=progress)
+    try:
+        with _progress_bar() as progress:
+            return make_report(
+                folder, out, only=only, parameters=parameters, jobs=jobs, today=_today(), progress=progress
+            )
+    except KeyboardInterrupt:
+        raise click.Abort(" A release that stands is complete.") from None
 
 
 @contextmanager
@@ -197,9 +205,8 @@ def _print_report(made: Report, out: Path) -> None:
         click.echo(f"- {page.notebook.title}: {page.why_not or 'made'}")
     tables = made.release.tables()
     hidden = sum(made.release.entry(name).hidden for name in tables)
-    click.echo(
-        f"Published {len(tables)} tables with {hidden} hidden rows; the audit found nothing that can be worked out."
-    )
+    counted = f"{numbered(len(tables), 'table')} with {numbered(hidden, 'hidden row')}"
+    click.echo(f"Published {counted}; the audit found nothing that can be worked out.")
     click.echo(f"Release:    {made.release.folder}")
     click.echo(f"Board pack: {made.index}")
     click.echo(f"Open it in a browser: {made.index.resolve().as_uri()}")
@@ -216,8 +223,8 @@ def main() -> None:
     except OSError as error:
         click.echo(f"Error: {f'{error.filename}: {error.strerror}' if error.filename else error}", err=True)
         sys.exit(2)
-    except click.exceptions.Abort:
-        _stopped()
+    except click.exceptions.Abort as stop:
+        _stopped(*stop.args)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -225,8 +232,13 @@ def main() -> None:
         _stopped()
 
 
-def _stopped() -> None:
-    """Leave at once: threads that wait for kernels would hold the process; the kernels end with their parent."""
-    click.echo("\nStopped. Nothing was published; a previous release is as it was.", err=True)
+def _stopped(what_stands: str = "") -> None:
+    """End the kernels and leave at once: threads that wait for them would hold the process."""
+    import psutil
+
+    for kernel in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            kernel.kill()
+    click.echo(f"\nStopped.{what_stands}", err=True)
     sys.stderr.flush()
     os._exit(130)

@@ -12,9 +12,21 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from safeguarding_analytics.contracts import CONFIG, no_problems, problem
 from safeguarding_analytics.errors import TableError, nearest
-from safeguarding_analytics.tables import TABLES
+from safeguarding_analytics.sources.files import digest_of, plain_name
+from safeguarding_analytics.tables import IDENTIFYING, TABLES
 
 Words = dict[str, str]
+
+PERSONAL = (
+    *("name", "names", "initials", "signature", "email", "e_mail", "email_address", "phone", "telephone", "mobile"),
+    *("first_name", "forename", "forenames", "given_name", "middle_name", "last_name", "surname", "family_name"),
+    *("full_name", "known_as", "child_name", "person_name", "staff_name", "member_name", "parent_name", "mother_name"),
+    *("dob", "date_of_birth", "birth_date", "birthday", "address", "address_1", "address_line_1", "postcode"),
+    *("post_code", "upn", "uln", "upi", "nhs_number", "nhs_no", "ni_number", "national_insurance_number", "child_id"),
+    *("person_id", "member_id", "staff_id", "employee_id", "employee_number", "payroll_number", "case_number"),
+    *("comment", "comments", "note", "notes", "free_text"),
+)
+"""Names of columns that [columns] may not name, as they stand or behind another word: "postcode", "home_postcode"."""
 
 
 class _Section(BaseModel):
@@ -57,6 +69,13 @@ class PolicySection(_Section):
 
     preset: Literal["dfe", "nhs"] = "dfe"
     threshold: int | None = Field(default=None, ge=2)
+    zeros: Literal["shown", "hidden"] = "shown"
+
+
+class BoardMembersPolicySection(PolicySection):
+    """Which numbers are hidden of ballots."""
+
+    minimum_ballots: int = Field(default=3, ge=3)
 
 
 class PoliciesSection(_Section):
@@ -64,7 +83,7 @@ class PoliciesSection(_Section):
 
     children: PolicySection = PolicySection()
     staff: PolicySection = PolicySection()
-    board_members: PolicySection = PolicySection()
+    board_members: BoardMembersPolicySection = BoardMembersPolicySection()
 
 
 class ComparatorsSection(_Section):
@@ -72,6 +91,7 @@ class ComparatorsSection(_Section):
 
     second_or_subsequent_plans: str | None = None
     statistical_neighbours: str | None = None
+    published_documents: bool = False
 
 
 class Config(_Section):
@@ -79,6 +99,7 @@ class Config(_Section):
 
     board: BoardSection = BoardSection()
     files: dict[str, str] = Field(default_factory=dict)
+    columns: dict[str, list[str]] = Field(default_factory=dict)
     training: TrainingSection = TrainingSection()
     knowledge: KnowledgeSection = KnowledgeSection()
     priorities: PrioritiesSection = PrioritiesSection()
@@ -86,27 +107,55 @@ class Config(_Section):
     comparators: ComparatorsSection = ComparatorsSection()
     words: dict[str, dict[str, Words]] = Field(default_factory=dict)
 
+    def own_columns(self, table: str) -> list[str]:
+        """Columns of a table beyond its contract that the board uses, spelled as in the tables read."""
+        return [name for name in map(plain_name, self.columns.get(table, [])) if name not in TABLES[table].columns()]
 
-def read_config(folder: Path) -> tuple[Config, pl.DataFrame]:
-    """Read `board.toml`; sections that break a rule are reported and left at their defaults."""
+
+def looks_personal(column: str) -> bool:
+    """Whether a column, by its name, holds what could identify a person.
+
+    Examples
+    --------
+    >>> [looks_personal(name) for name in ("child", "home_postcode", "course_name", "district")]
+    [True, True, False, False]
+    """
+    endings = [word for word in PERSONAL if word not in ("name", "names")]  # the name of a course is nobody's
+    return column in (*IDENTIFYING, *PERSONAL) or any(column.endswith(f"_{word}") for word in endings)
+
+
+def read_config(folder: Path) -> tuple[Config, pl.DataFrame, str]:
+    """Read `board.toml`: its settings, its broken rules, and the digest of its bytes ("" where there is no file).
+
+    Sections that break a rule are reported and left at their defaults.
+    """
     if not folder.is_dir():
         raise TableError(f"{folder}: there is no such folder. Make one with: safeguarding init {folder.name}")
     path = folder / CONFIG
     if not path.exists():
-        return Config(), no_problems()
+        return Config(), no_problems(), ""
+    content = path.read_bytes()
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        found = tomllib.loads(content.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        return Config(), problem(CONFIG, f"the file must be valid TOML: {error}")
+        return Config(), problem(CONFIG, f"the file must be valid TOML: {error}"), digest_of(content)
+    config, problems = _take(found)
+    return config, problems, digest_of(content)
+
+
+def _take(found: dict[str, Any]) -> tuple[Config, pl.DataFrame]:
+    """Take the settings that keep the rules, and report the others."""
     words = {name: found.pop(name) for name in list(found) if name in TABLES}
-    reports = [no_problems(), *_check_files(found.get("files")), *_check_words(words)]
+    wrong_words, wrong_columns = _check_words(words), _check_columns(found.get("columns"))
+    reports = [no_problems(), *_check_tables(found.get("files"), "files"), *wrong_words, *wrong_columns]
+    if wrong_columns:
+        del found["columns"]
     sections = {name: value for name, value in found.items() if name in Config.model_fields and name != "words"}
     for name in found.keys() - sections.keys():
         known = [section for section in (*Config.model_fields, *TABLES) if section != "words"]
         reports.append(problem(CONFIG, f"a section this program knows.{nearest(name, known)}", found=f"[{name}]"))
-    clean = all(report.is_empty() for report in reports)
     try:
-        config = Config(**sections, words=words if clean else {})
+        config = Config(**sections, words={} if wrong_words else words)
     except ValidationError as error:
         reports.extend(_explain_setting(mistake) for mistake in error.errors())
         wrong = {mistake["loc"][0] for mistake in error.errors()}
@@ -114,14 +163,35 @@ def read_config(folder: Path) -> tuple[Config, pl.DataFrame]:
     return config, pl.concat(reports)
 
 
-def _check_files(files: Any) -> list[pl.DataFrame]:
-    if not isinstance(files, dict):
+def _check_tables(settings: Any, section: str) -> list[pl.DataFrame]:
+    """Report every setting of a section that is not named after a table."""
+    if not isinstance(settings, dict):
         return []
     return [
-        problem(CONFIG, f"the name of a table.{nearest(name, list(TABLES))}", column=f"files.{name}", found=f'"{name}"')
-        for name in files
+        problem(
+            CONFIG, f"the name of a table.{nearest(name, list(TABLES))}", column=f"{section}.{name}", found=f'"{name}"'
+        )
+        for name in settings
         if name not in TABLES
     ]
+
+
+def _check_columns(columns: Any) -> list[pl.DataFrame]:
+    """Report unknown tables, and columns that could identify a person; other mistakes are those of any setting."""
+    reports = _check_tables(columns, "columns")
+    for table, names in columns.items() if isinstance(columns, dict) else ():
+        found = [str(name) for name in names if looks_personal(plain_name(str(name)))] if isinstance(names, list) else []
+        reports.extend(
+            problem(
+                CONFIG,
+                "columns to group by, never one that could identify a person. Leave it out, "
+                "or rename the column if it holds something else",
+                column=f"columns.{table}",
+                found=f'"{name}"',
+            )
+            for name in found
+        )
+    return reports
 
 
 def _check_words(words: dict[str, Any]) -> list[pl.DataFrame]:

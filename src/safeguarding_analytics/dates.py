@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import narwhals as nw
+import polars as pl
 
 
 def reporting_year(day: nw.Expr) -> nw.Expr:
@@ -33,17 +34,6 @@ def reporting_year(day: nw.Expr) -> nw.Expr:
     ['2008', '2009']
     """
     return (day.dt.year().cast(nw.Int64) + (day.dt.month().cast(nw.Int64) > 3).cast(nw.Int64)).cast(nw.String)
-
-
-def reporting_year_in_words(time_period: str) -> str:
-    """Name a reporting year for a reader.
-
-    Examples
-    --------
-    >>> reporting_year_in_words("2008")
-    'year to 31 March 2008'
-    """
-    return f"year to 31 March {time_period}"
 
 
 def day_in_words(day: date) -> str:

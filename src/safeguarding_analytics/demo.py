@@ -39,6 +39,7 @@ from safeguarding_analytics.demo_facts import (
     THEMES,
 )
 from safeguarding_analytics.errors import ParameterError
+from safeguarding_analytics.release import MANIFEST, Release
 from safeguarding_analytics.scaffold import board_toml
 from safeguarding_analytics.tables import TABLES
 
@@ -393,3 +394,20 @@ def write_demo_board(folder: Path, seed: int = 2011) -> None:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(written.columns)
             writer.writerows([_as_text(value) for value in row] for row in written.iter_rows())
+
+
+def refuse_real_release(place: Path) -> None:
+    """Refuse to put the demonstration's release where another board's release stands.
+
+    Parameters
+    ----------
+    place
+        Where the release is to stand.
+
+    Raises
+    ------
+    ParameterError
+        When a release stands there that the demonstration did not make.
+    """
+    if (place / MANIFEST).exists() and Release.open(place).manifest["board"] != SETTINGS["board.name"].strip('"'):
+        raise ParameterError(f"{place} is the release of another board and would be lost. Choose another folder.")

@@ -22,6 +22,7 @@ SETTINGS = {
     "priorities.unranked": '"share"',
     "priorities.resamples": "2000",
     "priorities.seed": "20150925",
+    "comparators.published_documents": "true",
     "policy.children.preset": '"dfe"',
     "policy.staff.preset": '"dfe"',
     "policy.board_members.preset": '"dfe"',

@@ -5,16 +5,34 @@ The promise: the published tables never tell more about a hidden number than its
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import InitVar, dataclass, field
 from typing import Literal, overload
 
 import polars as pl
 
-from safeguarding_analytics import attacker
-from safeguarding_analytics.errors import DisclosureError, ParameterError, shorten
+from safeguarding_analytics import attacker, optimum
+from safeguarding_analytics.errors import DisclosureError, ParameterError, nearest, shorten
 from safeguarding_analytics.findings import hidden_cells_narrowed
-from safeguarding_analytics.ledger import Ledger, Name, Promise, Sheet, in_words, open_ledger, sheet_of, system_of
-from safeguarding_analytics.tables import IDENTIFYING, SHAPES, Shape, shape_of
+from safeguarding_analytics.ledger import (
+    Cell,
+    Ledger,
+    Name,
+    Promise,
+    Sheet,
+    in_words,
+    is_hidden,
+    open_ledger,
+    sheet_of,
+    system_of,
+)
+from safeguarding_analytics.tables import IDENTIFYING, SHAPES, TOTAL, Shape, shape_of
+
+Effort = Literal["greedy", "exact"]
+EFFORTS: tuple[Effort, ...] = ("greedy", "exact")
+
+Place = tuple[frozenset[tuple[str, str]], str]
+"""A count by its group values and column, whichever other group columns its table has as a total."""
 
 
 @dataclass(frozen=True)
@@ -188,10 +206,20 @@ def already_public(table: pl.DataFrame, source: str) -> Safe:
 
 
 @overload
-def suppress(table: pl.DataFrame, policy: Policy) -> Safe: ...
+def suppress(
+    table: pl.DataFrame, policy: Policy, *, effort: Effort = "greedy", previous: Safe | list[Safe] | None = None
+) -> Safe: ...
 @overload
-def suppress(table: list[pl.DataFrame], policy: Policy) -> list[Safe]: ...
-def suppress(table: pl.DataFrame | list[pl.DataFrame], policy: Policy) -> Safe | list[Safe]:
+def suppress(
+    table: list[pl.DataFrame], policy: Policy, *, effort: Effort = "greedy", previous: Safe | list[Safe] | None = None
+) -> list[Safe]: ...
+def suppress(
+    table: pl.DataFrame | list[pl.DataFrame],
+    policy: Policy,
+    *,
+    effort: Effort = "greedy",
+    previous: Safe | list[Safe] | None = None,
+) -> Safe | list[Safe]:
     """Hide small counts, and as many other rows as it takes that no hidden count can be worked out again.
 
     Parameters
@@ -202,6 +230,11 @@ def suppress(table: pl.DataFrame | list[pl.DataFrame], policy: Policy) -> Safe |
         lacks counts as ``"Total"``, and a cell in two tables meets the same fate in both.
     policy
         Which counts are hidden, and how well they are protected.
+    effort
+        ``"greedy"``: few other rows, quickly. ``"exact"``: the fewest, proven; for tables of up to 1,000 counts.
+    previous
+        Last period's tables, as they were published. What was hidden in them is hidden again rather than something
+        else, where it still protects: a row is the same where its group values are, in group columns of the same names.
 
     Returns
     -------
@@ -215,6 +248,9 @@ def suppress(table: pl.DataFrame | list[pl.DataFrame], policy: Policy) -> Safe |
     DisclosureError
         When a column is identifying; a count is negative, fractional or missing; a group appears twice; a total is not
         the sum of its rows; two tables disagree about a cell; or the table is too small to be protected.
+    ParameterError
+        When the effort is neither of the two, the table is too large for the exact one or its proof takes too long, or
+        previous tables are not `Safe`.
 
     Notes
     -----
@@ -222,8 +258,10 @@ def suppress(table: pl.DataFrame | list[pl.DataFrame], policy: Policy) -> Safe |
     it is protected from knows every shown number, every total, that counts are whole numbers, that a zero would have
     been shown, that a numerator is at most its denominator, and which counts of one row add up to others. For each
     small count, linear programmes find the cheapest other rows to hide; what turns out not to be needed is shown again;
-    the result is attacked once more before it is returned. The result is not always the smallest possible, does not
-    depend on the order of rows, and shows totals rather than their parts where it can.
+    the result is attacked once more before it is returned. The greedy result is not always the smallest possible. The
+    exact one hides the fewest sets of counts that are hidden together (in most shapes: rows) with which every small
+    count could have any of the values it promises; where no set does that, it is the greedy one. Neither depends on
+    the order of rows, and both show totals rather than their parts where they can.
     Rows sorted by a number that is hidden give its size away: sort by the group columns.
     A row with an unknown (null) numerator or denominator is in no relation unless its total adds up without it.
 
@@ -247,6 +285,8 @@ def suppress(table: pl.DataFrame | list[pl.DataFrame], policy: Policy) -> Safe |
     │ Total  ┆ 53    ┆      │
     └────────┴───────┴──────┘
     """
+    _check_effort(effort)
+    before = _checked_previous(previous)
     frames = [table] if isinstance(table, pl.DataFrame) else list(table)
     shapes = [_checked_shape(frame) for frame in frames]
     safes: dict[int, Safe] = {}
@@ -256,18 +296,20 @@ def suppress(table: pl.DataFrame | list[pl.DataFrame], policy: Policy) -> Safe |
         done = (
             [_hide_small_ranking(frame, policy) for frame in same]
             if name == "ranking"
-            else _suppress_counts(same, SHAPES[name], policy)
+            else _suppress_counts(same, SHAPES[name], policy, effort, before)
         )
         safes.update(zip(places, done, strict=True))
     return safes[0] if isinstance(table, pl.DataFrame) else [safes[place] for place in range(len(frames))]
 
 
-def _suppress_counts(frames: list[pl.DataFrame], shape: Shape, policy: Policy) -> list[Safe]:
+def _suppress_counts(
+    frames: list[pl.DataFrame], shape: Shape, policy: Policy, effort: Effort, before: list[Safe]
+) -> list[Safe]:
     """Protect tables of one shape as one system, and attack the result once more."""
     sheets = [sheet_of(frame, f"table {number}", shape) for number, frame in enumerate(frames, 1)]
     ledger = open_ledger(sheets)
     _check_adds_up(ledger)
-    hidden = _names_to_hide(ledger, shape, policy)
+    hidden = _names_to_hide(ledger, shape, policy, effort, _places_hidden(before, shape))
     published = [sheet.without(hidden, ledger.groups) for sheet in sheets]
     found = hidden_cells_narrowed(published, shape, _promise_of(policy))
     if found:
@@ -282,15 +324,40 @@ def _suppress_counts(frames: list[pl.DataFrame], shape: Shape, policy: Policy) -
     ]
 
 
-def _names_to_hide(ledger: Ledger, shape: Shape, policy: Policy) -> set[Name]:
+def _names_to_hide(ledger: Ledger, shape: Shape, policy: Policy, effort: Effort, preferred: set[Place]) -> set[Name]:
     """The counts that are small, those that protect them, and all others of their rows."""
     system, names, _ = system_of(ledger, shape, _promise_of(policy))
-    small = [policy.hides(ledger.cells[cell][column]) for cell, column in names]
+    if effort == "exact" and len(names) > optimum.MOST_NUMBERS:
+        raise ParameterError(
+            f"{len(names):,} counts are too many to prove that the fewest are hidden: at most "
+            f'{optimum.MOST_NUMBERS:,}. Use effort="greedy", or fewer group columns.'
+        )
+    system = system.knowing([policy.hides(ledger.cells[cell][column]) for cell, column in names])
+    system = system.preferring([(_place(ledger.groups, cell), column) in preferred for cell, column in names])
+    found = attacker.protect(system)
+    if effort == "exact":
+        found = optimum.fewest(system, found)
     # Behind the named numbers come those that are printed nowhere.
-    flags = attacker.protect(system.knowing(small))[: len(names)]
-    hidden = {name for name, flag in zip(names, flags, strict=True) if flag}
+    hidden = {name for name, flag in zip(names, found[: len(names)], strict=True) if flag}
     rows = {cell for cell, column in hidden if column in shape.counts}
     return hidden | {(cell, column) for cell in rows for column in ledger.cells[cell]}
+
+
+def _place(groups: Iterable[str], cell: Cell) -> frozenset[tuple[str, str]]:
+    return frozenset((group, value) for group, value in zip(groups, cell, strict=True) if value != TOTAL)
+
+
+def _places_hidden(safes: list[Safe], shape: Shape) -> set[Place]:
+    """Where published tables of a shape have hidden counts."""
+    frames = [safe.frame() for safe in safes if safe.shape == shape]
+    sheets = [sheet_of(frame, "", shape, frozenset(frame["mark"].to_list()) - {""}) for frame in frames]
+    return {
+        (_place(sheet.groups, cell), column)
+        for sheet in sheets
+        for cell, counts in sheet.cells.items()
+        for column, value in counts.items()
+        if is_hidden(value)
+    }
 
 
 def _hide_small_ranking(frame: pl.DataFrame, policy: Policy) -> Safe:
@@ -361,6 +428,21 @@ def refuse_identifying(table: pl.DataFrame) -> None:
             f"{shorten(found)} {'identifies' if len(found) == 1 else 'identify'} people and cannot be published. "
             "Count by other columns first."
         )
+
+
+def _check_effort(effort: str) -> None:
+    if effort not in EFFORTS:
+        hint = nearest(str(effort), EFFORTS)
+        raise ParameterError(f'effort must be "greedy" or "exact". Found: {effort!r}.{hint}')
+
+
+def _checked_previous(previous: Safe | list[Safe] | None) -> list[Safe]:
+    """Last period's tables as a list."""
+    tables: list[object] = [previous] if isinstance(previous, Safe) else list(previous or [])
+    safes = [table for table in tables if isinstance(table, Safe)]
+    if len(safes) < len(tables):
+        raise ParameterError("previous must be tables that went through suppress() or already_public().")
+    return safes
 
 
 def _checked_shape(frame: pl.DataFrame) -> Shape:

@@ -51,6 +51,17 @@ def shorten(values: Sequence[object], most: int = 5) -> str:
     return f"{listed} and {len(values) - most:,} more" if len(values) > most else listed
 
 
+def numbered(count: int, noun: str) -> str:
+    """A count with its noun, which takes an s where there is not exactly one.
+
+    Examples
+    --------
+    >>> numbered(1, "hidden row"), numbered(1200, "table")
+    ('1 hidden row', '1,200 tables')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def in_words(items: list[str]) -> str:
     """Join items as they are joined in a sentence.
 

@@ -179,9 +179,9 @@ class Ledger:
         return self.cells[relation.total].get(relation.column), sum(shown), sum(map(is_hidden, children))
 
     def certain(self, relation: Relation) -> bool:
-        """Whether no member has an unknown count: a total need not contain a row that made no return."""
+        """Whether no member's count is unknown: a total need not contain a row that made no return."""
         members = (relation.total, *relation.children)
-        return all(count is not None for cell in members for count in self.cells[cell].values())
+        return all(self.cells[cell].get(relation.column) is not None for cell in members)
 
     def adds_up(self, relation: Relation) -> bool:
         """Whether what is shown does not contradict a relation."""

@@ -10,6 +10,7 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -159,14 +160,32 @@ def show_text(sentence: str) -> Html:
     Parameters
     ----------
     sentence
-        Plain text; markup in it is shown as it is.
+        Plain text; markup in it is shown as it is. Empty: nothing is shown.
 
     Returns
     -------
     Html
         One paragraph.
     """
-    return Html(f'<p class="headline">{escape(sentence)}</p>', sentence)
+    return Html(f'<p class="headline">{escape(sentence)}</p>' if sentence else "", sentence)
+
+
+def unless_empty(table: Safe, shown: Any) -> Any:
+    """Show something only if a table has rows: a page leaves out a question to which nothing is shown.
+
+    Parameters
+    ----------
+    table
+        The table it depends on.
+    shown
+        What is shown of it: a chart, a table or a sentence.
+
+    Returns
+    -------
+    Any
+        The same, or an empty `Html`.
+    """
+    return Html("", "") if table.frame().is_empty() else shown
 
 
 def show_table(table: Safe, *, caption: str, columns: Sequence[str] = ()) -> Html:
@@ -262,6 +281,7 @@ def page_html(
     title: str,
     bundle: str,
     navigation: Sequence[tuple[str, str]],
+    board: str = "",
     not_worked_out: str = NOT_WORKED_OUT,
 ) -> str:
     """An executed notebook as one page that needs nothing from outside.
@@ -269,20 +289,24 @@ def page_html(
     Parameters
     ----------
     notebook
-        The executed notebook. Code is left out; an error is replaced by a sentence, without its message.
+        The executed notebook. Code is left out; an error is replaced by a sentence, without its message; a question to
+        which nothing is shown is not asked.
     title
         Title of the page; its heading too, unless the notebook begins with one.
     bundle
         Scripts that draw the charts, from `vega_bundle`; empty for a page without scripts.
     navigation
         Address and text of the pages of the pack.
+    board
+        Name of the board; stands at the top of the page and in its title.
     not_worked_out
         Sentence that stands where a cell failed.
     """
     body = _body_html(notebook, not_worked_out)
     heading = "<h1" not in body
     scripts = _scripts(bundle)
-    return _filled("page.html.j2", title=title, navigation=navigation, body=body, heading=heading, scripts=scripts)
+    about = {"title": title, "board": board, "navigation": navigation}
+    return _filled("page.html.j2", body=body, heading=heading, scripts=scripts, **about)
 
 
 def page_shell(*, title: str) -> tuple[str, str]:
@@ -296,10 +320,11 @@ def page_shell(*, title: str) -> tuple[str, str]:
     return before, after
 
 
-def message_html(sentence: str, *, title: str, navigation: Sequence[tuple[str, str]]) -> str:
+def message_html(sentence: str, *, title: str, navigation: Sequence[tuple[str, str]], board: str = "") -> str:
     """A page that says one sentence, such as why the page is not there."""
     body = f'<p class="message">{escape(sentence)}</p>'
-    return _filled("page.html.j2", title=title, navigation=navigation, body=body, heading=True, scripts=[])
+    about = {"title": title, "board": board, "navigation": navigation}
+    return _filled("page.html.j2", body=body, heading=True, scripts=[], **about)
 
 
 def index_html(
@@ -327,7 +352,7 @@ def index_html(
     """
     return _filled(
         "index.html.j2",
-        title=f"{board}: safeguarding figures",
+        title="Safeguarding figures",
         navigation=[],
         scripts=[],
         board=board,
@@ -353,6 +378,8 @@ def _render(spec: dict[str, Any], **_: object) -> dict[str, str]:
 def _cell(name: str, row: Mapping[str, Any], shape: Shape) -> str:
     value = row[name]
     if value is None:
+        if name not in shape.columns and name != "neighbours":
+            return "not stated"
         if row["mark"] and name not in shape.context:
             return str(row["mark"])
         return "tied at the cut" if name == "selected" else "–"
@@ -362,11 +389,11 @@ def _cell(name: str, row: Mapping[str, Any], shape: Shape) -> str:
         ends = (value, row["upper"])
         if shape.name == "proportion":
             return " to ".join(percent(end, row["denominator"]) for end in ends)
-        return " to ".join(f"{end:,.1f}" for end in ends)
+        return " to ".join(f"{end:z,.1f}" for end in ends)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:,.2f}" if name == "standard_error" else f"{value:,.1f}"
+        return f"{value:z,.2f}" if name == "standard_error" else f"{value:z,.1f}"
     return f"{value:,}" if isinstance(value, int) and name in shape.columns else str(value)
 
 
@@ -410,14 +437,39 @@ def prose(html: str) -> str:
 def _body_html(notebook: NotebookNode, not_worked_out: str) -> str:
     from nbconvert.exporters import HTMLExporter
 
+    answered = deepcopy(notebook)
+    answered.cells = [cell for section in _sections(notebook) if not _is_unanswered(section) for cell in section]
     exporter = HTMLExporter(  # type: ignore[no-untyped-call]  # nbconvert types its functions but not this one
         template_name="report",
         extra_template_basedirs=[str(TEMPLATES / "nbconvert" / "templates")],
         exclude_input=True,
         filters={"prose": prose},
     )
-    body, _ = exporter.from_notebook_node(notebook, resources={"not_worked_out": not_worked_out})
+    body, _ = exporter.from_notebook_node(answered, resources={"not_worked_out": not_worked_out})
     return str(body)
+
+
+def _sections(notebook: NotebookNode) -> list[list[NotebookNode]]:
+    """The cells of a notebook by question: each begins with a heading of the second level."""
+    sections: list[list[NotebookNode]] = [[]]
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and cell.source.startswith("## "):
+            sections.append([])
+        sections[-1].append(cell)
+    return sections
+
+
+def _is_unanswered(section: list[NotebookNode]) -> bool:
+    """Whether a question has been asked and nothing is shown in answer, as where a board has no comparators."""
+    code = [cell for cell in section if cell.cell_type == "code"]
+    asked = bool(section) and section[0].cell_type == "markdown" and section[0].source.startswith("## ")
+    return asked and bool(code) and not any(_shows(output) for cell in code for output in cell.outputs)
+
+
+def _shows(output: NotebookNode) -> bool:
+    if output.output_type in ("stream", "error"):
+        return True
+    return any(str(value).strip() for value in output.get("data", {}).values())
 
 
 def _scripts(bundle: str) -> list[str]:

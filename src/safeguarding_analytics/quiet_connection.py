@@ -19,7 +19,7 @@ class QuietConnection(ZMQChannelsWebsocketConnection):
         _, parts = self.session.feed_identities(outgoing_msg)
         header = parts[1] if len(parts) > 1 else b"{}"
         try:
-            kind = json.loads(bytes(getattr(header, "bytes", header))).get("msg_type")
+            kind = json.loads(header if isinstance(header, bytes) else header.bytes).get("msg_type")
         except (ValueError, AttributeError):  # not a message as Jupyter writes it
             return
         if kind in SAID:

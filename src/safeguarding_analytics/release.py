@@ -14,11 +14,13 @@ import os
 import re
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import polars.selectors as cs
 
 from safeguarding_analytics import __version__
 from safeguarding_analytics.auditing import audit
@@ -26,6 +28,7 @@ from safeguarding_analytics.disclosure import Policy, Safe
 from safeguarding_analytics.errors import DisclosureError, ParameterError, SafeguardingError, nearest
 
 MANIFEST = "manifest.json"
+PACKAGE = "safeguarding_analytics"
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
@@ -72,7 +75,7 @@ def publish(
     DisclosureError
         When the table is anything else than a `Safe`.
     ParameterError
-        When the name is not a plain one.
+        When the name is not a plain one, or the release already has a table of that name.
     """
     if not isinstance(table, Safe):
         raise DisclosureError("only a table that went through suppress() can be published.")
@@ -80,7 +83,7 @@ def publish(
         raise ParameterError(f'"{name}" cannot name a table. Use small letters, digits and underscores.')
     if str(into) == "":
         return
-    frame = table.frame()
+    frame = table.frame().with_columns((cs.categorical() | cs.enum() | cs.temporal()).cast(pl.String))
     text = to_csv(frame)
     entry = Entry(
         name=name,
@@ -98,7 +101,13 @@ def publish(
     )
     folder = Path(into) / "tables"
     folder.mkdir(exist_ok=True)  # not parents: a run that was stopped has removed the folder and must not get it back
-    (folder / f"{name}.csv").write_bytes(text.encode())
+    try:
+        with (folder / f"{name}.csv").open("xb") as file:  # two notebooks may publish at the same moment
+            file.write(text.encode())
+    except FileExistsError:
+        raise ParameterError(
+            f'this run has already published a table "{name}". Give each table a name of its own.'
+        ) from None
     (folder / f"{name}.json").write_text(json.dumps(asdict(entry), indent=1, ensure_ascii=False), encoding="utf-8")
 
 
@@ -139,7 +148,7 @@ class Release:
 
     @classmethod
     def open(cls, folder: str | Path) -> Release:
-        """Open a release.
+        """Open a release. Its tables are read, and compared with the audited ones, when they are asked for.
 
         Parameters
         ----------
@@ -149,20 +158,23 @@ class Release:
         Raises
         ------
         SafeguardingError
-            When there is no complete release, or a table was changed after the audit.
+            When there is no complete release, or its manifest is damaged.
         """
         path = Path(folder)
-        place = next((each for each in (path, previous(path)) if (each / MANIFEST).exists()), None)
-        if place is None:
+        place = path if (path / MANIFEST).exists() else previous(path)
+        if place != path and not is_release(place):
             raise SafeguardingError(
                 f"{path}: this is not a release (it has no {MANIFEST}). Make one with: safeguarding report"
             )
         try:
-            manifest = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
+            manifest = _manifest(place)
             for entry in manifest["tables"].values():
                 Entry(**entry)
         except (ValueError, TypeError, KeyError, AttributeError):  # not JSON, or JSON of something else
-            raise SafeguardingError(f"{path}: {MANIFEST} cannot be read. Make the release again.") from None
+            raise SafeguardingError(
+                f"{path}: {MANIFEST} cannot be read as that of a release. "
+                "Move the folder away and make the release again."
+            ) from None
         return cls(place, manifest)
 
     def tables(self) -> list[str]:
@@ -178,6 +190,7 @@ class Release:
         return Entry(**self.manifest["tables"][name])
 
     def __getitem__(self, name: str) -> Safe:
+        """A table; a `SafeguardingError` when it is missing or was changed after the audit."""
         entry = self.entry(name)
         path = self.folder / "tables" / f"{name}.csv"
         try:
@@ -212,6 +225,23 @@ def _from_csv(text: str, columns: dict[str, str]) -> pl.DataFrame:
 
 def _safe(entry: Entry, frame: pl.DataFrame) -> Safe:
     return Safe(frame, Policy(**entry.policy) if entry.policy else None, entry.source)
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a folder; a `ValueError` when it is not one of ours, as many programs write a manifest.json."""
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    if not isinstance(manifest, dict) or not str(manifest.get("package")).startswith(f"{PACKAGE} "):
+        raise ValueError(f"{MANIFEST} is not that of a release")
+    return manifest
+
+
+def is_release(folder: Path) -> bool:
+    """Whether a folder has the manifest of a release."""
+    try:
+        _manifest(folder)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def previous(folder: Path) -> Path:
@@ -274,13 +304,12 @@ def promote(built: Path, release: Path, *, about: dict[str, Any]) -> Release:
     DisclosureError
         When a hidden number could be worked out; the previous release stays.
     ParameterError
-        When something else than a release stands in its place.
+        When something else than a release stands in its place, or in that of the previous one.
     """
     entries = {
         path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted((built / "tables").glob("*.json"))
     }
-    manifest = {"package": f"safeguarding_analytics {__version__}", **about, "tables": entries}
-    refuse_other_folders(release)
+    manifest = {"package": f"{PACKAGE} {__version__}", **about, "tables": entries}
     draft = Release(built, manifest)
     found = joint_audit(
         {name: draft[name] for name in draft.tables()}, {name: draft.entry(name).measure for name in draft.tables()}
@@ -300,18 +329,42 @@ def promote(built: Path, release: Path, *, about: dict[str, Any]) -> Release:
 
 def refuse_other_folders(place: Path) -> None:
     """Raise a `ParameterError` when something else than a release stands where one is to be put: it would be lost."""
-    if place.exists() and not (place / MANIFEST).exists() and any(place.iterdir()):
-        raise ParameterError(
-            f"{place} holds something that is not a release (it has no {MANIFEST}) and would be lost. "
-            "Choose another folder with --out, or move it away."
-        )
+    for folder in (place, previous(place)):
+        if folder.exists() and not is_release(folder) and any(folder.iterdir()):
+            raise ParameterError(
+                f"{folder} holds something that is not a release and would be lost. "
+                "Choose another folder with --out, or move it away."
+            )
 
 
 def replace_folder(built: Path, place: Path) -> None:
-    """Move a finished folder into its place; `Release.open` finds the old one if this is stopped half-way."""
+    """Move a finished release into its place; `Release.open` finds the old one if this is stopped half-way.
+
+    Raises
+    ------
+    ParameterError
+        When something else than a release would be lost.
+    OSError
+        When the system refuses, as Windows does while another program has a file open; the old release is put back.
+    """
+    refuse_other_folders(place)
     old = previous(place)
     if place.exists():
-        shutil.rmtree(old, ignore_errors=True)
+        _remove(old)
         place.rename(old)
-    built.rename(place)
-    shutil.rmtree(old, ignore_errors=True)
+    try:
+        built.rename(place)
+    except OSError:
+        with suppress(OSError):  # where even this is refused, the old release opens from where it is
+            old.rename(place)
+        raise
+    _remove(old)
+
+
+def _remove(release: Path) -> None:
+    """Remove a release, its manifest last: what is left when this is stopped is still known as ours."""
+    if release.exists():
+        for folder in release.iterdir():
+            if folder.name != MANIFEST:
+                shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(release, ignore_errors=True)

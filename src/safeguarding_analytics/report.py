@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -18,12 +19,15 @@ from safeguarding_analytics.board import Board, check_all
 from safeguarding_analytics.contracts import say_problems
 from safeguarding_analytics.dates import day_in_words
 from safeguarding_analytics.errors import ParameterError, SafeguardingError, TableError, in_words, nearest
-from safeguarding_analytics.release import Release, promote, refuse_other_folders
+from safeguarding_analytics.release import Release, is_release, previous, promote, refuse_other_folders
 
 INSTALLED = Path(__file__).parent / "notebooks"
 IN_REPOSITORY = Path(__file__).parents[2] / "notebooks"
 TIMEOUT = 600
 """Seconds a cell may take."""
+
+BEING_BUILT = ".release-being-built-"
+"""How the folder of a run begins; the number of its process follows."""
 
 OURS = ("SafeguardingError", "TableError", "ParameterError", "DisclosureError")
 """Errors whose messages are our own words and hold no personal data."""
@@ -156,22 +160,25 @@ def make_report(
     """
     wanted = notebooks(only)
     given = dict(parameters or {})
-    known = sorted({name for notebook in wanted for name in notebook.parameters} - {"board", "release"})
+    own = {name for notebook in wanted for name in notebook.parameters} - {"board", "release"}
+    known = [*sorted(own), *sorted(f"{each.name}.{name}" for each in wanted for name in each.parameters if name in own)]
     for name in given:
         if name not in known:
             raise ParameterError(
-                f'no notebook has a parameter "{name}".{nearest(name, known)} Known: {", ".join(known)}.'
+                f'no notebook has a parameter "{name}".{nearest(name, known)} Known: {", ".join(sorted(own))}; '
+                "to set it for one notebook alone, write its name and a dot before it."
             )
     for notebook in wanted:
         _values(notebook, given)
     place = Path(out) / "release"
     refuse_other_folders(place)
+    _refuse_to_lose_pages(place, wanted)
     board, problems = check_all(folder)
     if not problems.is_empty():
         heights = {table: board.height(table) for table in board.tables}
         raise TableError("\n".join(say_problems(problems, board.file_names, heights)))
-    built = place.with_name(f".release-being-built-{os.getpid()}")
-    shutil.rmtree(built, ignore_errors=True)
+    _sweep(place.parent)
+    built = place.with_name(f"{BEING_BUILT}{os.getpid()}")
     built.mkdir(parents=True)
     try:
         pages = _run_all(board, wanted, built, given, jobs, progress)
@@ -183,12 +190,41 @@ def make_report(
             "as_at": board.config.board.as_at.isoformat() if board.config.board.as_at else None,
             "data_version": board.data_version,
             "parameters": {name: str(value) for name, value in given.items()},
+            "pages": [notebook.name for notebook in wanted],
         }
         return Report(promote(built, place, about=about), tuple(pages))
     finally:
-        if built.exists():
-            # Under another name first: a notebook that still runs finds no folder to publish into meanwhile.
-            shutil.rmtree(built.rename(built.with_name(f"{built.name}-stopped")), ignore_errors=True)
+        _remove(built)
+
+
+def _refuse_to_lose_pages(place: Path, wanted: list[Notebook]) -> None:
+    """A run of some notebooks must not take the place of a release that has more pages."""
+    if not is_release(place) and not is_release(previous(place)):
+        return
+    lost = sorted({*Release.open(place).manifest.get("pages", ())} - {notebook.name for notebook in wanted})
+    if lost:
+        raise ParameterError(
+            f"{place} also has {in_words(lost)}, which would be lost. "
+            "Run all notebooks, or name another folder with --out."
+        )
+
+
+def _remove(built: Path) -> None:
+    """Remove the folder of a run, if it has not become the release."""
+    stopped = built.with_name(f"{built.name}-stopped")
+    with suppress(OSError):  # it is not there, or a file is open on Windows: the next run sweeps
+        # Under another name first: a notebook that still runs finds no folder to publish into meanwhile.
+        shutil.rmtree(built.rename(stopped))
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what runs that were killed have left behind: it was never audited."""
+    import psutil
+
+    for left in folder.glob(f"{BEING_BUILT}*"):
+        process = left.name.removeprefix(BEING_BUILT)
+        if process == str(os.getpid()) or not (process.isdigit() and psutil.pid_exists(int(process))):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _run_all(
@@ -241,22 +277,24 @@ def _run(
         files = in_words([board.path(table).name for table in missing])
         return Page(notebook, why_not=f"This page needs {files}, which the board's folder does not hold.")
     import papermill
+    from jupyter_core.utils import ensure_event_loop
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     places = {"board": str(board.folder.resolve()), "release": str(built.resolve())}
     try:
-        executed = papermill.execute_notebook(
-            notebook.path,
-            None,
-            parameters={**places, **_values(notebook, given)},
-            progress_bar=False,
-            kernel_name="python3",
-            execution_timeout=TIMEOUT,
-            shutdown_kernel="immediate",
-            on_cell_executed=tick,
-            config=channel,
-        )
+        with closing(ensure_event_loop()):
+            executed = papermill.execute_notebook(
+                notebook.path,
+                None,
+                parameters={**places, **_values(notebook, given)},
+                progress_bar=False,
+                kernel_name="python3",
+                execution_timeout=TIMEOUT,
+                shutdown_kernel="immediate",
+                on_cell_executed=tick,
+                config=channel,
+            )
     except PapermillExecutionError as error:
         return Page(notebook, why_not=_explain(error), failed=True)
     except CellTimeoutError:
@@ -268,8 +306,9 @@ def _run(
 
 
 def _values(notebook: Notebook, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of the parameters a notebook declares, each of the declared type."""
-    return {name: _typed(name, given[name], kind) for name, kind in notebook.parameters.items() if name in given}
+    """The values of the parameters a notebook declares, each of the declared type; its own before those for all."""
+    chosen = {name: given.get(f"{notebook.name}.{name}", given.get(name)) for name in notebook.parameters}
+    return {name: _typed(name, value, notebook.parameters[name]) for name, value in chosen.items() if value is not None}
 
 
 def _typed(name: str, value: Any, kind: str) -> Any:
@@ -320,15 +359,18 @@ def _refuse_failures(pages: list[Page]) -> None:
 def _write_pack(board: Board, pages: list[Page], built: Path, today: date) -> None:
     from safeguarding_analytics.pages import index_html, message_html, page_html, vega_bundle
 
+    name = board.config.board.name
     pack = built / "pack"
     pack.mkdir()
     navigation = [("index.html", "Contents"), *((f"{page.notebook.name}.html", page.notebook.title) for page in pages)]
     published = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((built / "tables").glob("*.json"))]
     for page in pages:
         if page.executed is None:
-            html = message_html(page.why_not, title=page.notebook.title, navigation=navigation)
+            html = message_html(page.why_not, title=page.notebook.title, navigation=navigation, board=name)
         else:
-            html = page_html(page.executed, title=page.notebook.title, bundle=vega_bundle(), navigation=navigation)
+            html = page_html(
+                page.executed, title=page.notebook.title, bundle=vega_bundle(), navigation=navigation, board=name
+            )
         (pack / f"{page.notebook.name}.html").write_text(html, encoding="utf-8")
     entries = [
         {
@@ -343,7 +385,7 @@ def _write_pack(board: Board, pages: list[Page], built: Path, today: date) -> No
     if board.config.board.as_at:
         notes.insert(0, f"As at {day_in_words(board.config.board.as_at)}.")
     index = index_html(
-        board=board.config.board.name,
+        board=name,
         pages=entries,
         made_on=day_in_words(today),
         notes=notes,

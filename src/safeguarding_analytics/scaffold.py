@@ -23,6 +23,10 @@ SETTINGS: dict[str, tuple[str, tuple[tuple[str, str, str], ...]]] = {
         "only where a file is not <table>.csv in this folder",
         (("bookings", '"export_2011.xlsx"', "CSV, XLSX or Parquet"),),
     ),
+    "columns": (
+        "columns of your own to group by, per table; all others that data/README.md does not list are not used",
+        (("workforce", '["district"]', "never one that could identify a person"),),
+    ),
     "bookings.status": (
         "words of your booking system and the status they stand for; any column of any table can have such a section",
         (('"Did Not Arrive"', '"did_not_attend"', ""),),
@@ -53,15 +57,23 @@ SETTINGS: dict[str, tuple[str, tuple[tuple[str, str, str], ...]]] = {
         (
             ("preset", '"dfe"', '"dfe" hides 1 to 5, "nhs" hides 1 to 7; zeros are shown'),
             ("threshold", "10", "instead of the preset: the smallest count that is shown"),
+            ("zeros", '"shown"', 'or "hidden": then a 0 is hidden as a small count is'),
         ),
     ),
     "policy.staff": ("which numbers of staff are hidden", (("preset", '"dfe"', "as above"),)),
-    "policy.board_members": ("which numbers of board members are hidden", (("preset", '"dfe"', "as above"),)),
+    "policy.board_members": (
+        "which numbers of board members are hidden",
+        (
+            ("preset", '"dfe"', "as above"),
+            ("minimum_ballots", "3", "a ranking of fewer ballots is hidden; 3 or more"),
+        ),
+    ),
     "comparators": (
         "open-data files of the Department for Education, to compare with England and statistical neighbours",
         (
             ("second_or_subsequent_plans", '"d3_cpps_subsequent_plan.csv"', "from the Children in need release"),
             ("statistical_neighbours", '"sn_model_2025_wide.csv"', "the model of statistical neighbours"),
+            ("published_documents", "false", "show figures of the public Kent and Kirklees documents, as examples"),
         ),
     ),
 }

@@ -13,7 +13,7 @@ import polars as pl
 
 from safeguarding_analytics.dates import day_in_words
 from safeguarding_analytics.disclosure import Safe
-from safeguarding_analytics.errors import ParameterError, in_words, shorten
+from safeguarding_analytics.errors import ParameterError, in_words, numbered, shorten
 from safeguarding_analytics.tables import TOTAL
 
 HIDDEN = "The figure is hidden because the number is small, or because it would give a small number away."
@@ -121,7 +121,8 @@ def say_mean_change(
     printed = f"{abs(change):.1f}"
     direction = "changed by less than" if printed == "0.0" else "rose by" if change > 0 else "fell by"
     size = "0.1" if printed == "0.0" else printed
-    sentence = f"The {row['n_pairs']:,} people who answered both times {direction} {size} {unit} on average"
+    pairs = numbered(row["n_pairs"], "pair")
+    sentence = f"In {pairs} of answers, before and after, scores {direction} {size} {unit} on average"
     if row["lower"] is None:
         return f"{sentence}. There are too few of them, or too little spread, for an interval."
     sentence += (
@@ -193,7 +194,30 @@ def _row(table: Safe, where: Mapping[str, str] | None) -> dict[str, Any]:
     return dict(rows.row(0, named=True))
 
 
-def say_target(table: Safe, *, target: int | None, by_day: date | None) -> str:
+def say_unknown(table: Safe, *, what: str) -> str:
+    """Name the groups whose denominator is not known, such as agencies that made no return.
+
+    Parameters
+    ----------
+    table
+        Of shape ``proportion`` with one group column.
+    what
+        What is not known of them, such as ``"how many eligible staff they have"``.
+
+    Returns
+    -------
+    str
+        Empty where there is no such group.
+    """
+    frame = table.frame()
+    (column,) = table.shape.group_columns(frame.columns)
+    group = pl.col(column).cast(pl.String)
+    unknown = frame.filter(pl.col("numerator").is_not_null(), pl.col("denominator").is_null(), group != TOTAL)
+    names = unknown[column].cast(pl.String).sort().to_list()
+    return f"It is not known {what}: {in_words(names)}." if names else ""
+
+
+def say_target(table: Safe, *, target: int | None, by_day: date | None, first: date, last: date) -> str:
     """Set the people reached against the programme's target.
 
     Parameters
@@ -202,16 +226,27 @@ def say_target(table: Safe, *, target: int | None, by_day: date | None) -> str:
         Of shape ``proportion``; its ``numerator`` in the Total row counts the people reached.
     target, by_day
         People to be trained, and the day by which; None where the board set none.
+    first, last
+        Days of the first and the last session that is counted.
+
+    Returns
+    -------
+    str
+        Empty where the board set no target.
     """
-    reached = _row(table, None)["numerator"]
     if target is None:
-        return "The board has set no target (board.toml, [training] target)."
+        return ""
+    reached = _row(table, None)["numerator"]
     when = f" by {day_in_words(by_day)}" if by_day else ""
     if reached is None:
         return f"The target was {target:,} people{when}. {HIDDEN}"
     gap = target - reached
     end = f"{gap:,} fewer than the target" if gap > 0 else f"{-gap:,} more than the target" if gap < 0 else "the target"
-    return f"The target was {target:,} people{when}; {reached:,} were reached, {end}."
+    late = " Some of these sessions were held after that day." if by_day and last > by_day else ""
+    return (
+        f"The target was {target:,} people{when}; {reached:,} were reached, {end}, "
+        f"in the sessions from {day_in_words(first)} to {day_in_words(last)}.{late}"
+    )
 
 
 def say_stock_and_flow(start: int, joined: int, left: int, end: int, gap: int) -> str:

@@ -221,14 +221,14 @@ def training_reach(
     eligible = fetch(staff)
     _check_one_period(groups, eligible)
     counts = join_groups(
-        per_group(reached, groups, pl.col("numerator").sum(), _without_return(eligible)),
+        per_group(_with_return(reached, eligible), groups, pl.col("numerator").sum(), (~pl.col("returned")).sum()),
         per_group(eligible, groups, complete_sum("eligible_staff").alias("denominator")),
         groups,
     )
     counts = counts.select(
         *groups,
         pl.col("numerator").fill_null(0).cast(pl.Int64),
-        pl.when(pl.col("without_return").fill_null(0) == 0).then("denominator").alias("denominator"),
+        pl.when(pl.col("returned").fill_null(0) == 0).then("denominator").alias("denominator"),
     )
     if totals:
         counts = with_totals(counts, groups)
@@ -240,12 +240,14 @@ def training_reach(
     return _in_order(shares, [*groups, *PROPORTION.columns], groups)
 
 
-def _without_return(eligible: pl.DataFrame) -> pl.Expr:
-    """How many agencies of a group came and stand nowhere in the workforce: their eligible staff are unknown."""
+def _with_return(reached: pl.DataFrame, eligible: pl.DataFrame) -> pl.DataFrame:
+    """Tell of each agency that came whether the workforce holds its eligible staff for the group."""
+    keys = [name for name in reached.columns if name != "numerator"]
     if "agency" not in eligible.columns:
-        return pl.lit(0).alias("without_return")
-    known = pl.col("agency").is_in(eligible["agency"].unique().implode())
-    return (~known.fill_null(value=False)).sum().alias("without_return")
+        return reached.with_columns(returned=pl.lit(value=True))
+    returns = eligible.select(keys).unique().with_columns(returned=pl.lit(value=True))
+    found = join_groups(reached, returns, keys).filter(pl.col("numerator").is_not_null())
+    return found.with_columns(pl.col("returned").fill_null(value=False))
 
 
 def _read(

@@ -1,8 +1,12 @@
-"""Files a board holds (CSV, XLSX, Parquet) → one frame of text, nothing inferred, every row with its number."""
+"""Files a board holds (CSV, XLSX, Parquet) → one frame of text, nothing inferred, every row with its number.
+
+No cell is ever quoted in a message, not even of the header: a file without one has a person in its first row.
+"""
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +23,14 @@ READABLE = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".parquet")
 
 @dataclass(frozen=True)
 class RawTable:
-    """A file as read: text columns plus `ROW`; `notes` says what was taken for granted in reading."""
+    """A file as read: text columns plus `ROW`; `notes` says what was taken for granted in reading.
+
+    ``digest`` is the SHA-256 of the bytes that were read.
+    """
 
     frame: pl.DataFrame
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
+    digest: str
 
 
 def read_table(path: Path) -> RawTable:
@@ -53,22 +61,35 @@ def read_table(path: Path) -> RawTable:
         raise TableError(f"{name}: a file of this kind cannot be read. Wanted one of: {', '.join(READABLE)}.")
     if path.stat().st_size == 0:
         raise TableError(f"{name}: the file is empty. Wanted a header row and one row per record.")
-    if path.suffix.lower() == ".parquet":
-        return RawTable(_tidy(_read_parquet(path), name))
-    if path.suffix.lower() in (".xlsx", ".xlsm"):
-        return RawTable(_tidy(_read_workbook(path), name))
-    text, notes = _decode(path)
+    content = path.read_bytes()
+    readers = {".parquet": _read_parquet, ".xlsx": _read_workbook, ".xlsm": _read_workbook}
+    frame, notes = readers.get(path.suffix.lower(), _read_text)(content, name)
+    return RawTable(_tidy(frame, name), notes, digest_of(content))
+
+
+def digest_of(content: bytes) -> str:
+    """SHA-256 of the bytes of a file, in hexadecimal.
+
+    Examples
+    --------
+    >>> digest_of(b"")[:12]
+    'e3b0c44298fc'
+    """
+    return hashlib.sha256(content).hexdigest()
+
+
+def _read_text(content: bytes, name: str) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    text, notes = _decode(content, name)
     records, more_notes = _read_records(text, name)
-    return RawTable(_tidy(_as_frame(records, name), name), (*notes, *more_notes))
+    return _as_frame(records, name), (*notes, *more_notes)
 
 
-def _decode(path: Path) -> tuple[str, tuple[str, ...]]:
-    raw = path.read_bytes()
+def _decode(raw: bytes, name: str) -> tuple[str, tuple[str, ...]]:
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         return raw.decode("utf-16"), ("read as UTF-16",)
     if raw[:4] in (b"PK\x03\x04", b"PAR1", b"\xd0\xcf\x11\xe0") or b"\x00" in raw:
         raise TableError(
-            f"{path.name}: this is not a text file, although its name says so. "
+            f"{name}: this is not a text file, although its name says so. "
             "Save it as CSV, or give it its true ending."
         )
     try:
@@ -128,9 +149,11 @@ def _name_columns(header: list[str], name: str) -> pl.DataFrame:
     unnamed = [position for position, cell in enumerate(names, start=1) if not cell]
     if unnamed:
         raise TableError(f"{name}: column {shorten(unnamed)} has no name in the header. Name it or delete it.")
-    twice = sorted({cell for cell in names if names.count(cell) > 1})
+    twice = [position for position, cell in enumerate(names, start=1) if names.count(cell) > 1]
     if twice:
-        raise TableError(f"{name}: the header names {shorten(twice)} more than once. Keep one column of each name.")
+        raise TableError(
+            f"{name}: columns {shorten(twice)} have a name that another column has too. Keep one column of each name."
+        )
     return pl.DataFrame({"name": names})
 
 
@@ -145,35 +168,39 @@ def plain_name(header: str) -> str:
     return "_".join(header.replace("\xa0", " ").replace("-", " ").casefold().split())
 
 
-def _read_workbook(path: Path) -> pl.DataFrame:
+def _read_workbook(content: bytes, name: str) -> tuple[pl.DataFrame, tuple[str, ...]]:
     import fastexcel
 
     try:
-        sheet = fastexcel.read_excel(path).load_sheet(0, header_row=None, dtypes="string")
+        workbook = fastexcel.read_excel(content)
+        sheet = workbook.load_sheet(0, header_row=None, dtypes="string")
     except fastexcel.FastExcelError as error:
         reason = str(error).splitlines()[0] if str(error) else "unknown reason"
         raise TableError(
-            f"{path.name}: the workbook cannot be opened ({reason}). "
+            f"{name}: the workbook cannot be opened ({reason}). "
             "Remove its password, or save its first sheet as CSV."
         ) from None
     rows = sheet.to_polars().rows()
-    return _as_frame([["" if cell is None else str(cell) for cell in row] for row in rows], path.name)
+    sheets = workbook.sheet_names
+    notes = (f'only its first sheet, "{sheets[0]}", was read',) if len(sheets) > 1 else ()
+    return _as_frame([["" if cell is None else str(cell) for cell in row] for row in rows], name), notes
 
 
-def _read_parquet(path: Path) -> pl.DataFrame:
+def _read_parquet(content: bytes, name: str) -> tuple[pl.DataFrame, tuple[str, ...]]:
     try:
-        frame = pl.read_parquet(path)
+        frame = pl.read_parquet(content)
     except (pl.exceptions.ComputeError, OSError):
-        raise TableError(f"{path.name}: this is not a Parquet file, although its name says so.") from None
-    names = _name_columns(frame.columns, path.name)["name"].to_list()
-    nested = [column for column, dtype in frame.schema.items() if dtype.is_nested()]
+        raise TableError(f"{name}: this is not a Parquet file, although its name says so.") from None
+    names = _name_columns(frame.columns, name)["name"].to_list()
+    nested = [position for position, dtype in enumerate(frame.dtypes, start=1) if dtype.is_nested()]
     if nested:
-        raise TableError(f"{path.name}: column {shorten(nested)} holds lists or records. Wanted one value per cell.")
-    return (
+        raise TableError(f"{name}: column {shorten(nested)} holds lists or records. Wanted one value per cell.")
+    text = (
         frame.rename(dict(zip(frame.columns, names, strict=True)))
         .with_columns(pl.all().cast(pl.String))
         .with_columns(pl.int_range(2, pl.len() + 2, dtype=pl.Int64).alias(ROW))
     )
+    return text, ()
 
 
 def _tidy(frame: pl.DataFrame, name: str) -> pl.DataFrame:

@@ -1,0 +1,244 @@
+"""The figures a release publishes: whether a row or a sentence holds a number that stands in none of its tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from itertools import combinations, product
+from math import isfinite
+from typing import NamedTuple
+
+import polars as pl
+
+from safeguarding_analytics.disclosure import Safe
+from safeguarding_analytics.sources.published import IN_REPOSITORY, INSTALLED, read_published
+from safeguarding_analytics.tables import TOTAL
+
+NO_NAME = ("not stated", "–")
+"""What charts and tables of a page print for a group without a name."""
+
+_NUMBER = re.compile(r"(?<![\w.,])(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(\s?%)?(?!\w)")
+_MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
+_SETTING = re.compile(r"target was [\d,]+|that [\d.]+ points would matter|meaningful gain: [\d.]+")
+_NO_FIGURE = re.compile(
+    "|".join(
+        (
+            rf"(?:\d{{1,2}} )?{_MONTH}(?: \d{{4}})?\b",
+            r"(?<![\w.,])(?:19|20)\d\d(?:[/-]\d{2,4})?(?![\w%]|[.,]\d)",  # a year; our sentences write 1,999 of counts
+            r"95% interval|per 10,000|aged \d+ to \d+|points out of [\d,.]+|0 = no change|less than 0\.1",
+            r"Hidden(?: \([^)]*\))?: [\d,]+ of [\d,]+|No figure: [\d,]+|cut (?:after|of) \d+",  # numbers of rows
+            _SETTING.pattern,
+            # Worked out from the ballots, and said only of a ranking that is shown.
+            r"W = \d\.\d\d \(0 = not at all, 1 = all the same\)|if [\d,]+ members? turned|tie for [\d,]+",
+            r"in \d+ of 100 boards",
+        )
+    )
+)
+"""Numbers in our sentences that are no figures of a group: dates, units, settings of the board, numbers of rows."""
+
+
+class _Printed(NamedTuple):
+    """A number as it is printed."""
+
+    value: float
+    decimals: int
+    per_cent: bool
+
+    def stands_for(self, number: float) -> bool:
+        """Whether it is a number rounded; a whole one must be the number itself."""
+        value = abs(number) * (100 if self.per_cent else 1)
+        exact = self.decimals == 0 and not self.per_cent
+        return abs(value - self.value) <= (0 if exact else 0.5 * 10**-self.decimals) + 1e-9
+
+
+def _printed(text: str) -> list[_Printed]:
+    return [
+        _Printed(float(whole.replace(",", "") + part), len(part[1:]), bool(sign))
+        for whole, part, sign in _NUMBER.findall(text)
+    ]
+
+
+class _Line(NamedTuple):
+    """A row of a table: its names, those that tell it from other rows, and its numbers."""
+
+    names: frozenset[str]
+    telling: frozenset[str]
+    numbers: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class _Table:
+    lines: list[_Line]
+    names: frozenset[str]
+    row_counts: frozenset[float]
+    public: bool = False
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The rows of all tables of a release, and those of the figures that were typed in from public documents."""
+
+    tables: list[_Table]
+    names: frozenset[str]
+    _mention: re.Pattern[str]
+
+    @classmethod
+    def of(cls, tables: Iterable[Safe]) -> Figures:
+        """Take the figures of the tables of a release."""
+        ours = [_opened(table) for table in tables]
+        names = frozenset(name for table in ours for name in table.names)
+        # Short numerals, such as those of target groups, would be found in any sentence.
+        said = sorted((name for name in names if re.search(r"[^\W\d]|\d{4}", name)), key=len, reverse=True)
+        mention = "|".join(map(re.escape, said)) or "(?!)"
+        return cls([*ours, *_published()], names, re.compile(rf"(?<!\w)(?:{mention})(?!\w)"))
+
+    def has_row(self, labels: Iterable[str], numbers: Iterable[float], texts: Iterable[str] = ()) -> bool:
+        """Whether one row of one table holds all that a row of a chart or of a page shows.
+
+        Parameters
+        ----------
+        labels
+            Names of the row. A row of a table fits only if it has those of them that the table knows.
+        numbers
+            Numbers as they are, or as per cent.
+        texts
+            Texts with numbers in display form.
+        """
+        given = {spaced(label) for label in labels}
+        exact = list(numbers)
+        printed = [number for text in texts for number in _printed(_NO_FIGURE.sub(" ", text))]
+        if not exact and not printed:
+            return True
+        for table in self.tables:
+            known = given & table.names
+            # A table of one row needs no name, unless the name is that of a row elsewhere.
+            if not known and (table.public or len(table.lines) > 1 or given & self.names):
+                continue
+            for line in table.lines:
+                if (
+                    known <= line.names
+                    and all(_is_among(number, line.numbers) for number in exact)
+                    and all(_stands_for_any(number, line.numbers, table.public) for number in printed)
+                ):
+                    return True
+        return False
+
+    def says(self, sentence: str) -> bool:
+        """Whether every number of a sentence is a figure of the rows it names, or follows from others it gives.
+
+        A sentence that names rows may use these, the totals and tables of one row; one that names none may use any row
+        of one table. Sums and differences of up to three numbers of the sentence follow from it.
+        """
+        given = {number.value for found in _SETTING.findall(sentence) for number in _printed(found)}
+        named = frozenset(self._mention.findall(sentence))
+        numbers = _printed(self._mention.sub(" ", _NO_FIGURE.sub(" ", sentence)))
+        if not numbers:
+            return True
+        if named:
+            ours = [table for table in self.tables if not table.public]
+            lines = [line for table in ours for line in table.lines if line.telling <= named | {TOTAL, *NO_NAME}]
+            counts = frozenset[float]().union(*(table.row_counts for table in ours if table.names & named))
+            return _follow(numbers, lines, counts, given, public=False)
+        return any(_follow(numbers, each.lines, each.row_counts, given, public=each.public) for each in self.tables)
+
+    def names_in(self, text: str) -> list[str]:
+        """Names of rows that stand in a text."""
+        return self._mention.findall(text)
+
+
+def is_labelled(numbers: Iterable[float], text: str) -> bool:
+    """Whether each number but 0 is printed in a text: a line that is drawn for all groups alike says where it stands.
+
+    Examples
+    --------
+    >>> is_labelled([2.0], "meaningful gain: 2"), is_labelled([0.232], "England 23.2%"), is_labelled([3], "")
+    (True, True, False)
+    """
+    return all(number == 0 or any(one.stands_for(number) for one in _printed(text)) for number in numbers)
+
+
+def spaced(text: str) -> str:
+    r"""A text with single spaces, and none around it.
+
+    Examples
+    --------
+    >>> spaced(" Kent\\n Police ")
+    'Kent Police'
+    """
+    return " ".join(text.split())
+
+
+def _opened(table: Safe) -> _Table:
+    frame = table.frame()
+    groups = [*table.shape.group_columns(frame.columns), *(["issue"] if table.shape.name == "ranking" else [])]
+    measured = [name for name, kind in frame.schema.items() if kind.is_numeric() and name not in groups]
+    telling = [name for name in groups if frame[name].n_unique() > 1]
+    lines = [
+        _Line(_names(row, groups), _names(row, telling), tuple(n for c in measured if isfinite(n := _float(row[c]))))
+        for row in frame.iter_rows(named=True)
+    ]
+    flags = [name for name, kind in frame.schema.items() if kind == pl.Boolean]
+    no_total = pl.all_horizontal(pl.lit(True), *(pl.col(name).cast(pl.String).ne_missing(TOTAL) for name in groups))
+    parts = (frame, frame.filter(no_total))
+    counts = {
+        float(count)
+        for part in parts
+        for count in (part.height, *(part[name].count() for name in measured), *(part[name].sum() for name in flags))
+    }
+    return _Table(lines, frozenset(name for line in lines for name in line.names), frozenset(counts))
+
+
+def _float(value: float | None) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def _names(row: Mapping[str, object], columns: Iterable[str]) -> frozenset[str]:
+    values = [row[column] for column in columns]
+    return frozenset(name for value in values for name in (NO_NAME if value is None else (spaced(str(value)),)))
+
+
+@cache
+def _published() -> list[_Table]:
+    """Figures of public documents: any number in a row belongs to it, those in its notes too."""
+    folder = INSTALLED if INSTALLED.is_dir() else IN_REPOSITORY
+    return [_typed_in(read_published(path.stem)) for path in sorted(folder.glob("*.csv"))]
+
+
+def _typed_in(frame: pl.DataFrame) -> _Table:
+    lines = []
+    for row in frame.rows():
+        cells = [cell for cell in row if cell is not None]
+        names = frozenset(map(spaced, cells))
+        lines.append(_Line(names, names, tuple(number.value for cell in cells for number in _printed(cell))))
+    return _Table(lines, frozenset(name for line in lines for name in line.names), frozenset(), public=True)
+
+
+def _is_among(number: float, numbers: Iterable[float]) -> bool:
+    return any(abs(number - other * scale) <= 1e-9 for other in numbers for scale in (1, 100, 0.01))
+
+
+def _stands_for_any(printed: _Printed, numbers: Iterable[float], public: bool) -> bool:
+    """As `_Printed.stands_for`; a document prints "19.2 per cent" as 19.2."""
+    same = printed._replace(per_cent=False) if public else printed
+    return any(printed.stands_for(number) or same.stands_for(number) for number in numbers)
+
+
+def _follow(
+    printed: list[_Printed], lines: Iterable[_Line], row_counts: frozenset[float], given: set[float], *, public: bool
+) -> bool:
+    """Whether each printed number stands in the lines, or is a sum or difference of others that do, or are given."""
+    labels = (float(name) for line in lines for name in line.names if name.isdecimal())
+    numbers = {*row_counts, *labels, *(number for line in lines for number in line.numbers)}
+    open_to_doubt = [number for number in printed if not _stands_for_any(number, numbers, public)]
+    if not open_to_doubt:
+        return True
+    sure = given | {number.value for number in printed if number not in open_to_doubt}
+    sums = {
+        round(abs(sum(sign * value for sign, value in zip(signs, some, strict=True))), 9)
+        for size in (2, 3)
+        for some in combinations(sorted(sure), size)
+        for signs in product((1, -1), repeat=size)
+    }
+    return all(any(abs(number.value - value) <= 1e-9 for value in sums) for number in open_to_doubt)
