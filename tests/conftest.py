@@ -7,11 +7,16 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 import psutil
 import pytest
+
+from safeguarding_analytics.demo import write_demo_board
+from safeguarding_analytics.report import make_report
 
 COMMAND = [sys.executable, "-c", "from safeguarding_analytics.cli import main; main()"]
 
@@ -55,6 +60,20 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def demo_report(tmp_path_factory):
+    """One run over the whole synthetic board on 2 July 2011. Only to be read: who tampers with it takes a copy."""
+    folder, progress = tmp_path_factory.mktemp("demo"), []
+    write_demo_board(folder / "board")
+    made = make_report(
+        folder / "board",
+        folder / "out",
+        today=date(2011, 7, 2),
+        progress=lambda done, every: progress.append((done, every)),
+    )
+    return SimpleNamespace(made=made, board=folder / "board", out=folder / "out", progress=progress)
 
 
 @pytest.fixture(scope="session")

@@ -130,6 +130,30 @@ def test_earlier_plan_outside_the_group_makes_a_repeat():
     assert repeat_plan_rate(plans, "district").select("district", *COUNTS).rows() == [("Dover", 0, 1), ("Swale", 1, 1)]
 
 
+@pytest.mark.parametrize("within_months", [None, 12])
+def test_earlier_plan_of_another_authority_makes_no_repeat(within_months):
+    # Child a of Medway is not child a of Kent; Kent's second plan of its own child b is the one repeat.
+    plans = plan_rows(
+        ("p1", "a", None, date(2013, 4, 1), date(2013, 5, 1), 0),
+        ("p2", "a", None, date(2013, 6, 1), None, 0),
+        ("p3", "b", None, date(2013, 4, 1), date(2013, 5, 1), 0),
+        ("p4", "b", None, date(2013, 6, 1), None, 1),
+    )
+    both = plans.with_columns(authority=pl.Series(["Medway", "Kent", "Kent", "Kent"]))
+    for table in (both, both.lazy(), as_duckdb(both, duckdb.connect())):
+        found = repeat_plan_rate(table, "authority", within_months).select("authority", *COUNTS)
+        assert found.rows() == [("Kent", 1, 3), ("Medway", 0, 1)]
+    assert repeat_plan_rate(plans, (), within_months).select(COUNTS).rows() == [
+        (2, 4)
+    ]  # of one authority, as it stands
+
+
+def test_plan_without_an_authority_is_refused_where_there_is_such_a_column():
+    plans = plan_rows(("p1", "a", None, date(2013, 4, 1), None, 0)).with_columns(authority=pl.lit(None, pl.String))
+    with pytest.raises(TableError, match="1 of 1 rows have no authority"):
+        repeat_plan_rate(plans)
+
+
 def test_of_two_plans_on_one_day_the_second_identifier_is_the_repeat():
     plans = plan_rows(
         ("p2", "a", "second", date(2013, 4, 1), None, 0),

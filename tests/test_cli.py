@@ -245,11 +245,11 @@ def test_list_of_broken_rules_starts_no_formula(board):
     path = board / "agencies.csv"
     path.write_text(path.read_text(encoding="utf-8") + "=1+1,,\n=1+1,,\n", encoding="utf-8")
     bookings = board / "bookings.csv"
-    bookings.write_text(bookings.read_text(encoding="utf-8").replace("West Kent PCT", "=CMD()", 1), encoding="utf-8")
+    bookings.write_text(bookings.read_text(encoding="utf-8").replace("West Kent PCT", "=West Kent PCT", 1), encoding="utf-8")
     assert run("check", board, "--csv", board.parent / "broken.csv").returncode == 1
     with (board.parent / "broken.csv").open(encoding="utf-8", newline="") as file:
         cells = [cell for row in csv.reader(file) for cell in row]
-    assert any("=CMD()" in cell for cell in cells)
+    assert any("=West Kent PCT" in cell for cell in cells)
     assert not any(cell.startswith(("=", "+", "-", "@")) for cell in cells)
 
 
@@ -296,7 +296,10 @@ def test_folder_that_is_no_release_is_said_to_be_none(tmp_path, command, folder)
 def test_broken_release_is_not_served(tmp_path):
     release = make_release(tmp_path / "release", {"agency": ["A"], "count": [10]})
     (release / "manifest.json").write_bytes(b"{")
-    assert mistake("dashboards", release).endswith("manifest.json cannot be read. Make the release again.")
+    assert mistake("dashboards", release) == (
+        f"{release}: manifest.json cannot be read as that of a release. "
+        "Move the folder away and make the release again."
+    )
 
 
 @pytest.mark.parametrize(
@@ -352,6 +355,14 @@ def test_demo_overwrites_no_real_data(tmp_path):
     assert contents(tmp_path) == {Path("board/plans.csv"): b"real"}
 
 
+def test_demo_overwrites_no_release_of_another_board(tmp_path):
+    make_release(tmp_path / "release", {"agency": ["A"], "count": [10]})
+    before = contents(tmp_path)
+    said = mistake("demo", tmp_path)
+    assert said == f"{tmp_path / 'release'} is the release of another board and would be lost. Choose another folder."
+    assert contents(tmp_path) == before
+
+
 # audit
 
 
@@ -394,7 +405,7 @@ def test_audit_refuses_a_table_that_was_changed(tmp_path):
 def test_report_sets_parameters_and_says_what_it_made(board):
     out = board.parent / "board_report"
     # A year is a text where the notebook wants one, though it looks like a number.
-    options = ["--only", "repeat_plans", "-p", "group", "category", "-p", "time_period", "2007"]
+    options = ["--only", "repeat_plans", "-p", "repeat_plans.group", "category", "-p", "time_period", "2007"]
     ended = run_apart("report", board, *options, SOURCE_DATE_EPOCH="1309564800")
     assert ended.returncode == 0, ended.stderr
     release = Release.open(out / "release")
@@ -410,8 +421,21 @@ def test_report_sets_parameters_and_says_what_it_made(board):
     assert set(categories["category"]) == {"NEG", "PHY", "SAB", "EMO", "MUL", "Total"}
     assert categories["time_period"].unique().to_list() == ["2007"]
     assert release.entry("repeat_plans").headline.startswith("Year to 31 March 2007: ")
-    assert release.manifest["parameters"] == {"group": "category", "time_period": "2007"}
+    assert release.manifest["parameters"] == {"repeat_plans.group": "category", "time_period": "2007"}
     assert release.manifest["made_on"] == "2011-07-02"
+
+
+def test_one_table_is_said_in_the_singular(board):
+    for path in board.glob("*.csv"):
+        if path.name != "ballots.csv":
+            path.unlink()
+    ended = run("report", board, "--only", "priorities")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    hidden = Release.open(board.parent / "board_report" / "release").entry("priorities").hidden
+    assert hidden == 0  # nine members vote, and three are enough
+    assert ended.stdout.splitlines()[1] == (
+        "Published 1 table with 0 hidden rows; the audit found nothing that can be worked out."
+    )
 
 
 def of_this_run(variable):
@@ -450,9 +474,31 @@ def test_ctrl_c_leaves_the_previous_release_and_nothing_of_its_own(board, tmp_pa
             stopped.send_signal(signal.SIGINT)
             said, complaint = stopped.communicate(timeout=60)
         assert wait_until(lambda: not of_this_run(variable), 20), of_this_run(variable)
+        assert list(Path(shelf).iterdir()) == []  # the sockets of the kernels
     assert (stopped.returncode, said) == (130, "")
-    assert "Stopped. Nothing was published; a previous release is as it was.\n" in complaint
+    assert complaint.endswith("\nStopped. A release that stands is complete.\n")
     assert "Traceback" not in complaint
     assert contents(out) == before
     assert [path.name for path in out.iterdir()] == ["release"]
     assert Release.open(out / "release").tables() == ["reach"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="stops a process with a signal")
+def test_ctrl_c_of_a_command_that_publishes_nothing_speaks_of_no_release(tmp_path):
+    os.mkfifo(tmp_path / "manifest.json")  # reading it waits for ever
+
+    def is_being_read():
+        try:
+            writers.append(os.open(tmp_path / "manifest.json", os.O_WRONLY | os.O_NONBLOCK))
+        except OSError:
+            return False
+        return True
+
+    writers = []
+    with subprocess.Popen([*COMMAND, "audit", str(tmp_path)], stderr=subprocess.PIPE, text=True) as stopped:
+        assert wait_until(lambda: stopped.poll() is not None or is_being_read(), 30)
+        stopped.send_signal(signal.SIGINT)
+        _, complaint = stopped.communicate(timeout=60)
+    for writer in writers:
+        os.close(writer)
+    assert (stopped.returncode, complaint) == (130, "\n\nStopped.\n")

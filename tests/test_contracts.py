@@ -10,7 +10,9 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from safeguarding_analytics.board import check_all, check_board, read_board
+from safeguarding_analytics.config import read_config
 from safeguarding_analytics.contracts import say_problems
+from safeguarding_analytics.disclosure import Policy
 from safeguarding_analytics.errors import ParameterError, TableError
 from safeguarding_analytics.scaffold import write_empty_board
 from safeguarding_analytics.sources.files import ROW, read_table
@@ -133,7 +135,7 @@ def test_uk_and_iso_dates_mixed_are_both_read(tmp_path: Path) -> None:
     assert frame["end_date"].to_list() == [None, date(2008, 1, 2)]
 
 
-@pytest.mark.parametrize("day", ["31/02/2007", "05/13/2007", "10/05/0207", "May 2007", "39203"])
+@pytest.mark.parametrize("day", ["31/02/2007", "05/13/2007", "10/05/0207", "39203", "2007-05-01 13:45"])
 def test_date_that_is_none_is_reported_with_what_was_found(tmp_path: Path, day: str) -> None:
     folder = write(tmp_path, plans=PLANS.replace("2007-05-01", day))
     ((table, row, column, rule, found),) = problems_of(folder)
@@ -164,7 +166,8 @@ def test_missing_column_names_the_nearest_found(tmp_path: Path) -> None:
     folder = write(tmp_path, agencies=AGENCIES, sessions=SESSIONS, bookings=BOOKINGS.replace("status", "statuss"))
     assert 'bookings.csv, column status: the column must be there. Did you mean "statuss"?' in sentences(folder)
     assert read_board(folder).notes_of("bookings") == [
-        "bookings.csv: column statuss is not in the contract and is not used."
+        "bookings.csv: column statuss is not in the contract and is not used; "
+        "to group by it, name it under [columns] in board.toml."
     ]
 
 
@@ -330,3 +333,275 @@ def test_input_files_are_never_changed(tmp_path: Path) -> None:
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     check_board(folder)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+# Columns beyond the contract
+
+
+def test_column_beyond_the_contract_is_dropped_unless_board_toml_names_it(tmp_path: Path) -> None:
+    wider = BOOKINGS.replace("booked\n", "booked,Home Team,surname\n").replace("yes\n", "yes,3,Archer\n")
+    folder = write(tmp_path, agencies=AGENCIES, sessions=SESSIONS, bookings=wider)
+    without = read_board(folder)
+    assert without.tables["bookings"].columns == list(TABLES["bookings"].columns())
+    assert without.notes_of("bookings") == [
+        "bookings.csv: column home_team is not in the contract and is not used; "
+        "to group by it, name it under [columns] in board.toml.",
+        "bookings.csv: column surname is not in the contract and is not used.",
+    ]
+    write(tmp_path, board='[columns]\nbookings = ["Home Team", "home_team", "status"]\n')
+    named = read_board(folder)
+    assert named.tables["bookings"].columns == [*TABLES["bookings"].columns(), "home_team"]
+    assert named.tables["bookings"]["home_team"].to_list() == ["3"]
+    assert named.notes_of("bookings") == ["bookings.csv: column surname is not in the contract and is not used."]
+
+
+def test_named_column_that_is_not_there_and_unknown_table_are_reported_with_the_nearest(tmp_path: Path) -> None:
+    folder = write(
+        tmp_path,
+        board='[columns]\nplans = ["ward"]\nplan = ["x"]\n',
+        plans=PLANS.replace("\n", ",wards\n", 1).replace(",0\n", ",0,W1\n"),
+    )
+    assert 'board.toml, setting columns.plan: the name of a table. Did you mean "plans"? Found: "plan".' in sentences(
+        folder
+    )
+    write(tmp_path, board='[columns]\nplans = ["ward"]\n')
+    assert sentences(folder) == (
+        "plans.csv, column ward: the column must be there, because [columns] in board.toml names it. "
+        'Did you mean "wards"?'
+    )
+
+
+@pytest.mark.parametrize(
+    "column", ["child", "Person", "Surname", "home_postcode", "NHS number", "date-of-birth", "Name"]
+)
+def test_column_that_could_identify_a_person_cannot_be_named(tmp_path: Path, column: str) -> None:
+    folder = write(tmp_path, board=f'[columns]\nsessions = ["{column}", "ward"]\n', sessions=SESSIONS)
+    said = sentences(folder)
+    assert said.startswith("board.toml, setting columns.sessions: columns to group by, never one that could identify")
+    assert said.endswith(f'Found: "{column}".')
+    assert read_config(folder)[0].columns == {}
+
+
+def test_columns_that_are_no_list_are_reported(tmp_path: Path) -> None:
+    folder = write(tmp_path, board='[columns]\nsessions = "ward"\n', sessions=SESSIONS)
+    assert sentences(folder) == "board.toml, setting columns.sessions: input should be a valid list. Found: ward."
+
+
+# What is never printed
+
+HEADLESS = {
+    "no header": "Jane Smith,C-77,Kent\nJohn Archer,C-78,Kent\n",
+    "the same cell twice": "Jane Smith,Jane Smith,Kent\nJohn Archer,C-78,Kent\n",
+    "an empty cell": "Jane Smith,,C-77\nJohn Archer,x,C-78\n",
+    "a cell too few": "Jane Smith,C-77,Kent\nJohn Archer,C-78\n",
+    "fewer than half of the columns": "plan,child,authority,Jane Smith,C-77,Kent\nJohn Archer,C-78,,,,\n",
+}
+
+
+@pytest.mark.parametrize("text", HEADLESS.values(), ids=HEADLESS)
+def test_file_without_a_header_prints_nothing_of_its_first_row(tmp_path: Path, text: str) -> None:
+    folder = write(tmp_path, plans=text)
+    said = "\n".join([sentences(folder), *read_board(folder).notes_of("plans")]).casefold().replace("_", " ")
+    assert said
+    for secret in ("jane", "smith", "archer", "c 77", "c-77"):
+        assert secret not in said
+
+
+def test_file_without_a_header_is_told_so_and_which_columns_are_wanted(tmp_path: Path) -> None:
+    assert sentences(write(tmp_path, plans=HEADLESS["no header"])) == (
+        "plans.csv: the first row does not look like a header of this table. Wanted the columns: "
+        "plan, child, authority, district, category, start_date, end_date, previous_plans."
+    )
+
+
+def test_half_of_the_columns_is_a_header(tmp_path: Path) -> None:
+    # 4 of the 8 columns are there: the other 4 are missed, and the column that is too many is named.
+    folder = write(tmp_path, plans="plan,child,authority,category,ward\nCP1,C1,Kent,NEG,W\n")
+    missed = check_board(folder).filter(pl.col("row").is_null())
+    assert sorted(missed["column"]) == ["district", "end_date", "previous_plans", "start_date"]
+    assert "column ward is not in the contract" in read_board(folder).notes_of("plans")[0]
+
+
+def test_name_that_stands_twice_in_the_header_is_given_by_its_places(tmp_path: Path) -> None:
+    folder = write(tmp_path, issues="issue,jane_smith,description,Jane Smith\nNeglect,,,\n")
+    assert sentences(folder) == (
+        "issues.csv: columns 2, 4 have a name that another column has too. Keep one column of each name."
+    )
+
+
+@pytest.mark.parametrize(
+    ("cells", "found"),
+    [
+        (["P1", "jane smith"], ["(not shown: it also stands in a column that identifies people)"] * 2),
+        (["attended by Jane Smith", "P2 attended"], ["(not shown: it stands in one row only", "(not shown: it also"]),
+        (["Archer", "Attnded"], ["(not shown: it stands in one row only", '"Attnded" Did you mean "attended"?']),
+        (["came late", "came late"], ['"came late"', '"came late"']),
+    ],
+)
+def test_word_of_a_choice_is_shown_only_if_it_is_hardly_a_persons(
+    tmp_path: Path, cells: list[str], found: list[str]
+) -> None:
+    rows = "".join(
+        f"S1,{person},CAFCASS,2,{cell},yes\n" for person, cell in zip(("P2", "Jane Smith"), cells, strict=True)
+    )
+    header = BOOKINGS.splitlines()[0]
+    folder = write(
+        tmp_path, agencies=AGENCIES, sessions=SESSIONS, bookings=f"{header}\n{rows}S1,P1,CAFCASS,2,attended,yes\n"
+    )
+    reported = check_board(folder)["found"].to_list()
+    assert len(reported) == 2
+    assert all(said.startswith(start) for said, start in zip(reported, found, strict=True)), reported
+
+
+def test_unknown_agency_is_shown_only_if_it_resembles_one_or_stands_in_several_rows(tmp_path: Path) -> None:
+    header, row = BOOKINGS.splitlines()
+    agencies = ["Jane Archer", "Kent Polise", "Fire", "Fire", "P5"]
+    rows = [row.replace("P1", f"P{n}").replace("Kent Police", name) for n, name in enumerate(agencies, 1)]
+    folder = write(tmp_path, agencies=AGENCIES, sessions=SESSIONS, bookings="\n".join([header, *rows]) + "\n")
+    assert check_board(folder)["found"].to_list() == [
+        "(not shown: it stands in one row only and resembles no allowed word)",
+        '"Kent Polise" Did you mean "Kent Police"?',
+        '"Fire"',
+        '"Fire"',
+        "(not shown: it also stands in a column that identifies people)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ("Jane", "(not shown: it holds letters, so it could be a name)"),
+        ("May 2007", "(not shown: it holds letters, so it could be a name)"),
+        ("943 476 5919", "(not shown: it has more digits than a date, so it could be somebody's number)"),
+        ("C1", "(not shown: it also stands in a column that identifies people)"),
+        ("tbc", '"tbc"'),
+        ("31/02/2007", '"31/02/2007"'),
+    ],
+)
+def test_cell_that_is_no_date_is_shown_only_if_it_is_hardly_a_persons(tmp_path: Path, found: str, said: str) -> None:
+    folder = write(tmp_path, plans=PLANS.replace("2007-05-01", found))
+    assert check_board(folder).select("column", "found").rows() == [("start_date", said)]
+
+
+# Agencies
+
+
+def test_alias_of_two_agencies_is_reported_for_both_whatever_its_case(tmp_path: Path) -> None:
+    folder = write(
+        tmp_path,
+        agencies="agency,sector,aliases\nKent Police,,KP; kent police\nKent Probation,,kp\nCourts,,KENT POLICE\n",
+        sessions=SESSIONS,
+        bookings=BOOKINGS.replace("Kent Police", "KP"),
+    )
+    agencies = check_board(folder).filter(pl.col("table") == "agencies")
+    assert agencies.select("row", "found").rows() == [
+        (2, '"Kent Police", "KP", "kent police"'),
+        (3, '"kp"'),
+        (4, '"KENT POLICE"'),
+    ]
+    assert sentences(folder).startswith("agencies.csv, column aliases: 3 of 3 rows: rows 2, 3, 4. Found: ")
+    with pytest.raises(TableError, match=r"bookings\.csv, column agency"):  # nobody is chosen in silence
+        read_board(folder).tables["bookings"]
+
+
+def test_agency_that_lists_its_own_name_as_an_alias_is_no_problem(tmp_path: Path) -> None:
+    assert check_board(write(tmp_path, agencies="agency,sector,aliases\nPolice,,police;POLICE;KP;KP\n")).is_empty()
+
+
+# Plans
+
+
+def test_plans_without_a_number_of_previous_plans_are_noted(tmp_path: Path) -> None:
+    folder = write(tmp_path, plans=PLANS.replace(",0\n", ",\n") + "CP2,C2,Kent,Dover,NEG,2007-05-01,,1\n")
+    assert read_board(folder).notes_of("plans") == [
+        "plans.csv: 1 plan has an empty previous_plans, so it is in neither number of the repeat rate."
+    ]
+    write(tmp_path, plans=PLANS.replace(",0\n", ",\n") + "CP2,C2,Kent,Dover,NEG,2007-05-01,,\n")
+    assert read_board(folder).notes_of("plans") == [
+        "plans.csv: 2 plans have an empty previous_plans, so they are in neither number of the repeat rate."
+    ]
+
+
+def test_plans_of_another_authority_are_noted_where_the_board_has_one(tmp_path: Path) -> None:
+    others = "".join(f"CP{n},C{n},{name},,,2007-05-01,,0\n" for n, name in ((2, "Medway"), (3, "Medway"), (4, "C1")))
+    folder = write(tmp_path, plans=PLANS + others)
+    assert read_board(folder).notes_of("plans") == []
+    write(tmp_path, board='[board]\nauthority = "Kent"\n')
+    assert read_board(folder).notes_of("plans") == [
+        "plans.csv: 3 of 4 plans are not of the authority in board.toml, Kent, but of "
+        '(not shown: it also stands in a column that identifies people), "Medway".'
+    ]
+
+
+# Versions, sheets, policies
+
+
+def test_data_version_is_that_of_the_bytes_read(tmp_path: Path) -> None:
+    folder = write(tmp_path, board='[comparators]\nstatistical_neighbours = "sn.txt"\n', plans=PLANS)
+    board = read_board(folder)
+    assert board.tables["plans"].height == 1
+    write(tmp_path, plans=PLANS.replace("CP1", "CP2"))
+    before = board.data_version
+    assert read_board(folder).data_version != before
+    write(tmp_path, plans=PLANS)
+    assert read_board(folder).data_version == before == board.data_version
+    for name in ("sn.txt", "themes.csv"):
+        (tmp_path / name).write_text("x")
+        assert read_board(folder).data_version != before
+        (tmp_path / name).unlink()
+    write(tmp_path, board='[comparators]\nstatistical_neighbours = "sn.txt"\n\n')
+    assert read_board(folder).data_version != before
+
+
+def test_table_that_changed_after_its_version_was_told_is_refused(tmp_path: Path) -> None:
+    board = read_board(write(tmp_path, plans=PLANS))
+    assert board.data_version
+    write(tmp_path, plans=PLANS.replace("CP1", "CP2"))
+    with pytest.raises(TableError, match=r"plans\.csv: the file has changed"):
+        board.tables["plans"]
+
+
+def test_workbook_with_more_than_one_sheet_says_which_was_read(tmp_path: Path) -> None:
+    from xlsxwriter import Workbook
+
+    for sheets in (["Plans 2011"], ["Plans 2011", "Plans 2012"]):
+        with Workbook(tmp_path / "plans.xlsx") as workbook:
+            for sheet in map(workbook.add_worksheet, sheets):
+                for number, line in enumerate(PLANS.splitlines()):
+                    sheet.write_row(number, 0, line.split(","))
+        notes = read_board(tmp_path).notes_of("plans")
+        assert notes == ['plans.xlsx: only its first sheet, "Plans 2011", was read.'][: len(sheets) - 1]
+
+
+def test_policies_of_board_toml_are_those_of_the_populations(tmp_path: Path) -> None:
+    board = read_board(
+        write(
+            tmp_path,
+            board='[policy.children]\npreset = "nhs"\nzeros = "hidden"\n[policy.staff]\nthreshold = 10\n'
+            "[policy.board_members]\nminimum_ballots = 5\n",
+        )
+    )
+    assert board.policy("children") == Policy(threshold=8, mark="*", zeros="hidden")
+    assert board.policy("staff") == Policy(threshold=10)
+    assert board.policy("board_members") == Policy(minimum_ballots=5)
+
+
+def test_ranking_of_fewer_than_three_ballots_cannot_be_allowed(tmp_path: Path) -> None:
+    folder = write(tmp_path, board="[policy.board_members]\nminimum_ballots = 2\n", plans=PLANS)
+    assert sentences(folder) == (
+        "board.toml, setting policy.board_members.minimum_ballots: "
+        "input should be greater than or equal to 3. Found: 2."
+    )
+
+
+def test_capital_letters_in_a_status_do_not_matter(tmp_path: Path) -> None:
+    folder = write(tmp_path, agencies=AGENCIES, sessions=SESSIONS, bookings=BOOKINGS.replace(",attended", ",Attended"))
+    assert read_board(folder).tables["bookings"]["status"].to_list() == ["attended"]
+
+
+def test_word_mapped_to_one_that_is_not_allowed_is_reported_in_board_toml(tmp_path: Path) -> None:
+    folder = write(tmp_path, board='[bookings.status]\n"DNA" = "did_not_attnd"\n', plans=PLANS)
+    assert (
+        "board.toml, setting bookings.status: one of: attended, did_not_attend, cancelled, booked, waitlisted. "
+        'Did you mean "did_not_attend"? Found: "DNA" = "did_not_attnd".'
+    ) in sentences(folder)

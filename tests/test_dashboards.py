@@ -146,8 +146,9 @@ def test_page_says_whose_figures_these_are(html):
 def test_page_shows_no_source_of_a_cell(html):
     cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
     lines = [line.strip() for cell in cells if cell["cell_type"] == "code" for line in cell["source"]]
-    assert len(lines) > 5
-    assert [line for line in lines if line and (line in html or escape(line) in html)] == []
+    telling = [line for line in lines if re.search("[_=]", line)]  # a bracket alone, or "release,", is in any page
+    assert len(telling) > 5
+    assert [line for line in telling if line in html or escape(line) in html] == []
     names = ("served_release", "show_answer", "show_release", "plot_", "from safeguarding_analytics import")
     assert [name for name in names if name in html] == []
 

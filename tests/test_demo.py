@@ -129,7 +129,8 @@ def test_board_toml_says_first_that_it_is_synthetic_and_holds_the_agreed_keys():
         },
         "files": {},
         "bookings": {"status": {}},
-        "comparators": {},
+        "columns": {},
+        "comparators": {"published_documents": True},
         "training": {"target": 1200, "target_date": date(2011, 6, 30)},
         "knowledge": {"meaningful_gain": 2.0},
         "priorities": {

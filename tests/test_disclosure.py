@@ -546,3 +546,47 @@ def test_tables_that_disagree_about_a_cell_are_refused():
 def test_bad_policy_is_refused(wrong):
     with pytest.raises(ParameterError, match=next(iter(wrong))):
         Policy(**wrong)
+
+
+def test_missing_return_of_one_agency_does_not_blind_the_audit_to_the_numerators():
+    # 108 - 60 - 45 = 3, although the eligible staff of V and so of all are not known.
+    table = pl.DataFrame(
+        {
+            "agency": ["A", "B", "V", "Total"],
+            "numerator": [60, None, 45, 108],
+            "denominator": [100, None, None, None],
+            "proportion": [0.6, None, None, None],
+            "lower": [0.5, None, None, None],
+            "upper": [0.7, None, None, None],
+            "mark": ["", "[c]", "", ""],
+        }
+    )
+    assert audit([table]).select("cell", "column", "low", "high").rows() == [("agency=B", "numerator", 3, 3)]
+
+
+def test_total_of_many_similar_groups_stays_shown():
+    schools = [f"S{number:03d}" for number in range(160)]
+    table = pl.DataFrame({"school": [*schools, "Total"], "count": [*[200] * 159, 3, 200 * 159 + 3]})
+    shown = suppress(table, Policy.dfe()).frame()
+    assert shown.filter(school="Total")["count"].item() == 31803
+    assert shown["count"].null_count() == 2
+
+
+def test_answers_before_that_are_few_more_than_the_pairs_are_hidden():
+    # 26 answered before and 25 both times: one person answered only before.
+    table = pl.DataFrame({"n_pairs": [25], "mean_change": [1.0], "n_pre": [26], "n_post": [40]})
+    assert suppress(table, Policy.dfe()).frame().rows() == [(25, 1.0, None, 40, "[c]")]
+
+
+def test_selection_in_resampled_boards_is_published_in_steps_of_one_in_twenty():
+    ranking = pl.DataFrame(
+        {"issue": ["A", "B"], "score": [1.0, -1.0], "rank": [1, 2], "p_selected": [0.58, 0.4249], "n_ballots": [9, 9]}
+    )
+    assert suppress(ranking, Policy.dfe()).frame()["p_selected"].to_list() == pytest.approx([0.6, 0.4])
+
+
+@pytest.mark.parametrize("column", ["attended", "share"])
+def test_number_that_stands_where_group_names_stand_is_refused(column):
+    table = pl.DataFrame({"district": ["D"], column: [3.0 if column == "share" else 3], "count": [50]})
+    with pytest.raises(DisclosureError, match=f"^{column} stands before the numbers"):
+        suppress(table, Policy.dfe())

@@ -284,6 +284,21 @@ def test_without_a_release_nothing_is_written(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_name_that_is_taken_is_refused_and_the_first_table_stays(tmp_path):
+    put(suppress(count, Policy.dfe()), "reach", tmp_path)
+    before = files(tmp_path)
+    with pytest.raises(ParameterError, match=r'already published a table "reach"\. Give each table a name of its own'):
+        put(suppress(rate, Policy.dfe()), "reach", tmp_path)
+    assert files(tmp_path) == before
+
+
+def test_cell_that_publishes_may_be_run_again_where_there_is_no_release(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        put(suppress(count, Policy.dfe()), "reach", "")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_folder_of_a_run_that_was_stopped_is_not_made_again(tmp_path):
     with pytest.raises(FileNotFoundError):
         put(suppress(count, Policy.dfe()), "reach", tmp_path / "gone")
@@ -359,11 +374,24 @@ def test_release_opens_from_within_its_folder(release, monkeypatch):
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b'{"tables": ', b"\xff\xfe", b"[]", b"{}", b"null", b'{"tables": []}', b'{"tables": {"reach": {}}}'],
+    [
+        b"",
+        b"{",
+        b'{"tables": ',
+        b"\xff\xfe",
+        b"[]",
+        b"{}",
+        b"null",
+        b'{"tables": {}}',
+        b'{"package": "another 1.0", "tables": {}}',
+        b'{"package": "safeguarding_analytics 1.0"}',
+        b'{"package": "safeguarding_analytics 1.0", "tables": []}',
+        b'{"package": "safeguarding_analytics 1.0", "tables": {"reach": {}}}',
+    ],
 )
 def test_manifest_that_cannot_be_read_is_said_to_be_so(release, content):
     (release.folder / "manifest.json").write_bytes(content)
-    with pytest.raises(SafeguardingError, match=r"manifest.json cannot be read. Make the release again."):
+    with pytest.raises(SafeguardingError, match=r"manifest.json cannot be read as that of a release. Move the folder"):
         Release.open(release.folder)
 
 
@@ -395,6 +423,13 @@ def test_table_that_was_changed_after_the_audit_is_refused(release, change):
     path.write_bytes(change(path.read_bytes()))
     with pytest.raises(SafeguardingError, match=r"reach.csv: the table was changed after the release was audited"):
         Release.open(release.folder)["reach"]
+
+
+def test_changed_table_does_not_keep_the_others_from_being_read(place):
+    safe = suppress(count, Policy.dfe())
+    make(place, {"reach": safe, "answers": safe})
+    (place / "tables" / "reach.csv").write_bytes(b"")
+    assert_frame_equal(Release.open(place)["answers"].frame(), safe.frame())
 
 
 def test_table_that_was_changed_before_the_audit_is_refused_and_the_previous_release_stays(release):
@@ -499,6 +534,69 @@ def test_folder_that_is_not_a_release_is_not_replaced(place):
     assert (place / "thesis.docx").read_bytes() == b"years of work"
 
 
+@pytest.mark.parametrize(
+    "manifest", [None, b"", b"[]", b'{"name": "a browser extension"}', b'{"package": "another 1.0"}', b'{"package": 7}']
+)
+@pytest.mark.parametrize("where", [Path, previous], ids=["its place", "that of the previous one"])
+def test_folder_whose_manifest_is_not_that_of_a_release_is_not_replaced(release, where, manifest):
+    other = where(release.folder)
+    if other != release.folder:
+        shutil.copytree(release.folder, other)
+    (other / "manifest.json").unlink()
+    if manifest is not None:
+        (other / "manifest.json").write_bytes(manifest)
+    built = build(release.folder.with_name("built"), {"answers": suppress(count, Policy.dfe())})
+    before = files(release.folder), files(other)
+    with pytest.raises(ParameterError) as caught:
+        promote(built, release.folder, about=ABOUT)
+    assert str(caught.value) == (
+        f"{other} holds something that is not a release and would be lost. "
+        "Choose another folder with --out, or move it away."
+    )
+    assert (files(release.folder), files(other)) == before
+
+
+def refuse_renames(monkeypatch, *refused):
+    """Windows refuses to rename a folder while another program has a file of it open."""
+    rename = Path.rename
+
+    def refuse(self, target):
+        if (self.name, Path(target).name) in refused:
+            raise PermissionError(13, "another program has a file open", str(self))
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+
+
+@pytest.mark.parametrize(
+    ("refused", "stands"),
+    [
+        ([("release", "release.previous")], "release"),
+        ([("built", "release")], "release"),
+        ([("built", "release"), ("release.previous", "release")], "release.previous"),
+    ],
+    ids=["away", "in", "in and back"],
+)
+def test_previous_release_stands_where_the_system_refuses_to_move_the_new_one(release, monkeypatch, refused, stands):
+    expected = files(release.folder)
+    built = build(release.folder.with_name("built"), {"answers": suppress(count, Policy.dfe())})
+    with monkeypatch.context() as patch:
+        refuse_renames(patch, *refused)
+        with pytest.raises(PermissionError, match="another program has a file open"):
+            promote(built, release.folder, about=ABOUT)
+    assert sorted(path.name for path in built.parent.iterdir()) == ["built", stands]
+    assert files(built.parent / stands) == expected
+    assert Release.open(release.folder).tables() == ["reach"]
+
+
+def test_first_release_that_cannot_be_moved_leaves_no_folder_in_its_place(place, monkeypatch):
+    built = build(place.with_name("built"), {"reach": suppress(count, Policy.dfe())})
+    refuse_renames(monkeypatch, ("built", "release"))
+    with pytest.raises(PermissionError):
+        promote(built, place, about=ABOUT)
+    assert [path.name for path in built.parent.iterdir()] == ["built"]
+
+
 def test_empty_folder_is_replaced(place):
     place.mkdir()
     assert make(place, {"reach": suppress(count, Policy.dfe())}).tables() == ["reach"]
@@ -558,7 +656,7 @@ def test_release_opens_whenever_the_run_is_killed(tmp_path, release):
 
 @pytest.mark.parametrize("steps", range(5))
 def test_release_opens_after_every_step_of_replacing_it(release, monkeypatch, steps):
-    # Four steps: remove what an earlier run left, move the release away, move the new one in, remove the old one.
+    # Four steps: move the release away, move the new one in, remove the tables of the old one, remove what is left.
     left = steps
 
     def stop_when_used_up(real):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
-import gc
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from datetime import date
@@ -46,15 +46,6 @@ TABLES = [
     "training_reach_by_agency",
 ]
 
-# nbclient leaves event loops to the garbage collector, which warns of them
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
-
-@pytest.fixture(autouse=True)
-def _collect_garbage_before_other_tests_run():
-    yield
-    gc.collect()
-
 
 def state(folder):
     """Content and time of every file of a folder."""
@@ -75,24 +66,10 @@ def texts(release):
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    """One run over the whole synthetic board, and what the board was before and after."""
-    folder = tmp_path_factory.mktemp("first")
-    write_demo_board(folder / "board")
-    before, progress = state(folder / "board"), []
-    made = make_report(
-        folder / "board", folder / "out", today=TODAY, progress=lambda done, every: progress.append((done, every))
-    )
-    return SimpleNamespace(
-        made=made,
-        board=folder / "board",
-        out=folder / "out",
-        release=made.release.folder,
-        before=before,
-        after=state(folder / "board"),
-        progress=progress,
-        texts=texts(made.release.folder),
-    )
+def demo(demo_report):
+    """The run over the whole synthetic board, with the texts of its release."""
+    release = demo_report.made.release.folder
+    return SimpleNamespace(**vars(demo_report), release=release, texts=texts(release))
 
 
 @pytest.fixture
@@ -202,6 +179,7 @@ def test_manifest_says_where_the_numbers_come_from(demo):
         "as_at": "2011-07-01",
         "data_version": board.data_version,
         "parameters": {},
+        "pages": PAGES,
     }
     for name, entry in manifest["tables"].items():
         assert entry["title"], name
@@ -223,8 +201,9 @@ def test_progress_runs_to_the_number_of_all_cells(demo):
     assert [done for done, _ in demo.progress] == sorted(done for done, _ in demo.progress)
 
 
-def test_inputs_are_only_read(demo):
-    assert demo.before == demo.after
+def test_inputs_are_only_read(demo, tmp_path):
+    write_demo_board(tmp_path)
+    assert contents(demo.board) == contents(tmp_path)
 
 
 def test_demonstration_run_from_another_place_is_the_same_byte_for_byte(demo, tmp_path):
@@ -352,15 +331,23 @@ def test_missing_folder_is_refused_and_no_folder_is_made(tmp_path):
         ),
         (
             {"parameters": {"seat": 3}, "only": ["priorities"]},
-            'no notebook has a parameter "seat". Did you mean "seats"? Known: seats, seed, unranked, weight.',
+            'no notebook has a parameter "seat". Did you mean "seats"? Known: seats, seed, unranked, weight; '
+            "to set it for one notebook alone, write its name and a dot before it.",
         ),
         (
             {"parameters": {"seats": 3}, "only": ["repeat_plans"]},
-            'no notebook has a parameter "seats". Known: group, time_period.',
+            'no notebook has a parameter "seats". Known: group, time_period; '
+            "to set it for one notebook alone, write its name and a dot before it.",
         ),
         (
             {"parameters": {"release": "/tmp"}, "only": ["repeat_plans"]},
-            'no notebook has a parameter "release". Known: group, time_period.',
+            'no notebook has a parameter "release". Known: group, time_period; '
+            "to set it for one notebook alone, write its name and a dot before it.",
+        ),
+        (
+            {"parameters": {"repeat_plans.grup": "category"}, "only": ["repeat_plans"]},
+            'no notebook has a parameter "repeat_plans.grup". Did you mean "repeat_plans.group"? '
+            "Known: group, time_period; to set it for one notebook alone, write its name and a dot before it.",
         ),
         ({"parameters": {"seats": "four"}}, 'seats must be a whole number. Found: "four".'),
         ({"parameters": {"seed": "1.5"}}, 'seed must be a whole number. Found: "1.5".'),
@@ -378,6 +365,38 @@ def test_folder_that_is_not_a_release_is_not_replaced(ballots, tmp_path):
     with pytest.raises(ParameterError, match="holds something that is not a release"):
         make_report(ballots, tmp_path / "mine", today=TODAY)
     assert contents(tmp_path / "mine") == {Path("release/thesis.docx"): b"years of work"}
+
+
+def test_folder_that_is_not_a_release_is_not_taken_for_the_previous_one(ballots, out):
+    other = out / "release.previous"
+    other.mkdir()
+    (other / "manifest.json").write_bytes(b'{"name": "a browser extension"}')
+    before = state(out)
+    with pytest.raises(ParameterError, match=r"release\.previous holds something that is not a release"):
+        make_report(ballots, out, today=TODAY)
+    assert state(out) == before
+
+
+@pytest.mark.parametrize("stands", ["release", "release.previous"])
+def test_run_of_some_notebooks_is_refused_where_pages_would_be_lost(demo, tmp_path, stands):
+    copy = tmp_path / "out" / stands
+    shutil.copytree(demo.release, copy)
+    before = state(tmp_path / "out")
+    with pytest.raises(ParameterError) as caught:
+        make_report(demo.board, tmp_path / "out", only=["priorities", "training_reach"], today=TODAY)
+    assert str(caught.value) == (
+        f"{tmp_path / 'out' / 'release'} also has knowledge_gain and repeat_plans, which would be lost. "
+        "Run all notebooks, or name another folder with --out."
+    )
+    assert state(tmp_path / "out") == before
+
+
+def test_run_of_some_notebooks_replaces_a_release_of_the_same_ones(shelf, ballots, tmp_path):
+    shelf("good", "1 + 1")
+    shelf("other", "1 + 1")
+    for _ in range(2):
+        made = make_report(ballots, tmp_path / "out", only=["good"], today=TODAY)
+        assert made.release.manifest["pages"] == ["good"]
 
 
 def test_notebooks_come_in_the_order_of_the_pack():
@@ -407,6 +426,16 @@ def test_values_reach_the_notebooks_that_declare_them_in_the_declared_type(shelf
     made = make_report(ballots, tmp_path / "out", parameters=given, today=TODAY)
     printed = [page.executed.cells[-1].outputs[0]["text"] for page in made.pages]
     assert printed == ["str 2007 int 12 0.001 False\n", "12\n"]
+    assert made.release.manifest["parameters"] == given
+
+
+def test_value_for_one_notebook_reaches_that_one_alone_and_goes_before_the_one_for_all(shelf, ballots, tmp_path):
+    shelf("one", "print(n)", parameters="n: int = 0")
+    shelf("two", "print(n)", parameters="n: int = 0")
+    shelf("three", "print(m)", parameters="m: int = 0")
+    given = {"two.n": "2", "n": "1", "three.m": "3"}
+    made = make_report(ballots, tmp_path / "out", parameters=given, today=TODAY)
+    assert [page.executed.cells[-1].outputs[0]["text"] for page in made.pages] == ["1\n", "2\n", "3\n"]
     assert made.release.manifest["parameters"] == given
 
 
@@ -490,3 +519,39 @@ def test_run_that_is_stopped_leaves_the_previous_release_and_nothing_else(shelf,
     with pytest.raises(KeyboardInterrupt):
         make_report(ballots, out, today=TODAY, progress=stop)
     assert_nothing_was_made(out, before)
+
+
+def test_two_notebooks_that_publish_under_one_name_are_refused(shelf, ballots, out):
+    columns = {"district": ["East"], "count": [23]}
+    for name in ("one", "two"):
+        shelf(name, PUBLISHES.format(name="years", columns=columns))
+    before = state(out)
+    with pytest.raises(SafeguardingError, match='this run has already published a table "years"'):
+        make_report(ballots, out, jobs=1, today=TODAY)
+    assert_nothing_was_made(out, before)
+
+
+def test_release_that_cannot_be_moved_into_its_place_leaves_the_previous_one(shelf, ballots, out, monkeypatch):
+    shelf("good", "1 + 1")
+    before, rename = state(out), Path.rename
+
+    def refuse(self, target):
+        if self.name.startswith(report.BEING_BUILT) and Path(target).name == "release":
+            raise PermissionError(13, "another program has a file open", str(self))
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(PermissionError, match="another program has a file open"):
+        make_report(ballots, out, today=TODAY)
+    assert_nothing_was_made(out, before)
+
+
+def test_what_killed_runs_left_is_swept_and_what_others_build_is_kept(shelf, ballots, out):
+    shelf("good", "1 + 1")
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    dead, alive = ended.pid, os.getppid()
+    for name in (dead, f"{dead}-stopped", os.getpid(), alive):
+        (out / f"{report.BEING_BUILT}{name}" / "tables").mkdir(parents=True)
+    make_report(ballots, out, today=TODAY)
+    assert sorted(path.name for path in out.iterdir()) == [f"{report.BEING_BUILT}{alive}", "release"]

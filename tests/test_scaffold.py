@@ -68,16 +68,20 @@ def test_every_setting_shown_is_one_the_program_knows_and_takes(tmp_path):
     assert problems["table"].unique().to_list() == ["bookings"]  # the file named as an example is not there
     config = read_board(tmp_path).config
     assert (config.training.target, config.priorities.seats, config.policy.children.threshold) == (1200, 4, 10)
+    assert config.own_columns("workforce") == ["district"]
 
 
 def test_every_setting_the_program_knows_is_shown():
     shown = {f"{section}.{name}" for section, (_, settings) in SETTINGS.items() for name, _, _ in settings}
-    known = set(names(Config)) - {"files", "words"}
-    children = {f"policy.children.{name}" for name in ("preset", "threshold")}
-    assert known - shown == {"policy.staff.threshold", "policy.board_members.threshold"}  # "as above"
+    known = set(names(Config)) - {"files", "columns", "words"}
+    children = {f"policy.children.{name}" for name in ("preset", "threshold", "zeros")}
+    assert known - shown == {
+        f"policy.{population}.{name}" for population in ("staff", "board_members") for name in ("threshold", "zeros")
+    }  # "as above"
     assert children <= shown
     assert shown - known == {
         "files.bookings",
+        "columns.workforce",
         'bookings.status."Did Not Arrive"',
     }  # examples of names one gives oneself
 
@@ -85,10 +89,12 @@ def test_every_setting_the_program_knows_is_shown():
 def test_defaults_shown_are_the_defaults():
     shown = tomllib.loads(take_the_signs_away(board_toml("", {})))
     assert Config().priorities.model_dump() == shown["priorities"]
-    assert {name: {"preset": "dfe"} for name in ("staff", "board_members")} == {
-        name: shown["policy"][name] for name in ("staff", "board_members")
-    }
-    assert Config().policy.children.preset == shown["policy"]["children"]["preset"]
+    defaults = Config().policy.model_dump()
+    assert shown["policy"].pop("children") == defaults["children"] | {
+        "threshold": 10
+    }  # an example: the default is none
+    for population, settings in shown["policy"].items():
+        assert settings.items() <= defaults[population].items()
 
 
 def test_written_values_stand_beside_the_others_as_examples():

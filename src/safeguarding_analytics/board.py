@@ -11,22 +11,24 @@ from typing import Any, Literal, TypeVar, cast
 
 import polars as pl
 
-from safeguarding_analytics.config import Config, PolicySection, Words, read_config
+from safeguarding_analytics.config import Config, PolicySection, Words, looks_personal, read_config
 from safeguarding_analytics.contracts import (
     CONFIG,
     Checked,
     check_references,
     check_table,
+    has_header,
     no_problems,
     problem,
     say_problems,
+    say_values,
 )
 from safeguarding_analytics.disclosure import Policy
-from safeguarding_analytics.errors import ParameterError, TableError, nearest
-from safeguarding_analytics.sources.files import ROW, RawTable, read_table
+from safeguarding_analytics.errors import ParameterError, TableError, nearest, numbered, shorten
+from safeguarding_analytics.sources.files import ROW, RawTable, digest_of, read_table
 from safeguarding_analytics.tables import TABLES
 
-Read = TypeVar("Read", RawTable, Checked)
+Read = TypeVar("Read", RawTable, Checked, str)
 
 
 class Tables(Mapping[str, pl.DataFrame]):
@@ -62,11 +64,13 @@ class Board:
     """A board's folder, its configuration and its tables.
 
     ``tables["bookings"]`` reads the file, parses it and checks its contract; a broken rule raises `TableError` with
-    every problem of that table. Row-level data: nothing of it may be printed or published.
+    every problem of that table. A column beyond the contract is there only where ``[columns]`` of `board.toml` names
+    it. Row-level data: nothing of it may be printed or published.
     """
 
     folder: Path
     config: Config
+    config_digest: str = ""
     _cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
@@ -81,18 +85,25 @@ class Board:
 
     @property
     def data_version(self) -> str:
-        """Twelve characters that change whenever a file of the folder that is used changes."""
-        digest = hashlib.sha256()
-        for path in (self.folder / CONFIG, *(self.path(name) for name in TABLES)):
-            if path.exists():
-                digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
-        return digest.hexdigest()[:12]
+        """Twelve characters that change whenever a file that is used changes: `board.toml`, a table, a comparator.
+
+        It is the version of the bytes that were read: a file not read yet counts as it is now, and a table that has
+        changed by the time it is read is refused.
+        """
+        comparators = self.config.comparators
+        named = (comparators.second_or_subsequent_plans, comparators.statistical_neighbours)
+        files = [self.path(name) for name in TABLES] + [self.folder / file for file in named if file]
+        version = hashlib.sha256()
+        for name, digest in ((CONFIG, self.config_digest), *((path.name, self._digest(path)) for path in files)):
+            if digest:
+                version.update(f"{name}\0{digest}\0".encode())
+        return version.hexdigest()[:12]
 
     def policy(self, population: Literal["children", "staff", "board_members"]) -> Policy:
         """Which numbers are hidden in tables that count one population."""
         chosen: PolicySection = getattr(self.config.policy, population)
         preset = Policy.nhs() if chosen.preset == "nhs" else Policy.dfe()
-        return preset if chosen.threshold is None else replace(preset, threshold=chosen.threshold)
+        return replace(preset, **chosen.model_dump(exclude={"preset"}, exclude_none=True))
 
     def issues(self) -> list[str] | None:
         """All issues of the ballot paper, also those nobody ranked; None where the folder has no table of issues."""
@@ -108,13 +119,15 @@ class Board:
 
     def raw(self, table: str) -> RawTable:
         """The file of a table as text."""
-        return self._remember(f"raw {table}", lambda: read_table(self.path(table)))
+        return self._remember(f"raw {table}", lambda: self._read(self.path(table)))
 
     def checked(self, table: str) -> Checked:
         """A table after its own contract, without the references to other tables."""
         return self._remember(
             f"checked {table}",
-            lambda: check_table(table, self.raw(table).frame, TABLES[table], self._aliases(table)),
+            lambda: check_table(
+                table, self.raw(table).frame, TABLES[table], self._aliases(table), self.config.own_columns(table)
+            ),
         )
 
     def height(self, table: str) -> int:
@@ -131,6 +144,8 @@ class Board:
         except TableError as error:
             return problem(table, str(error).removeprefix(f"{self.path(table).name}: "))
         reports = [checked.problems]
+        if table == "agencies":
+            reports.append(_contested(_claims(checked.frame)))
         for name, column in TABLES[table].columns().items():
             target, _, target_column = (column.metadata or {}).get("references", "").partition(".")
             if target and target_column in self._known(target):
@@ -141,22 +156,25 @@ class Board:
                         name,
                         self.checked(target).frame[target_column],
                         target,
-                        identifying=bool((column.metadata or {}).get("identifying")),
+                        TABLES[table],
                     )
                 )
         return pl.concat(reports)
 
     def notes_of(self, table: str) -> list[str]:
-        """What was taken for granted in reading a table, and columns that no contract knows."""
+        """What was taken for granted in reading a table, what of it is not used, and what it cannot answer."""
         try:
-            raw = self.raw(table)
+            raw, checked = self.raw(table), self.checked(table)
         except TableError:
             return []
-        name, known = self.path(table).name, list(TABLES[table].columns())
-        extra = [column for column in raw.frame.columns if column not in known and column != ROW]
-        unknown = [f"{name}: column {column} is not in the contract and is not used." for column in extra]
-        unpaired = _unpaired(self.checked(table).frame, name) if table == "scores" else []
-        return [*(f"{name}: {note}." for note in raw.notes), *unknown, *unpaired]
+        notes = list(raw.notes)
+        if has_header(raw.frame, TABLES[table]):
+            notes += _unused(raw.frame.columns, checked.frame.columns)
+            if table == "scores":
+                notes += _unpaired(checked.frame)
+            if table == "plans":
+                notes += _uncounted(raw.frame) + _of_others(checked.frame, self.config.board.authority)
+        return [f"{self.path(table).name}: {note}." for note in notes]
 
     def _known(self, table: str) -> list[str]:
         """Columns of a table another one refers to; none when it is absent or unreadable (reported by itself)."""
@@ -176,13 +194,18 @@ class Board:
     def _agency_aliases(self) -> Words:
         if "aliases" not in self._known("agencies"):
             return {}
-        agencies = self.checked("agencies").frame.filter(pl.col("agency").is_not_null())
-        return {
-            alias.strip(): agency
-            for agency, aliases in agencies.select("agency", "aliases").rows()
-            for alias in (agency, *(aliases or "").split(";"))
-            if alias.strip()
-        }
+        claims = _claims(self.checked("agencies").frame)
+        return dict(claims.filter(~pl.col("contested")).select("name", "agency").iter_rows())
+
+    def _digest(self, path: Path) -> str:
+        """Digest of a file as it was when it was first read; "" where there is none."""
+        return self._remember(f"digest {path}", lambda: digest_of(path.read_bytes()) if path.is_file() else "")
+
+    def _read(self, path: Path) -> RawTable:
+        raw = read_table(path)
+        if self._remember(f"digest {path}", lambda: raw.digest) != raw.digest:
+            raise TableError(f"{path.name}: the file has changed since the board's folder was opened. Open it again.")
+        return raw
 
     def _remember(self, key: str, make: Callable[[], Read]) -> Read:
         if key not in self._cache:
@@ -209,10 +232,10 @@ def read_board(folder: str | Path) -> Board:
         When the folder does not exist, or `board.toml` breaks a rule (all mistakes at once).
     """
     path = Path(folder)
-    config, problems = read_config(path)
+    config, problems, digest = read_config(path)
     if not problems.is_empty():
         raise TableError("\n".join(say_problems(problems, {}, {})))
-    return Board(path, config)
+    return Board(path, config, digest)
 
 
 def check_board(folder: str | Path) -> pl.DataFrame:
@@ -241,8 +264,8 @@ def check_board(folder: str | Path) -> pl.DataFrame:
 def check_all(folder: str | Path) -> tuple[Board, pl.DataFrame]:
     """Check a folder as `check_board` does, and keep the board for its notes and row counts."""
     path = Path(folder)
-    config, problems = read_config(path)
-    board = Board(path, config)
+    config, problems, digest = read_config(path)
+    board = Board(path, config, digest)
     reports = [problems]
     present = [name for name in TABLES if board.path(name).exists() or name in config.files]
     if not present:
@@ -253,13 +276,76 @@ def check_all(folder: str | Path) -> tuple[Board, pl.DataFrame]:
     return board, pl.concat([no_problems(), *reports])
 
 
-def _unpaired(scores: pl.DataFrame, name: str) -> list[str]:
+def _claims(agencies: pl.DataFrame) -> pl.DataFrame:
+    """One row per agency and name it goes by, its own or an alias; contested where another agency claims it too."""
+    names = pl.concat_list(pl.concat_list("agency"), pl.col("aliases").fill_null("").str.split(";"))
+    lower = pl.col("name").str.to_lowercase()
+    return (
+        agencies.filter(pl.col("agency").is_not_null())
+        .select(ROW, "agency", names.alias("name"))
+        .explode("name")
+        .with_columns(pl.col("name").str.strip_chars())
+        .filter(pl.col("name") != "")
+        .with_columns((pl.col("agency").n_unique().over(lower) > 1).alias("contested"))
+    )
+
+
+def _contested(claims: pl.DataFrame) -> pl.DataFrame:
+    """One report row per agency whose name or aliases another one has too."""
+    rows = (
+        claims.filter("contested")
+        .group_by(ROW)
+        .agg(pl.format('"{}"', "name").unique(maintain_order=True).alias("found"))
+    )
+    return rows.sort(ROW).select(
+        pl.lit("agencies").alias("table"),
+        pl.col(ROW).alias("row"),
+        pl.lit("aliases").alias("column"),
+        pl.lit("a name or alias that one agency alone has, whatever its case").alias("rule"),
+        pl.col("found").list.join(", "),
+    )
+
+
+def _unused(found: list[str], used: list[str]) -> list[str]:
+    """Name the columns that are left out, and say how to keep one, where that is allowed."""
+    how = "; to group by it, name it under [columns] in board.toml"
+    return [
+        f"column {name} is not in the contract and is not used{'' if looks_personal(name) else how}"
+        for name in found
+        if name not in used
+    ]
+
+
+def _unpaired(scores: pl.DataFrame) -> list[str]:
     """Say how many people answered only once: they are counted, and take no part in a paired gain."""
     waves = scores.group_by("session", "person").agg(pl.col("wave").unique())
     has_pre, has_post = pl.col("wave").list.contains("pre"), pl.col("wave").list.contains("post")
     only_post, only_pre = waves.filter(has_post & ~has_pre).height, waves.filter(has_pre & ~has_post).height
     return [
-        f"{name}: {count:,} people answered only {here} the session, so their gain is not known."
+        f"{count:,} people answered only {here} the session, so their gain is not known"
         for count, here in ((only_post, "after"), (only_pre, "before"))
         if count
+    ]
+
+
+def _uncounted(plans: pl.DataFrame) -> list[str]:
+    """Say how many plans have no number of previous plans: unknown is not 0."""
+    empty = plans["previous_plans"].null_count() if "previous_plans" in plans.columns else 0
+    if not empty:
+        return []
+    has, are = ("has", "it is") if empty == 1 else ("have", "they are")
+    return [f"{numbered(empty, 'plan')} {has} an empty previous_plans, so {are} in neither number of the repeat rate"]
+
+
+def _of_others(plans: pl.DataFrame, authority: str | None) -> list[str]:
+    """Say how many plans are another authority's than that of the board."""
+    if authority is None:
+        return []
+    others = plans.filter(pl.col("authority") != authority)["authority"]
+    if others.is_empty():
+        return []
+    said = say_values(others.unique().sort().to_list(), "authority", TABLES["plans"], plans, [authority])
+    return [
+        f"{len(others):,} of {numbered(plans.height, 'plan')} {'is' if len(others) == 1 else 'are'} not of the "
+        f"authority in board.toml, {authority}, but of {shorten(list(dict.fromkeys(said.values())))}"
     ]

@@ -38,7 +38,8 @@ def repeat_plan_rate(
     ----------
     plans
         One row per plan: ``plan``, ``child``, ``start_date``, ``previous_plans`` (earlier plans of the child, as
-        recorded at the start), and ``end_date`` (null while the plan is open) where `within_months` is given.
+        recorded at the start), and ``end_date`` (null while the plan is open) where `within_months` is given. With a
+        column ``authority``, an earlier plan counts only in the authority of the later one.
     by
         Group columns: columns of `plans`, or ``time_period``, the reporting year of ``start_date`` (a column of that
         name in `plans` is not used). None for one row overall.
@@ -62,7 +63,8 @@ def repeat_plan_rate(
     Raises
     ------
     TableError
-        A column is missing or holds no dates, a plan stands twice, or a plan has no identifier, child or start.
+        A column is missing or holds no dates, a plan stands twice, or a plan has no identifier, child or start (or
+        authority, where there is such a column).
     ParameterError
         A group column is unknown; `within_months` is below 1, or the table lacks the earlier plans it needs.
 
@@ -70,8 +72,8 @@ def repeat_plan_rate(
     -----
     The Department's definition (no `within_months`) counts plans, not children: a child with two plans in a year
     counts twice. A plan is second or subsequent when ``previous_plans`` is above 0 or an earlier plan of the child (by
-    start, then identifier) stands in the table. A plan with unknown ``previous_plans`` is in neither count: unknown is
-    not 0.
+    start, then identifier) of the same authority stands in the table. A plan with unknown ``previous_plans`` is in
+    neither count: unknown is not 0.
 
     `within_months` needs the history of each child, since a count of earlier plans says nothing about when they
     ended; the two definitions must not be mixed in one series. Months are calendar months, a day that the month lacks
@@ -80,8 +82,8 @@ def repeat_plan_rate(
 
     The interval takes plans as independent. Siblings start plans together, and one child may have several, so the true
     interval is a little wider. A high share is not simply bad: it may show that risk is noticed again, a low one that
-    plans run long. Give the plans of one authority: the definition knows only its own, and identifiers of two
-    authorities may clash.
+    plans run long. The definition knows only an authority's own plans. Without a column ``authority``, give those of
+    one: a child who moved would count as a repeat, and pseudonyms of two authorities may clash.
 
     References
     ----------
@@ -174,7 +176,7 @@ def _open(plans: IntoFrame, *, linked: bool) -> nw.LazyFrame[Any]:
 
 def _check_rows(table: nw.LazyFrame[Any]) -> None:
     """Refuse rows that would be counted wrongly without a sign: a self-join finds no earlier plan of a null child."""
-    needed = ("plan", "child", "start_date")
+    needed = [*_child_keys(table), "plan", "start_date"]
     found = fetch(
         table.select(
             nw.len().alias("rows"),
@@ -194,21 +196,27 @@ def _check_rows(table: nw.LazyFrame[Any]) -> None:
         )
 
 
+def _child_keys(table: nw.LazyFrame[Any]) -> list[str]:
+    """Columns that make two plans those of one child: the pseudonym, and the authority that gave it if it is known."""
+    return ["child", *({"authority"} & set(table.collect_schema().names()))]
+
+
 def _with_earlier_plans(table: nw.LazyFrame[Any], groups: Sequence[str]) -> nw.LazyFrame[Any]:
     """Add the number of the child's earlier plans in the table, and the latest of their ends; null where none is.
 
     By a self-join, which gives the same rows on every engine and needs no ordered window.
     """
+    keys = _child_keys(table)
     earlier = table.select(
-        "child",
+        *keys,
         nw.col("plan").alias("_earlier_plan"),
         nw.col("start_date").alias("_earlier_start"),
         nw.col(END).alias(LATEST_END),
     )
     same_day = nw.col("_earlier_start") == START
     found = (
-        table.select("plan", "child", "start_date")
-        .join(earlier, on="child", how="inner")
+        table.select("plan", *keys, "start_date")
+        .join(earlier, on=keys, how="inner")
         .filter((nw.col("_earlier_start") < START) | (same_day & (nw.col("_earlier_plan") < nw.col("plan"))))
         .group_by("plan")
         .agg(nw.len().alias(EARLIER), nw.col(LATEST_END).max())

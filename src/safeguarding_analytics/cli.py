@@ -124,10 +124,11 @@ def audit(releases: tuple[Path, ...]) -> None:
 @click.option("--port", default=8866, show_default=True, type=click.IntRange(1, 65535), help="Port on this computer.")
 def dashboards(release: Path, port: int) -> None:
     """Serve the read-only dashboard of RELEASE on this computer (127.0.0.1).  Stop it with Ctrl-C."""
-    from safeguarding_analytics.dashboards import serve
+    from safeguarding_analytics.dashboards import require_free, serve
     from safeguarding_analytics.release import Release
 
     Release.open(release)
+    require_free(port)
     click.echo(f"The dashboard is at http://127.0.0.1:{port}/  (Ctrl-C stops it)")
     sys.exit(serve(release, port=port))
 

@@ -109,7 +109,8 @@ class Config(_Section):
 
     def own_columns(self, table: str) -> list[str]:
         """Columns of a table beyond its contract that the board uses, spelled as in the tables read."""
-        return [name for name in map(plain_name, self.columns.get(table, [])) if name not in TABLES[table].columns()]
+        names = dict.fromkeys(map(plain_name, self.columns.get(table, [])))
+        return [name for name in names if name not in TABLES[table].columns()]
 
 
 def looks_personal(column: str) -> bool:
@@ -180,7 +181,9 @@ def _check_columns(columns: Any) -> list[pl.DataFrame]:
     """Report unknown tables, and columns that could identify a person; other mistakes are those of any setting."""
     reports = _check_tables(columns, "columns")
     for table, names in columns.items() if isinstance(columns, dict) else ():
-        found = [str(name) for name in names if looks_personal(plain_name(str(name)))] if isinstance(names, list) else []
+        found = (
+            [str(name) for name in names if looks_personal(plain_name(str(name)))] if isinstance(names, list) else []
+        )
         reports.extend(
             problem(
                 CONFIG,
@@ -204,7 +207,24 @@ def _check_words(words: dict[str, Any]) -> list[pl.DataFrame]:
                 reports.append(problem(CONFIG, f"a column of {table}.{nearest(column, known)}", column=where))
             elif not isinstance(replacements, dict) or not all(isinstance(word, str) for word in replacements.values()):
                 reports.append(problem(CONFIG, 'pairs of words, such as "Attnded" = "attended"', column=where))
+            else:
+                reports.extend(_check_targets(table, column, replacements))
     return reports
+
+
+def _check_targets(table: str, column: str, replacements: dict[str, str]) -> list[pl.DataFrame]:
+    """Words are to be replaced by words the column may hold."""
+    allowed = (TABLES[table].columns()[column].metadata or {}).get("allowed", ())
+    return [
+        problem(
+            CONFIG,
+            f"one of: {', '.join(allowed)}.{nearest(word, allowed)}",
+            column=f"{table}.{column}",
+            found=f'"{found}" = "{word}"',
+        )
+        for found, word in replacements.items()
+        if allowed and word not in allowed
+    ]
 
 
 def _explain_setting(mistake: Any) -> pl.DataFrame:

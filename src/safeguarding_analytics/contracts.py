@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,10 @@ PROBLEMS = {"table": pl.String, "row": pl.Int64, "column": pl.String, "rule": pl
 CONFIG = "board.toml"
 EMPTY = "(empty)"
 NOT_SHOWN = "(not shown: it could identify a person)"
+STRAY = "(not shown: it also stands in a column that identifies people)"
+LONELY = "(not shown: it stands in one row only and resembles no allowed word)"
+WORDY = "(not shown: it holds letters, so it could be a name)"
+LONG = "(not shown: it has more digits than a date, so it could be somebody's number)"
 DATE_RULE = "a date such as 2011-05-10 or 10/05/2011 (day first)"
 
 
@@ -41,7 +46,11 @@ def problem(table: str, rule: str, *, column: str | None = None, found: str | No
 
 
 def check_table(
-    table: str, raw: pl.DataFrame, schema: type[dy.Schema], aliases: Mapping[str, Mapping[str, str]]
+    table: str,
+    raw: pl.DataFrame,
+    schema: type[dy.Schema],
+    aliases: Mapping[str, Mapping[str, str]],
+    own: Sequence[str] = (),
 ) -> Checked:
     """Parse a table of text and check every rule of its schema on every row.
 
@@ -55,28 +64,36 @@ def check_table(
         The contract.
     aliases
         Per column, words found in exports → words of the contract (case does not matter).
+    own
+        Columns beyond the contract that are kept, as text. All others are left out.
 
     Returns
     -------
     Checked
-        The typed frame (columns of the contract, then others as text; cells that did not parse are null)
-        and the problems, sorted by row. A value of an identifying column is never in the report.
+        The typed frame (columns of the contract, then the own ones; cells that did not parse are null) and the
+        problems, sorted by row. A value that could identify a person is never in the report. Without a header the
+        frame has no rows, and nothing of the file is in the report.
     """
     columns = schema.columns()
+    if not has_header(raw, schema):
+        rule = f"the first row does not look like a header of this table. Wanted the columns: {', '.join(columns)}"
+        empty = pl.DataFrame(schema={name: column.dtype for name, column in columns.items()} | {ROW: pl.Int64})
+        return Checked(empty, problem(table, rule))
     missing = [name for name in columns if name not in raw.columns]
-    reports = [
+    others = [name for name in raw.columns if name not in columns and name != ROW]
+    reports = [problem(table, f"the column must be there.{nearest(name, others)}", column=name) for name in missing] + [
         problem(
             table,
-            f"the column must be there.{nearest(name, [c for c in raw.columns if c not in columns])}",
+            f"the column must be there, because [columns] in board.toml names it.{nearest(name, others)}",
             column=name,
         )
-        for name in missing
+        for name in own
+        if name not in others
     ]
     if raw.is_empty():
         reports.append(problem(table, "the file must hold at least one row below its header"))
-    replaced = raw.with_columns(
-        _replace(name, aliases[name]) for name in columns if name in raw.columns and aliases.get(name)
-    )
+    words = {name: _allowed_as_written(column) | dict(aliases.get(name, {})) for name, column in columns.items()}
+    replaced = raw.with_columns(_replace(name, words[name]) for name in columns if name in raw.columns and words[name])
     parsed = replaced.with_columns(
         *(_parse(name, column) for name, column in columns.items() if name not in missing),
         *(pl.lit(None, column.dtype).alias(name) for name, column in columns.items() if name in missing),
@@ -84,20 +101,25 @@ def check_table(
     for name, column in columns.items():
         if name not in missing:
             lost = parsed.filter(pl.col(name).is_null() & replaced[name].is_not_null()).select(ROW)
-            reports.append(_rows(table, name, column, _wanted(column), lost.join(raw.select(ROW, name), on=ROW)))
+            cells = lost.join(raw.select(ROW, name), on=ROW)
+            reports.append(_rows(table, name, schema, _wanted(column), cells, raw))
     broken = _broken_rules(parsed, schema)
     for rule, rows in broken.items():
-        reports.append(_explain(table, rule, schema, missing, raw, replaced, rows))
-    extra = [name for name in raw.columns if name not in columns and name != ROW]
-    frame = parsed.select(*columns, *extra, ROW)
+        reports.append(_explain(table, rule, schema, missing, raw, rows))
     return Checked(
-        frame,
+        parsed.select(*columns, *(name for name in own if name in others), ROW),
         pl.concat(reports).unique(maintain_order=True).sort("row", "column", "rule") if reports else no_problems(),
     )
 
 
+def has_header(raw: pl.DataFrame, schema: type[dy.Schema]) -> bool:
+    """Whether at least half of a contract's columns are found: if not, the names may be cells of somebody's row."""
+    columns = schema.columns()
+    return 2 * sum(name in raw.columns for name in columns) >= len(columns)
+
+
 def check_references(
-    table: str, frame: pl.DataFrame, column: str, known: pl.Series, referenced: str, *, identifying: bool
+    table: str, frame: pl.DataFrame, column: str, known: pl.Series, referenced: str, schema: type[dy.Schema]
 ) -> pl.DataFrame:
     """Report every row whose value is not among the known values of the table it refers to.
 
@@ -108,18 +130,12 @@ def check_references(
         return no_problems()
     rule = f"{column} listed in the table {referenced}"
     bad = frame.filter(pl.col(column).is_not_null() & ~pl.col(column).is_in(words)).select(ROW, column)
-    return pl.DataFrame(
-        {
-            "table": [table] * bad.height,
-            "row": bad[ROW],
-            "column": [column] * bad.height,
-            "rule": [rule] * bad.height,
-            "found": [
-                NOT_SHOWN if identifying else f'"{value}"{nearest(value, words)}' for value in bad[column].to_list()
-            ],
-        },
-        schema=PROBLEMS,
-    )
+    return _rows(table, column, schema, rule, bad, frame, words)
+
+
+def _allowed_as_written(column: dy.Column) -> dict[str, str]:
+    """The words of a choice column, so that "Attended" stands for "attended"."""
+    return {word: word for word in _metadata(column).get("allowed", ())}
 
 
 def _replace(name: str, words: Mapping[str, str]) -> pl.Expr:
@@ -181,16 +197,77 @@ def _metadata(column: dy.Column) -> dict[str, Any]:
     return column.metadata or {}
 
 
-def _rows(table: str, name: str, column: dy.Column, rule: str, cells: pl.DataFrame) -> pl.DataFrame:
-    """One report row per cell of ``cells`` (`ROW` and the column as text)."""
-    value = pl.lit(NOT_SHOWN) if _metadata(column).get("identifying") else pl.format('"{}"', pl.col(name))
+def _rows(
+    table: str,
+    name: str,
+    schema: type[dy.Schema],
+    rule: str,
+    cells: pl.DataFrame,
+    everything: pl.DataFrame,
+    allowed: Sequence[str] = (),
+) -> pl.DataFrame:
+    """One report row per cell of ``cells`` (`ROW` and the column as text) of the table ``everything``."""
+    values = cells[name].drop_nulls().unique(maintain_order=True).to_list()
+    found = say_values(values, name, schema, everything, allowed)
     return cells.select(
         pl.lit(table).alias("table"),
         pl.col(ROW).alias("row"),
         pl.lit(name).alias("column"),
         pl.lit(rule).alias("rule"),
-        pl.when(pl.col(name).is_null()).then(pl.lit(EMPTY)).otherwise(value).alias("found"),
+        pl.col(name).replace_strict(found, default=EMPTY, return_dtype=pl.String).alias("found"),
     )
+
+
+def say_values(
+    values: Sequence[str], column: str, schema: type[dy.Schema], table: pl.DataFrame, allowed: Sequence[str]
+) -> dict[str, str]:
+    """What a report says of values that break a rule: the value itself only where it is hardly one person's.
+
+    A row shifted by a cell puts a name or a pseudonym where a status or a date should be. So a word is shown where it
+    resembles an allowed one or stands in several rows; anything else where it is short, or has no letters and no more
+    digits than a date; and nothing that also stands in an identifying column.
+
+    Parameters
+    ----------
+    values
+        The values found, each once.
+    column
+        Their column.
+    schema
+        The contract of the table.
+    table
+        All rows, identifying columns as text.
+    allowed
+        The words the column may hold; none for dates, numbers and yes or no.
+
+    Examples
+    --------
+    >>> from safeguarding_analytics.tables import Bookings
+    >>> rows = pl.DataFrame({"person": ["P1"], "status": ["Jane Smith"]})
+    >>> say_values(["Jane Smith"], "status", Bookings, rows, ["attended"])["Jane Smith"]
+    '(not shown: it stands in one row only and resembles no allowed word)'
+    """
+    if _metadata(schema.columns()[column]).get("identifying"):
+        return dict.fromkeys(values, NOT_SHOWN)
+    names = [name for name, other in schema.columns().items() if _metadata(other).get("identifying")]
+    people = {
+        value.casefold() for name in names if name in table.columns for value in table[name].drop_nulls().unique()
+    }
+    several = set(table[column].filter(table[column].is_duplicated()).drop_nulls()) if allowed else set()
+
+    def say(value: str) -> str:
+        parts = {value.casefold(), *re.split(r"[\s,;]+", value.casefold())}
+        if parts & people:
+            return STRAY
+        if allowed:
+            hint = nearest(value, allowed)
+            return f'"{value}"{hint}' if hint or value in several else LONELY
+        day = re.sub(r"[ T]\d\d:\d\d(:\d\d(\.\d+)?)?$", "", value)
+        if len(value) > 3 and any(character.isalpha() for character in day):
+            return WORDY
+        return LONG if sum(character.isdigit() for character in day) > 8 else f'"{value}"'
+
+    return {value: say(value) for value in values}
 
 
 def _broken_rules(parsed: pl.DataFrame, schema: type[dy.Schema]) -> dict[str, pl.Series]:
@@ -210,7 +287,6 @@ def _explain(
     schema: type[dy.Schema],
     missing: list[str],
     raw: pl.DataFrame,
-    replaced: pl.DataFrame,
     rows: pl.Series,
 ) -> pl.DataFrame:
     columns = schema.columns()
@@ -222,21 +298,15 @@ def _explain(
         return no_problems()
     cells = raw.select(ROW, name).filter(pl.col(ROW).is_in(rows.implode()))
     if kind == "nullability":  # a cell that did not parse is null too, and has been reported for what it is
-        return _rows(table, name, column, "a value: the cell must not be empty", cells.filter(pl.col(name).is_null()))
+        empty = cells.filter(pl.col(name).is_null())
+        return _rows(table, name, schema, "a value: the cell must not be empty", empty, raw)
     says = {
         "min_length": "some text",
         "regex": "a year of four digits, such as 2012",
         "check": str(_metadata(column).get("says", "")),
     }
     wanted = _limits(column) if kind in ("min", "max") else says[kind]
-    report = _rows(table, name, column, wanted, cells)
-    allowed = _metadata(column).get("allowed")
-    if allowed:
-        hints = {word: f'"{word}"{nearest(word, allowed)}' for word in cells[name].drop_nulls().unique().to_list()}
-        report = report.with_columns(
-            pl.col("found").str.strip_chars('"').replace_strict(hints, default=pl.col("found"), return_dtype=pl.String)
-        )
-    return report
+    return _rows(table, name, schema, wanted, cells, raw, _metadata(column).get("allowed", ()))
 
 
 def _limits(column: dy.Column) -> str:

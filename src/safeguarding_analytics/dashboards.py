@@ -125,7 +125,7 @@ def serve(folder: Path, *, port: int) -> int:
     ParameterError
         When the port is taken.
     """
-    _require_free(port)
+    require_free(port)
     notebook = (INSTALLED if INSTALLED.is_dir() else IN_REPOSITORY) / "overview.ipynb"
     with TemporaryDirectory(prefix="safeguarding") as shelf:
         _write_templates(Path(shelf))
@@ -140,7 +140,8 @@ def serve(folder: Path, *, port: int) -> int:
     return 0
 
 
-def _require_free(port: int) -> None:
+def require_free(port: int) -> None:
+    """Raise a `ParameterError` when a port of this computer is taken."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

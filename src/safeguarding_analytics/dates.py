@@ -36,6 +36,35 @@ def reporting_year(day: nw.Expr) -> nw.Expr:
     return (day.dt.year().cast(nw.Int64) + (day.dt.month().cast(nw.Int64) > 3).cast(nw.Int64)).cast(nw.String)
 
 
+def in_reporting_year(frame: pl.DataFrame, column: str, time_period: str) -> pl.DataFrame:
+    """The rows of a frame whose day falls in a reporting year.
+
+    Parameters
+    ----------
+    frame
+        One row per session, plan or other thing with a day.
+    column
+        Column of the day.
+    time_period
+        Reporting year, named by the year it ends in; empty for all rows.
+
+    Returns
+    -------
+    pl.DataFrame
+        Those rows, in their order.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> sessions = pl.DataFrame({"session": ["S1", "S2"], "date": [date(2011, 3, 31), date(2011, 4, 1)]})
+    >>> in_reporting_year(sessions, "date", "2012")["session"].to_list()
+    ['S2']
+    """
+    if not time_period:
+        return frame
+    return nw.from_native(frame).filter(reporting_year(nw.col(column)) == time_period).to_native()
+
+
 def day_in_words(day: date) -> str:
     """Write a day as it is written in British texts.
 

@@ -17,7 +17,8 @@ Generated from `src/safeguarding_analytics/tables.py` by `safeguarding dictionar
 - `published/`: figures typed in from public documents; its own README is their dictionary.
 
 A file is CSV (UTF-8 or Windows-1252), XLSX or Parquet, named after its table unless `board.toml` says otherwise.
-Dates are written 2011-05-10 or 10/05/2011 (day first). More columns may be added; none may be renamed.
+Dates are written 2011-05-10 or 10/05/2011 (day first). Other columns are not used unless
+`[columns]` in `board.toml` names them; none may be renamed.
 A column marked *identifying* is never printed, drawn, logged or published.
 """
 

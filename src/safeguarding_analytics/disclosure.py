@@ -16,6 +16,7 @@ from safeguarding_analytics.errors import DisclosureError, ParameterError, neare
 from safeguarding_analytics.findings import hidden_cells_narrowed
 from safeguarding_analytics.ledger import (
     Cell,
+    Counts,
     Ledger,
     Name,
     Promise,
@@ -33,6 +34,9 @@ EFFORTS: tuple[Effort, ...] = ("greedy", "exact")
 
 Place = tuple[frozenset[tuple[str, str]], str]
 """A count by its group values and column, whichever other group columns its table has as a total."""
+
+ALL_COLUMNS = frozenset(name for shape in SHAPES.values() for name in shape.columns)
+"""Every column of every shape: none of them can name a group."""
 
 
 @dataclass(frozen=True)
@@ -339,8 +343,20 @@ def _names_to_hide(ledger: Ledger, shape: Shape, policy: Policy, effort: Effort,
         found = optimum.fewest(system, found)
     # Behind the named numbers come those that are printed nowhere.
     hidden = {name for name, flag in zip(names, found[: len(names)], strict=True) if flag}
+    hidden |= {
+        (cell, column)
+        for cell, counts in ledger.cells.items()
+        for column in shape.own
+        if policy.hides(_beyond_the_lead(counts, column, shape.counts[0]))
+    }
     rows = {cell for cell, column in hidden if column in shape.counts}
     return hidden | {(cell, column) for cell in rows for column in ledger.cells[cell]}
+
+
+def _beyond_the_lead(counts: Counts, column: str, lead: str) -> float | None:
+    """How many more a count has than the first of its row: those who answered before and not after, say."""
+    one, other = counts.get(column), counts.get(lead)
+    return None if one is None or other is None else one - other
 
 
 def _place(groups: Iterable[str], cell: Cell) -> frozenset[tuple[str, str]]:
@@ -376,7 +392,17 @@ def _hide_small_ranking(frame: pl.DataFrame, policy: Policy) -> Safe:
     for place, other in zip(places, by_name, strict=True):
         order[place] = other
     flags = dict.fromkeys(_number_columns(frame, SHAPES["ranking"]), hidden)
-    return Safe(_with_nulls(frame[order], flags, policy), policy)
+    return Safe(_with_nulls(_in_steps(frame[order]), flags, policy), policy)
+
+
+def _in_steps(ranking: pl.DataFrame) -> pl.DataFrame:
+    """Round how often an issue is selected to steps of one in twenty.
+
+    Resampling supports no finer steps, and exact shares of a small board give its ballots away: they are a function of
+    the ballots and of a seed that everybody knows.
+    """
+    steps = pl.col("^p_selected$") * 20
+    return ranking.with_columns(steps.round() / 20)
 
 
 def _masked(
@@ -438,7 +464,8 @@ def _check_effort(effort: str) -> None:
 
 def _checked_previous(previous: Safe | list[Safe] | None) -> list[Safe]:
     """Last period's tables as a list."""
-    tables: list[object] = [previous] if isinstance(previous, Safe) else list(previous or [])
+    several = previous if isinstance(previous, list) else [previous]
+    tables: list[object] = [] if previous is None else list(several)
     safes = [table for table in tables if isinstance(table, Safe)]
     if len(safes) < len(tables):
         raise ParameterError("previous must be tables that went through suppress() or already_public().")
@@ -452,6 +479,12 @@ def _checked_shape(frame: pl.DataFrame) -> Shape:
     if "mark" in frame.columns:
         raise DisclosureError('this table already has a column "mark". Suppress the table it was made from.')
     groups = shape.group_columns(frame.columns) + (["issue"] if shape.name == "ranking" else [])
+    numbers = [name for name in groups if frame[name].dtype.is_float() or (name in ALL_COLUMNS and name != "issue")]
+    if numbers:
+        raise DisclosureError(
+            f"{shorten(numbers)} stands before the numbers of the table, where the names of groups stand, and would be "
+            "shown as it is. Drop it, or move it behind them."
+        )
     doubles = frame.height - frame.select(groups).n_unique() if groups else max(frame.height - 1, 0)
     if doubles:
         by = ", ".join(groups) or "no column"

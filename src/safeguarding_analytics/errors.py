@@ -65,6 +65,16 @@ def numbered(count: int, noun: str) -> str:
 def in_words(items: list[str]) -> str:
     """Join items as they are joined in a sentence.
 
+    Parameters
+    ----------
+    items
+        One or more.
+
+    Returns
+    -------
+    str
+        Commas between them, "and" before the last.
+
     Examples
     --------
     >>> in_words(["Neglect", "Missing Children", "Self-harm"])

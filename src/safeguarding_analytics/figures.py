@@ -19,6 +19,9 @@ from safeguarding_analytics.tables import TOTAL
 NO_NAME = ("not stated", "–")
 """What charts and tables of a page print for a group without a name."""
 
+_TELLING = 10
+"""Smaller figures of public documents would account for any small number in a sentence that names nothing."""
+
 _NUMBER = re.compile(r"(?<![\w.,])(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(\s?%)?(?!\w)")
 _MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 _SETTING = re.compile(r"target was [\d,]+|that [\d.]+ points would matter|meaningful gain: [\d.]+")
@@ -164,7 +167,7 @@ def spaced(text: str) -> str:
 
     Examples
     --------
-    >>> spaced(" Kent\\n Police ")
+    >>> spaced(" Kent\n Police ")
     'Kent Police'
     """
     return " ".join(text.split())
@@ -229,8 +232,9 @@ def _follow(
     printed: list[_Printed], lines: Iterable[_Line], row_counts: frozenset[float], given: set[float], *, public: bool
 ) -> bool:
     """Whether each printed number stands in the lines, or is a sum or difference of others that do, or are given."""
-    labels = (float(name) for line in lines for name in line.names if name.isdecimal())
-    numbers = {*row_counts, *labels, *(number for line in lines for number in line.numbers)}
+    labels = (float(name) for line in lines for name in line.names if name.isdecimal() and not public)
+    inside = (number for line in lines for number in line.numbers if abs(number) >= _TELLING or not public)
+    numbers = {*row_counts, *labels, *inside}
     open_to_doubt = [number for number in printed if not _stands_for_any(number, numbers, public)]
     if not open_to_doubt:
         return True

@@ -36,8 +36,7 @@ def look_into_page(html: str, search: Search, *, before: str = "", said: bool = 
     page = _Page(search, before, "said" if said else "page")
     page.feed(html)
     page.close()
-    page.end_sentence()
-    page.end_figure()
+    page.end()
 
 
 class _Page(HTMLParser):
@@ -90,7 +89,7 @@ class _Page(HTMLParser):
             self.tables, self.rows = self.tables + 1, 0
             return "table"
         if tag == "tr":
-            self.cells = []
+            self._end_row()
         elif tag in ("td", "th"):
             self.cells.append((tag, []))
             return "cell"
@@ -113,12 +112,12 @@ class _Page(HTMLParser):
             pass
         if tag == "script":
             self._end_script(closed[1])
-        elif tag == "tr":
+        elif tag in ("tr", "table"):
             self._end_row()
         elif tag == "figure":
-            self.end_figure()
+            self._end_figure()
         elif tag in _SENTENCES:
-            self.end_sentence()
+            self._end_sentence()
 
     def handle_data(self, data: str) -> None:
         tag, inside = self.open[-1]
@@ -161,13 +160,22 @@ class _Page(HTMLParser):
         elif loaded or (name == "style" and _ASKING_STYLE.search(value)):
             self.search.add(self._where(), REQUEST)
 
-    def end_sentence(self) -> None:
-        """Look at what was said."""
+    def end(self) -> None:
+        """Look at what the end of the page leaves open, as a browser shows that too."""
+        self._end_sentence()
+        self._end_row()
+        self._end_figure()
+        if any(inside in ("chart", "script") for _, inside in self.open):
+            self.search.add(self._where(), UNKNOWN, "a script without an end")
+
+    def _end_sentence(self) -> None:
         for line in "".join(self.said).splitlines():
             self.search.sentence(line, f"{self._where()}, a sentence")
         self.said = []
 
     def _end_row(self) -> None:
+        if not self.cells:
+            return
         self.rows += 1
         where = f"{self.before}table {self.tables}, row {self.rows}"
         cells = [(tag, spaced("".join(parts))) for tag, parts in self.cells]
@@ -192,7 +200,7 @@ class _Page(HTMLParser):
         self.search.chart(spec, f"{self.before}chart {self.charts}", spaced("".join(self.caption)))
         self.pictures = [name for name in self.pictures if name != spec.get("description")]
 
-    def end_figure(self) -> None:
+    def _end_figure(self) -> None:
         """A picture must be of a chart whose specification stands beside it: from that it was drawn."""
         for _ in self.pictures:
             self.search.add(self._where(), UNKNOWN, "a picture without the specification it was drawn from")

@@ -103,7 +103,8 @@ class Search:
             )
             for file, where, *rest in dict.fromkeys(self.found)
         ]
-        return pl.DataFrame(rows, schema=dict.fromkeys(("file", "where", "what", "rule"), pl.String), orient="row")
+        schema = dict.fromkeys(("file", "where", "what", "rule"), pl.String)
+        return pl.DataFrame(rows, schema=schema, orient="row").sort("file", maintain_order=True)
 
     def _identifies(self, text: str) -> bool:
         return bool(self.identities.in_text(text))
@@ -176,7 +177,7 @@ class Search:
                     self._drawn_text(key, text, where)
         # Title and axes are of the author's making; what else a description says is the table's.
         said = str(spec.get("description", ""))
-        for title in sorted(filter(None, titles), key=len, reverse=True):
+        for title in sorted(filter(re.compile(r"\d").search, titles), key=len, reverse=True):
             said = said.replace(title, " ")
         self.sentence(said, f"{where}, description")
 
@@ -191,8 +192,9 @@ class Search:
         words = {key: value for key, value in cells.items() if isinstance(value, str)}
         names = [text for key, text in words.items() if key in ("row", "series") or text in self.figures.names]
         texts = [text for text in words.values() if text not in names]
-        for text in words.values():
-            self.name(text, where)
+        for key, text in words.items():
+            if key not in ("note", "shown"):
+                self.name(text, where)
         if "row" not in cells:
             names += [name for text in texts for name in self.figures.names_in(text)]
         if not self.figures.has_row(names, numbers, texts) and (names or not is_labelled(numbers, " ".join(texts))):

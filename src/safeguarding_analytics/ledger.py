@@ -179,9 +179,9 @@ class Ledger:
         return self.cells[relation.total].get(relation.column), sum(shown), sum(map(is_hidden, children))
 
     def certain(self, relation: Relation) -> bool:
-        """Whether no member's count is unknown: a total need not contain a row that made no return."""
-        members = (relation.total, *relation.children)
-        return all(self.cells[cell].get(relation.column) is not None for cell in members)
+        """Whether no member has an unknown count of any kind: a total need not contain a row that made no return."""
+        members = [self.cells[cell] for cell in (relation.total, *relation.children)]
+        return all(relation.column in counts and None not in counts.values() for counts in members)
 
     def adds_up(self, relation: Relation) -> bool:
         """Whether what is shown does not contradict a relation."""
@@ -191,9 +191,11 @@ class Ledger:
         return total >= shown if hidden else total == shown
 
     def usable(self, relation: Relation) -> bool:
-        """Whether a reader can reckon with a relation; with unknown rows, only if it is seen to hold without them."""
+        """Whether a reader can reckon with a relation: no count in it is unknown, and what is shown allows it."""
+        members = (relation.total, *relation.children)
+        known = all(self.cells[cell].get(relation.column) is not None for cell in members)
         total, shown, hidden = self.total_and_sum(relation)
-        if not self.certain(relation):
+        if not known:  # it may still be seen to hold without the unknown rows
             return total is not None and not hidden and total == shown
         return self.adds_up(relation)
 
@@ -408,10 +410,11 @@ class _Draft:
 def _cost(cell: Cell, value: float) -> float:
     """What hiding a number costs: totals are worth more to a reader than their children.
 
-    A large count is a little cheaper, as it has room to move for several small ones.
+    A large count is a little cheaper, as it has room to move for several small ones; never by as much as a total is
+    dearer, or the total of many groups would be hidden first.
     """
     seen = 0.0 if is_hidden(value) else max(value, 0.0)
-    return float(1 + 0.05 * sum(part == TOTAL for part in cell) - 1e-2 * np.log1p(seen))
+    return float(1 + 0.05 * sum(part == TOTAL for part in cell) - min(1e-2 * np.log1p(seen), 0.045))
 
 
 def _matrix(relations: list[list[tuple[int, float]]], width: int) -> Any:

@@ -24,7 +24,7 @@ SETTINGS: dict[str, tuple[str, tuple[tuple[str, str, str], ...]]] = {
         (("bookings", '"export_2011.xlsx"', "CSV, XLSX or Parquet"),),
     ),
     "columns": (
-        "columns of your own to group by, per table; all others that data/README.md does not list are not used",
+        "columns of your own to group by, per table; others that the contract of the table lacks are not used",
         (("workforce", '["district"]', "never one that could identify a person"),),
     ),
     "bookings.status": (

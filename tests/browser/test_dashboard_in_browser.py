@@ -1,10 +1,5 @@
-from datetime import date
-
 import pytest
 from test_pages_in_browser import ARGUMENTS, CHROMIUM
-
-from safeguarding_analytics.demo import write_demo_board
-from safeguarding_analytics.report import make_report
 
 pytestmark = [
     pytest.mark.browser,
@@ -18,11 +13,9 @@ DRAWN = "document.querySelectorAll('.chart.drawn .live svg').length"
 
 
 @pytest.fixture(scope="module")
-def release(tmp_path_factory):
+def release(demo_report):
     """The release of the synthetic board."""
-    folder = tmp_path_factory.mktemp("demo")
-    write_demo_board(folder / "board")
-    return make_report(folder / "board", folder / "out", today=date(2026, 11, 22)).release
+    return demo_report.made.release
 
 
 @pytest.fixture(scope="module")

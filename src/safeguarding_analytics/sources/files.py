@@ -89,8 +89,7 @@ def _decode(raw: bytes, name: str) -> tuple[str, tuple[str, ...]]:
         return raw.decode("utf-16"), ("read as UTF-16",)
     if raw[:4] in (b"PK\x03\x04", b"PAR1", b"\xd0\xcf\x11\xe0") or b"\x00" in raw:
         raise TableError(
-            f"{name}: this is not a text file, although its name says so. "
-            "Save it as CSV, or give it its true ending."
+            f"{name}: this is not a text file, although its name says so. Save it as CSV, or give it its true ending."
         )
     try:
         return raw.decode("utf-8-sig"), ()
@@ -177,8 +176,7 @@ def _read_workbook(content: bytes, name: str) -> tuple[pl.DataFrame, tuple[str, 
     except fastexcel.FastExcelError as error:
         reason = str(error).splitlines()[0] if str(error) else "unknown reason"
         raise TableError(
-            f"{name}: the workbook cannot be opened ({reason}). "
-            "Remove its password, or save its first sheet as CSV."
+            f"{name}: the workbook cannot be opened ({reason}). Remove its password, or save its first sheet as CSV."
         ) from None
     rows = sheet.to_polars().rows()
     sheets = workbook.sheet_names
