@@ -127,13 +127,13 @@ def spread(seconds: list[float]) -> str:
 
 
 def table(timings: dict[str, list[Timing]]) -> str:
-    """One line per way, in Markdown. A ratio says how many times as long the peer takes."""
+    """One line per way, in Markdown, with the peer's median as a multiple of the way's."""
     walls = {name: [each.wall for each in runs] for name, runs in timings.items()}
     processors = {name: [each.processor for each in runs] for name, runs in timings.items()}
-    lines = ["| way | wall seconds | ratio | CPU seconds | ratio |", "|---|--:|--:|--:|--:|"]
+    lines = ["| way | wall seconds | peer takes | CPU seconds | peer takes |", "|---|--:|--:|--:|--:|"]
     for name in timings:
-        quicker = [median(kind[PEER]) / median(kind[name]) for kind in (walls, processors)]
-        cells = (spread(walls[name]), f"{quicker[0]:.1f}", spread(processors[name]), f"{quicker[1]:.1f}")
+        multiples = [median(kind[PEER]) / median(kind[name]) for kind in (walls, processors)]
+        cells = (spread(walls[name]), f"{multiples[0]:.1f} ×", spread(processors[name]), f"{multiples[1]:.1f} ×")
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -162,7 +162,7 @@ def main() -> None:
         PEER: peer,
     }
     timings = measure(ways, repeat)
-    print(f"{len(notebooks())} notebooks, {repeat} turns; median (smallest–largest)\n")
+    print(f"Notebooks: {len(notebooks())}. Turns: {repeat}. Seconds are medians (smallest–largest).\n")
     print(f"{table(timings)}\n\n{about}")
 
 

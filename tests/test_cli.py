@@ -245,7 +245,9 @@ def test_list_of_broken_rules_starts_no_formula(board):
     path = board / "agencies.csv"
     path.write_text(path.read_text(encoding="utf-8") + "=1+1,,\n=1+1,,\n", encoding="utf-8")
     bookings = board / "bookings.csv"
-    bookings.write_text(bookings.read_text(encoding="utf-8").replace("West Kent PCT", "=West Kent PCT", 1), encoding="utf-8")
+    bookings.write_text(
+        bookings.read_text(encoding="utf-8").replace("West Kent PCT", "=West Kent PCT", 1), encoding="utf-8"
+    )
     assert run("check", board, "--csv", board.parent / "broken.csv").returncode == 1
     with (board.parent / "broken.csv").open(encoding="utf-8", newline="") as file:
         cells = [cell for row in csv.reader(file) for cell in row]

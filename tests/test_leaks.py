@@ -505,6 +505,11 @@ def test_whole_way_from_tables_to_a_promoted_release_with_its_pack(tmp_path, boa
         ("C: 3 of 42.", False),  # hidden
         ("258 of 1,070 staff, 24.1%.", True),
         ("A and D: 7 of 38 and 8 of 70, together 15 of 108, 1 more in D.", True),  # 7 + 8, 38 + 70, 8 - 7
+        ("A: 7 of 38. 31 fewer in C.", True),  # 38 - 7, which everybody can see
+        ("A: 18% and 24 people.", False),  # no count follows from a share
+        ("Total: 258 − 7 + 8 = 259.", False),  # names no row of 7 or 8
+        ("A, D: 38 + 70 − 8 = 100.", True),
+        ("A, D: 38, 70 and 8, hence 100.", False),  # no equation
         ("On 31 March 2008 and in 2007/08, 258 came.", True),
         ("1999 came.", True),  # taken for a year: our sentences write 1,999
         ("1,999 came.", False),

@@ -677,3 +677,14 @@ def test_release_opens_after_every_step_of_replacing_it(release, monkeypatch, st
         with contextlib.nullcontext() if steps == 4 else pytest.raises(KeyboardInterrupt):
             replace_folder(built, release.folder)
     assert_frame_equal(Release.open(release.folder)["reach"].frame(), suppress(count, Policy.dfe()).frame())
+
+
+def test_tables_of_one_measure_that_contradict_each_other_stop_the_gate(tmp_path):
+    built = tmp_path / "built"
+    built.mkdir()
+    for name, count in (("by_district", 40), ("by_district_again", 41)):
+        table = suppress(pl.DataFrame({"district": ["D01", "D02"], "count": [count, 50]}), Policy.dfe())
+        publish(table, name, into=built, title="t", definition="d", measure="plans started")
+    with pytest.raises(DisclosureError, match="two tables disagree about district=D01"):
+        promote(built, tmp_path / "release", about={"board": "b"})
+    assert not (tmp_path / "release").exists()

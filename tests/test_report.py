@@ -35,7 +35,7 @@ SECONDS = 1309564800  # 2011-07-02 00:00 UTC: 15,157 days of 86,400 seconds afte
 PAGES = ["training_reach", "knowledge_gain", "repeat_plans", "priorities"]
 TABLES = [
     "answers",
-    "attendance_by_area",
+    "attendance",
     "knowledge_gain",
     "knowledge_gain_by_agency",
     "places_taken_by_district",

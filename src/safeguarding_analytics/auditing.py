@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from safeguarding_analytics.disclosure import Policy, Safe, refuse_identifying
+from safeguarding_analytics.disclosure import Policy, Safe, check_adds_up, refuse_identifying
 from safeguarding_analytics.findings import Finding, hidden_cells_narrowed
 from safeguarding_analytics.ledger import Promise, Sheet, is_hidden, open_ledger, sheet_of
 from safeguarding_analytics.tables import SHAPES, Shape, shape_of
@@ -15,13 +15,18 @@ HIDING_MARKS = frozenset({"[c]", "c", "*"})
 """Marks of other publishers that mean "hidden to protect someone"; others ([x] not available) promise nothing."""
 
 
-def audit(tables: Sequence[Safe | pl.DataFrame] | Mapping[str, Safe | pl.DataFrame]) -> pl.DataFrame:
+def audit(
+    tables: Sequence[Safe | pl.DataFrame] | Mapping[str, Safe | pl.DataFrame], *, one_system: bool = False
+) -> pl.DataFrame:
     """What a reader can work out about hidden numbers from these published tables together.
 
     Parameters
     ----------
     tables
         Published tables: `Safe`, or frames with a column ``mark``; with names, if given as a mapping.
+    one_system
+        Whether all tables of a shape are known to count the same things, as those of one measure in a release.
+        Then a contradiction between them is an error, and not a sign that they are of different topics.
 
     Returns
     -------
@@ -33,7 +38,7 @@ def audit(tables: Sequence[Safe | pl.DataFrame] | Mapping[str, Safe | pl.DataFra
     Raises
     ------
     DisclosureError
-        When a table has an identifying column.
+        When a table has an identifying column, or tables of one system contradict each other.
 
     Notes
     -----
@@ -66,7 +71,9 @@ def audit(tables: Sequence[Safe | pl.DataFrame] | Mapping[str, Safe | pl.DataFra
             by_shape.setdefault(shape.name, []).append((sheet, policy))
     found: list[Finding] = []
     for shape_name, members in by_shape.items():
-        for system in _of_one_topic(members):
+        if one_system:
+            check_adds_up(open_ledger([sheet for sheet, _ in members]))
+        for system in [members] if one_system else _of_one_topic(members):
             promise = _common_promise([policy for _, policy in system])
             found += hidden_cells_narrowed([sheet for sheet, _ in system], SHAPES[shape_name], promise)
     position = {name: number for number, name in enumerate(named)}

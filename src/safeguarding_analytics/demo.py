@@ -39,7 +39,7 @@ from safeguarding_analytics.demo_facts import (
     THEMES,
 )
 from safeguarding_analytics.errors import ParameterError
-from safeguarding_analytics.release import MANIFEST, Release
+from safeguarding_analytics.release import Release, is_release, previous
 from safeguarding_analytics.scaffold import board_toml
 from safeguarding_analytics.tables import TABLES
 
@@ -409,5 +409,6 @@ def refuse_real_release(place: Path) -> None:
     ParameterError
         When a release stands there that the demonstration did not make.
     """
-    if (place / MANIFEST).exists() and Release.open(place).manifest["board"] != SETTINGS["board.name"].strip('"'):
+    there = is_release(place) or is_release(previous(place))
+    if there and Release.open(place).manifest.get("board") != SETTINGS["board.name"].strip('"'):
         raise ParameterError(f"{place} is the release of another board and would be lost. Choose another folder.")

@@ -312,7 +312,7 @@ def _suppress_counts(
     """Protect tables of one shape as one system, and attack the result once more."""
     sheets = [sheet_of(frame, f"table {number}", shape) for number, frame in enumerate(frames, 1)]
     ledger = open_ledger(sheets)
-    _check_adds_up(ledger)
+    check_adds_up(ledger)
     hidden = _names_to_hide(ledger, shape, policy, effort, _places_hidden(before, shape))
     published = [sheet.without(hidden, ledger.groups) for sheet in sheets]
     found = hidden_cells_narrowed(published, shape, _promise_of(policy))
@@ -511,7 +511,8 @@ def _check_counts(counts: pl.Series, may_be_unknown: bool) -> None:
             )
 
 
-def _check_adds_up(ledger: Ledger) -> None:
+def check_adds_up(ledger: Ledger) -> None:
+    """Raise a `DisclosureError` where tables disagree about a cell, or a total is not the sum of its rows."""
     for cell, column, one, other in ledger.disagreements:
         raise DisclosureError(
             f"two tables disagree about {in_words(ledger.by_group(cell))}: {column} is {one:g} in one and "

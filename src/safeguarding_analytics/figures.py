@@ -23,7 +23,7 @@ _TELLING = 10
 """Smaller figures of public documents would account for any small number in a sentence that names nothing."""
 
 _NUMBER = re.compile(r"(?<![\w.,])(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(\s?%)?(?!\w)")
-_MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
+_MONTH = "(?i:January|February|March|April|May|June|July|August|September|October|November|December)"
 _SETTING = re.compile(r"target was [\d,]+|that [\d.]+ points would matter|meaningful gain: [\d.]+")
 _NO_FIGURE = re.compile(
     "|".join(
@@ -32,6 +32,7 @@ _NO_FIGURE = re.compile(
             r"(?<![\w.,])(?:19|20)\d\d(?:[/-]\d{2,4})?(?![\w%]|[.,]\d)",  # a year; our sentences write 1,999 of counts
             r"95% interval|per 10,000|aged \d+ to \d+|points out of [\d,.]+|0 = no change|less than 0\.1",
             r"Hidden(?: \([^)]*\))?: [\d,]+ of [\d,]+|No figure: [\d,]+|cut (?:after|of) \d+",  # numbers of rows
+            r"Among the [\d,]+|the first [\d,]+ are",
             _SETTING.pattern,
             # Worked out from the ballots, and said only of a ranking that is shown.
             r"W = \d\.\d\d \(0 = not at all, 1 = all the same\)|if [\d,]+ members? turned|tie for [\d,]+",
@@ -75,7 +76,6 @@ class _Line(NamedTuple):
 class _Table:
     lines: list[_Line]
     names: frozenset[str]
-    row_counts: frozenset[float]
     public: bool = False
 
 
@@ -132,19 +132,19 @@ class Figures:
         """Whether every number of a sentence is a figure of the rows it names, or follows from others it gives.
 
         A sentence that names rows may use these, the totals and tables of one row; one that names none may use any row
-        of one table. Sums and differences of up to three numbers of the sentence follow from it.
+        of one table. From counts of a sentence follow sums and differences of two, in an equation of three.
         """
         given = {number.value for found in _SETTING.findall(sentence) for number in _printed(found)}
         named = frozenset(self._mention.findall(sentence))
         numbers = _printed(self._mention.sub(" ", _NO_FIGURE.sub(" ", sentence)))
         if not numbers:
             return True
+        most = 3 if re.search(r"[+−].* = ", sentence) else 2
         if named:
             ours = [table for table in self.tables if not table.public]
             lines = [line for table in ours for line in table.lines if line.telling <= named | {TOTAL, *NO_NAME}]
-            counts = frozenset[float]().union(*(table.row_counts for table in ours if table.names & named))
-            return _follow(numbers, lines, counts, given, public=False)
-        return any(_follow(numbers, each.lines, each.row_counts, given, public=each.public) for each in self.tables)
+            return _follow(numbers, lines, given, most, public=False)
+        return any(_follow(numbers, each.lines, given, most, public=each.public) for each in self.tables)
 
     def names_in(self, text: str) -> list[str]:
         """Names of rows that stand in a text."""
@@ -182,15 +182,7 @@ def _opened(table: Safe) -> _Table:
         _Line(_names(row, groups), _names(row, telling), tuple(n for c in measured if isfinite(n := _float(row[c]))))
         for row in frame.iter_rows(named=True)
     ]
-    flags = [name for name, kind in frame.schema.items() if kind == pl.Boolean]
-    no_total = pl.all_horizontal(pl.lit(True), *(pl.col(name).cast(pl.String).ne_missing(TOTAL) for name in groups))
-    parts = (frame, frame.filter(no_total))
-    counts = {
-        float(count)
-        for part in parts
-        for count in (part.height, *(part[name].count() for name in measured), *(part[name].sum() for name in flags))
-    }
-    return _Table(lines, frozenset(name for line in lines for name in line.names), frozenset(counts))
+    return _Table(lines, frozenset(name for line in lines for name in line.names))
 
 
 def _float(value: float | None) -> float:
@@ -215,7 +207,7 @@ def _typed_in(frame: pl.DataFrame) -> _Table:
         cells = [cell for cell in row if cell is not None]
         names = frozenset(map(spaced, cells))
         lines.append(_Line(names, names, tuple(number.value for cell in cells for number in _printed(cell))))
-    return _Table(lines, frozenset(name for line in lines for name in line.names), frozenset(), public=True)
+    return _Table(lines, frozenset(name for line in lines for name in line.names), public=True)
 
 
 def _is_among(number: float, numbers: Iterable[float]) -> bool:
@@ -228,21 +220,17 @@ def _stands_for_any(printed: _Printed, numbers: Iterable[float], public: bool) -
     return any(printed.stands_for(number) or same.stands_for(number) for number in numbers)
 
 
-def _follow(
-    printed: list[_Printed], lines: Iterable[_Line], row_counts: frozenset[float], given: set[float], *, public: bool
-) -> bool:
-    """Whether each printed number stands in the lines, or is a sum or difference of others that do, or are given."""
+def _follow(printed: list[_Printed], lines: Iterable[_Line], given: set[float], most: int, *, public: bool) -> bool:
+    """Whether each printed number stands in the lines, or is a sum or difference of counts that do, or are given."""
     labels = (float(name) for line in lines for name in line.names if name.isdecimal() and not public)
     inside = (number for line in lines for number in line.numbers if abs(number) >= _TELLING or not public)
-    numbers = {*row_counts, *labels, *inside}
+    numbers = {*labels, *inside}
     open_to_doubt = [number for number in printed if not _stands_for_any(number, numbers, public)]
-    if not open_to_doubt:
-        return True
-    sure = given | {number.value for number in printed if number not in open_to_doubt}
+    sure = given | {number.value for number in printed if number not in open_to_doubt and not number.per_cent}
     sums = {
         round(abs(sum(sign * value for sign, value in zip(signs, some, strict=True))), 9)
-        for size in (2, 3)
-        for some in combinations(sorted(sure), size)
+        for size in range(2, most + 1 if open_to_doubt else 0)
+        for some in combinations(sorted(sure - {0.0}), size)
         for signs in product((1, -1), repeat=size)
     }
-    return all(any(abs(number.value - value) <= 1e-9 for value in sums) for number in open_to_doubt)
+    return all(round(number.value, 9) in sums and not number.per_cent for number in open_to_doubt)

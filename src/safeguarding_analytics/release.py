@@ -250,7 +250,7 @@ def previous(folder: Path) -> Path:
     return place.parent / f"{place.name}.previous"
 
 
-def joint_audit(tables: dict[str, Safe], measures: dict[str, str]) -> pl.DataFrame:
+def joint_audit(tables: dict[str, Safe], measures: dict[str, str], *, one_run: bool = False) -> pl.DataFrame:
     """Audit all tables of a release, those of one measure as one system.
 
     Parameters
@@ -259,12 +259,14 @@ def joint_audit(tables: dict[str, Safe], measures: dict[str, str]) -> pl.DataFra
         Safe tables by name.
     measures
         Measure of each table. Tables of different measures share no people and cannot be combined.
+    one_run
+        Whether all tables were made in one run, so that those of one measure must not contradict each other.
     """
     groups: dict[str, dict[str, Safe]] = {}
     for name, table in tables.items():
         if not table.source:
             groups.setdefault(measures[name], {})[name] = table
-    found = [audit(group) for _, group in sorted(groups.items())]
+    found = [audit(group, one_system=one_run) for _, group in sorted(groups.items())]
     return pl.concat(found) if found else audit([])
 
 
@@ -312,7 +314,9 @@ def promote(built: Path, release: Path, *, about: dict[str, Any]) -> Release:
     manifest = {"package": f"{PACKAGE} {__version__}", **about, "tables": entries}
     draft = Release(built, manifest)
     found = joint_audit(
-        {name: draft[name] for name in draft.tables()}, {name: draft.entry(name).measure for name in draft.tables()}
+        {name: draft[name] for name in draft.tables()},
+        {name: draft.entry(name).measure for name in draft.tables()},
+        one_run=True,
     )
     if not found.is_empty():
         numbers = "number" if found.height == 1 else "numbers"
