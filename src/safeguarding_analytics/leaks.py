@@ -66,8 +66,8 @@ def find_leaks(release_folder: str | Path, board: Board | None = None, secrets: 
     - *number*: the numbers of a row of a chart, or of a table on a page, with those in its words, are not all in one
       row of one table of the release under the same names; or a sentence (a headline, or any other output of a
       notebook) holds a number that is not in the rows it names, a total or a table of one row, and does not follow
-      from them. A displayed number may be rounded, a share in per cent. Figures of ``data/published`` are public and
-      count as tables. A line that a chart draws for all groups alike may stand where its label says;
+      from them (see `figures`). A displayed number may be rounded, a share in per cent. Figures of ``data/published``
+      are public and count as tables. A line that a chart draws for all groups alike may stand where its label says;
     - *path*, *traceback*, *request*: a path of the computer, an error, something that is loaded from elsewhere (a link
       that a reader may follow is not);
     - *unknown content*: a file, picture or script whose content is not known, or a table that cannot be opened.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from safeguarding_analytics.attacker import NEARLY, Flags, Floats, Narrowed, Reader, System, aims_of, weakest
+from safeguarding_analytics.attacker import NEARLY, Flags, Floats, Narrowed, System, aims_of, weakest
 from safeguarding_analytics.errors import ParameterError
 
 MOST_NUMBERS = 1_000
@@ -192,11 +192,8 @@ class _Proposals:
         return by_unit.astype(np.float64), far
 
     def _rule_out(self, number: int, hidden: Flags) -> None:
-        """Rule out a pattern and its parts that fail as well: something more is hidden, or something is shown again."""
+        """Rule out a pattern with all its parts that hide the number, or it alone where a part might do better."""
         chosen = self.units_of(hidden)
-        failing = self.units == self.system.unit[number]
-        if self._is_kept_by_less(number):
-            table = Reader(self.system, hidden, self.system.values).farthest(np.array([number]), -1)
-            changed = hidden if table is None or self.system.given_away[number] else table != self.system.values
-            failing = failing | self.units_of(changed)
+        failing = chosen if self._is_kept_by_less(number) else self.units == self.system.unit[number]
+        # Something more is hidden, or something of what fails is shown again.
         self.rules.append((~chosen * 1.0 - failing, 1.0 - failing.sum()))

@@ -19,6 +19,7 @@ from safeguarding_analytics.board import Board, check_all
 from safeguarding_analytics.contracts import say_problems
 from safeguarding_analytics.dates import day_in_words
 from safeguarding_analytics.errors import ParameterError, SafeguardingError, TableError, in_words, nearest
+from safeguarding_analytics.leaks import refuse_leaks
 from safeguarding_analytics.release import Release, is_release, previous, promote, refuse_other_folders
 
 INSTALLED = Path(__file__).parent / "notebooks"
@@ -154,7 +155,8 @@ def make_report(
         When a notebook or parameter is unknown, a value is not of the declared type, or ``out/release`` holds
         something else than a release.
     DisclosureError
-        When the tables together would give a hidden number away.
+        When the tables together would give a hidden number away, or a page holds an identifying value or a number that
+        stands in no published table.
     SafeguardingError
         When a notebook failed; the previous release stays.
     """
@@ -184,6 +186,7 @@ def make_report(
         pages = _run_all(board, wanted, built, given, jobs, progress)
         _refuse_failures(pages)
         _write_pack(board, pages, built, today)
+        refuse_leaks(built, board)
         about = {
             "board": board.config.board.name,
             "made_on": today.isoformat(),
