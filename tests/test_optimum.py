@@ -200,6 +200,15 @@ def test_exact_effort_hides_whole_rows_and_lets_no_zero_protect():
     assert safe.frame().filter(pl.col("mark") != "").select("numerator", "denominator").null_count().row(0) == (2, 2)
 
 
+def test_exact_effort_finds_the_one_row_that_gives_small_numerators_room():
+    # Small are A (2 of 6) and D (0 of 1). With B or F (none of 12, of 6) hidden, 2 is left for three numerators, and A
+    # cannot be 3. With C, 2 + 8 + 0 = 10 and 6 + 12 + 1 = 19 are left: A can be 1 to 3, and D have 0 to 3 of 1 to 3.
+    table = proportion_table([("A", 2, 6), ("B", 0, 12), ("C", 8, 12), ("D", 0, 1), ("E", 0, 0), ("F", 0, 6)])
+    safe = suppress(table, Policy(threshold=4), effort="exact")
+    assert hidden_in(safe) == [("A",), ("C",), ("D",)]
+    assert audit([safe]).is_empty()
+
+
 def test_exact_effort_hides_the_parts_of_a_mean_change_without_its_row():
     counts = ["n_pairs", "n_pre", "n_post", "n_up", "n_same", "n_down"]
     rows = [("few", 20, 30, 30, 16, 2, 2), ("more", 30, 40, 40, 10, 10, 10), ("most", 60, 70, 70, 20, 20, 20)]

@@ -20,6 +20,7 @@ from safeguarding_analytics.sentences import (
     say_rules,
     say_stock_and_flow,
     say_target,
+    say_unknown,
 )
 
 HIDDEN = "The figure is hidden because the number is small, or because it would give a small number away."
@@ -235,7 +236,7 @@ def say_change(table, **more):
 
 def test_rise_is_said_with_its_interval_and_who_rose_and_fell():
     assert say_change(change()) == (
-        "The 1,001 people who answered both times rose by 2.2 points out of 20 on average "
+        "In 1,001 pairs of answers, before and after, scores rose by 2.2 points out of 20 on average "
         "(95% interval 1.6 to 2.9, allowing for 24 sessions). 700 rose, 201 stayed the same, 100 fell."
     )
 
@@ -246,7 +247,7 @@ def test_interval_names_what_it_allows_for():
 
 def test_fall_is_called_a_fall():
     assert say_change(change(-1.26, -2.0, -0.52, up=(100, 201, 700))) == (
-        "The 1,001 people who answered both times fell by 1.3 points out of 20 on average "
+        "In 1,001 pairs of answers, before and after, scores fell by 1.3 points out of 20 on average "
         "(95% interval -2.0 to -0.5, allowing for 24 sessions). 100 rose, 201 stayed the same, 700 fell."
     )
 
@@ -254,7 +255,7 @@ def test_fall_is_called_a_fall():
 @pytest.mark.parametrize("mean", [0.0, 0.04, -0.04])
 def test_change_that_is_printed_as_nought_is_neither_a_rise_nor_a_fall(mean):
     assert say_change(change(mean, -0.5, -0.04)).startswith(
-        "The 1,001 people who answered both times changed by less than 0.1 points out of 20 on average "
+        "In 1,001 pairs of answers, before and after, scores changed by less than 0.1 points out of 20 on average "
         "(95% interval -0.5 to 0.0, allowing for 24 sessions). 700 rose"
     )
 
@@ -262,14 +263,14 @@ def test_change_that_is_printed_as_nought_is_neither_a_rise_nor_a_fall(mean):
 def test_change_without_an_interval_says_so():
     table = change(2.25, None, None, pairs=9, up=(None, None, None))
     assert say_change(table) == (
-        "The 9 people who answered both times rose by 2.2 points out of 20 on average. "
+        "In 9 pairs of answers, before and after, scores rose by 2.2 points out of 20 on average. "
         "There are too few of them, or too little spread, for an interval."
     )
 
 
 def test_hidden_ups_and_downs_are_not_said():
     assert say_change(change(up=(None, None, None))) == (
-        "The 1,001 people who answered both times rose by 2.2 points out of 20 on average "
+        "In 1,001 pairs of answers, before and after, scores rose by 2.2 points out of 20 on average "
         "(95% interval 1.6 to 2.9, allowing for 24 sessions)."
     )
 
@@ -438,40 +439,58 @@ def test_unknown_agreement_is_said_to_be_unknown():
 # The target
 
 
+def said_of_target(table, target=1200, by_day=date(2011, 6, 30)):
+    return say_target(table, target=target, by_day=by_day, first=date(2011, 5, 10), last=date(2011, 6, 28))
+
+
 @pytest.mark.parametrize(
     ("reached", "end"),
     [
-        (1050, "1,050 were reached, 150 fewer than the target."),
-        (1199, "1,199 were reached, 1 fewer than the target."),
-        (1200, "1,200 were reached, the target."),
-        (1201, "1,201 were reached, 1 more than the target."),
-        (2500, "2,500 were reached, 1,300 more than the target."),
+        (1050, "1,050 were reached, 150 fewer than the target"),
+        (1199, "1,199 were reached, 1 fewer than the target"),
+        (1200, "1,200 were reached, the target"),
+        (1201, "1,201 were reached, 1 more than the target"),
+        (2500, "2,500 were reached, 1,300 more than the target"),
     ],
 )
 def test_people_reached_are_set_against_the_target(reached, end):
     table = shares(("Total", reached, None, None, None, None))
-    assert say_target(table, target=1200, by_day=date(2011, 6, 30)) == (
-        f"The target was 1,200 people by 30 June 2011; {end}"
+    assert said_of_target(table) == (
+        f"The target was 1,200 people by 30 June 2011; {end}, in the sessions from 10 May 2011 to 28 June 2011."
     )
+
+
+def test_sessions_after_the_day_of_the_target_are_said():
+    table = shares(("Total", 1050, None, None, None, None))
+    assert said_of_target(table, by_day=date(2011, 6, 27)).endswith("Some of these sessions were held after that day.")
+    assert "after that day" not in said_of_target(table, by_day=date(2011, 6, 28))
 
 
 def test_target_without_a_day_is_said_without_one():
     table = shares(("Total", 1050, None, None, None, None))
-    assert say_target(table, target=1200, by_day=None).startswith("The target was 1,200 people; 1,050 were reached")
+    assert said_of_target(table, by_day=None).startswith("The target was 1,200 people; 1,050 were reached")
 
 
-def test_board_without_a_target_is_told_where_to_set_one():
-    table = shares(("Total", 1050, None, None, None, None))
-    assert say_target(table, target=None, by_day=None) == "The board has set no target (board.toml, [training] target)."
+def test_board_without_a_target_is_told_nothing():
+    assert said_of_target(shares(("Total", 1050, None, None, None, None)), target=None, by_day=None) == ""
 
 
 def test_hidden_number_of_people_reached_is_not_set_against_the_target():
     table = pl.DataFrame(
         {"agency": ["Total"], "numerator": [3], "denominator": [9], "proportion": [1 / 3], "lower": 0.1, "upper": 0.6}
     )
-    assert say_target(suppress(table, Policy.dfe()), target=1200, by_day=None) == (
-        f"The target was 1,200 people. {HIDDEN}"
+    assert said_of_target(suppress(table, Policy.dfe()), by_day=None) == f"The target was 1,200 people. {HIDDEN}"
+
+
+def test_agencies_without_a_return_are_named():
+    table = shares(
+        ("Total", 60, None, None, None, None),
+        ("A", 20, 40, 0.5, 0.35, 0.65),
+        ("C", 15, None, None, None, None),
+        ("B", 25, None, None, None, None),
     )
+    assert say_unknown(table, what="how many staff work in") == "It is not known how many staff work in: B and C."
+    assert say_unknown(shares(("A", 20, 40, 0.5, 0.35, 0.65)), what="how many staff work in") == ""
 
 
 # Stock and flow

@@ -273,7 +273,8 @@ class _Search:
         if sign < 0:
             near = self.highest < np.maximum(self.high_enough, self.lowest + 1)
         else:
-            near = self.lowest > self.reader.system.wide_low
+            exact = (self.lowest == self.highest) & (self.lowest > self.reader.system.low)
+            near = (self.lowest > self.reader.system.wide_low) | exact
         return np.asarray(numbers[near[numbers]])
 
     def push(self, numbers: Whole, sign: int) -> None:
