@@ -150,7 +150,7 @@ def main() -> None:
     """Read the arguments, measure, and print one table."""
     parser = argparse.ArgumentParser(description=ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--repeat", type=int, default=3, metavar="N", help="turns of each way, 1 or more (default: 3, about 3 minutes)"
+        "--repeat", type=int, default=3, metavar="N", help="turns of each way, 1 or more (default: 3, about 4 minutes)"
     )
     repeat = parser.parse_args().repeat
     if repeat < 1:
