@@ -605,3 +605,17 @@ def test_word_mapped_to_one_that_is_not_allowed_is_reported_in_board_toml(tmp_pa
         "board.toml, setting bookings.status: one of: attended, did_not_attend, cancelled, booked, waitlisted. "
         'Did you mean "did_not_attend"? Found: "DNA" = "did_not_attnd".'
     ) in sentences(folder)
+
+
+def test_swapped_columns_print_no_person_and_say_what_may_have_happened(tmp_path: Path) -> None:
+    rows = "".join(f"S1,Kent Police,p{number}@devon.gov.uk,2,attended,yes\n" * 2 for number in range(30))
+    folder = write(tmp_path, agencies=AGENCIES, sessions=SESSIONS, bookings=BOOKINGS.split("\n")[0] + "\n" + rows)
+    said = sentences(folder)
+    assert "@" not in said
+    assert "Are two columns swapped" in said
+
+
+def test_mail_address_in_several_rows_is_not_printed(tmp_path: Path) -> None:
+    rows = "S1,P1,jo@devon.gov.uk,2,attended,yes\nS1,P2,jo@devon.gov.uk,2,attended,yes\n"
+    folder = write(tmp_path, agencies=AGENCIES, sessions=SESSIONS, bookings=BOOKINGS.split("\n")[0] + "\n" + rows)
+    assert "jo@" not in sentences(folder)

@@ -21,6 +21,7 @@ CONFIG = "board.toml"
 EMPTY = "(empty)"
 NOT_SHOWN = "(not shown: it could identify a person)"
 STRAY = "(not shown: it also stands in a column that identifies people)"
+MAIL = "(not shown: it is a mail address)"
 LONELY = "(not shown: it stands in one row only and resembles no allowed word)"
 WORDY = "(not shown: it holds letters, so it could be a name)"
 LONG = "(not shown: it has more digits than a date, so it could be somebody's number)"
@@ -218,14 +219,21 @@ def _rows(
     )
 
 
+MOST_WORDS = 25
+"""More different words than this that are not allowed are hardly slips of the pen."""
+
+SWAPPED = "(not shown: so many different values. Are two columns swapped, or is their heading wrong?)"
+
+
 def say_values(
     values: Sequence[str], column: str, schema: type[dy.Schema], table: pl.DataFrame, allowed: Sequence[str]
 ) -> dict[str, str]:
     """What a report says of values that break a rule: the value itself only where it is hardly one person's.
 
     A row shifted by a cell puts a name or a pseudonym where a status or a date should be. So a word is shown where it
-    resembles an allowed one or stands in several rows; anything else where it is short, or has no letters and no more
-    digits than a date; and nothing that also stands in an identifying column.
+    resembles an allowed one or stands in several rows, and none at all where there are so many that two columns may
+    have been swapped; anything else where it is short, or has no letters and no more digits than a date; and nothing
+    that also stands in an identifying column.
 
     Parameters
     ----------
@@ -254,9 +262,13 @@ def say_values(
         value.casefold() for name in names if name in table.columns for value in table[name].drop_nulls().unique()
     }
     several = set(table[column].filter(table[column].is_duplicated()).drop_nulls()) if allowed else set()
+    if allowed and len(values) > MOST_WORDS:
+        return dict.fromkeys(values, SWAPPED)
 
     def say(value: str) -> str:
         parts = {value.casefold(), *re.split(r"[\s,;]+", value.casefold())}
+        if "@" in value:
+            return MAIL
         if parts & people:
             return STRAY
         if allowed:
