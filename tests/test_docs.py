@@ -163,4 +163,4 @@ def test_paths_of_one_machine_are_found():
         f"https:{slash}/host/pypi/simple",
     ):
         assert OF_ONE_MACHINE.search(path), path
-    assert not OF_ONE_MACHINE.search("https://example.org/home/page and notebooks/work/x")
+    assert not OF_ONE_MACHINE.search("https://example.org/home/page and notebooks/home/x")

