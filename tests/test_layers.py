@@ -39,6 +39,7 @@ MODULES = (
     "priorities",
     "rules",
     "sentences",
+    "answers",
     "pages",
     "chart_rows",
     "chart_marks",

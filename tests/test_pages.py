@@ -8,7 +8,7 @@ import nbformat
 import polars as pl
 import pytest
 
-from safeguarding_analytics import charts, pages
+from safeguarding_analytics import answers, charts, pages
 from safeguarding_analytics.disclosure import Policy, already_public, suppress
 from safeguarding_analytics.errors import ParameterError, TableError
 
@@ -70,8 +70,8 @@ def notebook(safe):
     chart = charts.plot_proportion(safe, title=f"Reach of {NASTY}", measure="Staff")
     cells = [
         nbformat.v4.new_markdown_cell("# Training reach\n\n## Who came?\n\n| a | b |\n|---|--:|\n| 1 | 2 |\n"),
-        shown(display(pages.show_text(f"Half of {NASTY} came."))),
-        shown(display(chart), display(pages.show_table(safe, caption="Reach"))),
+        shown(display(answers.show_text(f"Half of {NASTY} came."))),
+        shown(display(chart), display(answers.show_table(safe, caption="Reach"))),
         shown(
             nbformat.v4.new_output("stream", name="stderr", text="warned about child 7"),
             nbformat.v4.new_output("error", ename="E", evalue="child 7", traceback=["line of child 7"]),
@@ -88,7 +88,7 @@ def page(notebook):
 
 
 def test_table_writes_numbers_for_readers(safe):
-    assert pages.show_table(safe, caption="Reach").text == "\n".join(
+    assert answers.show_table(safe, caption="Reach").text == "\n".join(
         [
             "Reach",
             "Agency | Number | Out of | Share | 95% interval",
@@ -104,7 +104,7 @@ def test_table_writes_numbers_for_readers(safe):
 
 
 def test_table_names_rows_and_columns_for_screen_readers(safe):
-    outline = Outline(pages.show_table(safe, caption="Reach")._repr_html_())
+    outline = Outline(answers.show_table(safe, caption="Reach")._repr_html_())
     scopes = [attributes["scope"] for attributes in outline.all("th")]
     assert scopes == ["col"] * 5 + ["row"] * 4
     assert len(outline.all("caption")) == 1
@@ -113,7 +113,7 @@ def test_table_names_rows_and_columns_for_screen_readers(safe):
 
 def test_table_explains_only_the_marks_it_prints():
     table = shares(["A", "B"], [1, None], [2, None], ["", "[x]"])
-    assert pages.show_table(already_public(table, "report"), caption="x").text.splitlines()[4:] == [
+    assert answers.show_table(already_public(table, "report"), caption="x").text.splitlines()[4:] == [
         "[x] = not available.",
         "Source: report.",
     ]
@@ -121,7 +121,7 @@ def test_table_explains_only_the_marks_it_prints():
 
 def test_table_prints_the_mark_of_its_policy():
     safe = suppress(pl.DataFrame({"agency": ["A", "B", "C"], "count": [7, 20, 30]}), Policy.nhs())
-    assert pages.show_table(safe, caption="x").text.splitlines()[2:] == [
+    assert answers.show_table(safe, caption="x").text.splitlines()[2:] == [
         "A | *",
         "B | 20",
         "C | 30",
@@ -130,13 +130,13 @@ def test_table_prints_the_mark_of_its_policy():
 
 
 def test_table_shows_the_columns_asked_for_in_their_order(safe):
-    lines = pages.show_table(safe, caption="x", columns=["proportion", "agency"]).text.splitlines()
+    lines = answers.show_table(safe, caption="x", columns=["proportion", "agency"]).text.splitlines()
     assert lines[1:3] == ["Share | Agency", "25.0% | A"]
 
 
 def test_table_without_an_asked_column_is_refused(safe):
     with pytest.raises(TableError, match="column propotion missing"):
-        pages.show_table(safe, caption="x", columns=["propotion"])
+        answers.show_table(safe, caption="x", columns=["propotion"])
 
 
 def test_context_of_a_hidden_row_stays_and_an_open_place_is_a_tie():
@@ -144,26 +144,28 @@ def test_context_of_a_hidden_row_stays_and_an_open_place_is_a_tie():
         {"district": ["A"], "count": [None], "population": [24_000], "rate": [None], "mark": ["[c]"]},
         schema_overrides={"count": pl.Int64, "rate": pl.Float64},
     )
-    assert "A | [c] | 24,000 | [c]" in pages.show_table(already_public(rates, "report"), caption="x").text
+    assert "A | [c] | 24,000 | [c]" in answers.show_table(already_public(rates, "report"), caption="x").text
     ranking = pl.DataFrame({"issue": ["A"], "score": [0], "rank": [1], "selected": [None], "n_ballots": [9]})
-    assert "A | 0 | 1 | tied at the cut | 9" in pages.show_table(suppress(ranking, Policy()), caption="x").text
+    assert "A | 0 | 1 | tied at the cut | 9" in answers.show_table(suppress(ranking, Policy()), caption="x").text
 
 
 def test_empty_table_has_its_headings():
     empty = pl.DataFrame(schema={"agency": pl.String, "count": pl.Int64})
-    assert pages.show_table(already_public(empty, "report"), caption="x").text == "x\nAgency | Number\nSource: report."
+    assert (
+        answers.show_table(already_public(empty, "report"), caption="x").text == "x\nAgency | Number\nSource: report."
+    )
 
 
 def test_only_tables_that_went_through_suppress_are_shown():
     with pytest.raises(ParameterError, match=r"only tables that went through suppress\(\)"):
-        pages.show_table(pl.DataFrame({"agency": ["A"], "count": [9]}), caption="x")
+        answers.show_table(pl.DataFrame({"agency": ["A"], "count": [9]}), caption="x")
 
 
 def test_names_are_escaped_everywhere(page, safe):
     for html in (
         page,
-        pages.show_text(NASTY)._repr_html_(),
-        pages.show_table(safe, caption=NASTY)._repr_html_(),
+        answers.show_text(NASTY)._repr_html_(),
+        answers.show_table(safe, caption=NASTY)._repr_html_(),
         pages.message_html(NASTY, title=NASTY, navigation=[("a.html", NASTY)]),
         pages.index_html(
             board=NASTY,

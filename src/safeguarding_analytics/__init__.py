@@ -17,6 +17,7 @@ if "rfc3987_syntax" not in sys.modules:
     sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # None is how Python marks "cannot be imported"
 
 if TYPE_CHECKING:
+    from safeguarding_analytics.answers import show_table, show_text, show_versions, unless_empty
     from safeguarding_analytics.auditing import audit
     from safeguarding_analytics.board import Board, check_board, read_board
     from safeguarding_analytics.charts import (
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from safeguarding_analytics.errors import in_words
     from safeguarding_analytics.intervals import byar, wilson
     from safeguarding_analytics.knowledge import knowledge_gain, participation
-    from safeguarding_analytics.pages import show_table, show_text, show_versions, unless_empty
     from safeguarding_analytics.priorities import ballots_to_change, kendall_w, rank_priorities
     from safeguarding_analytics.release import Release, publish
     from safeguarding_analytics.rules import compare_rules, head_to_head, kemeny
@@ -75,7 +75,7 @@ _HOME = {
     "errors": ("in_words",),
     "intervals": ("byar", "wilson"),
     "knowledge": ("knowledge_gain", "participation"),
-    "pages": ("show_table", "show_text", "show_versions", "unless_empty"),
+    "answers": ("show_table", "show_text", "show_versions", "unless_empty"),
     "priorities": ("ballots_to_change", "kendall_w", "rank_priorities"),
     "release": ("Release", "publish"),
     "rules": ("compare_rules", "head_to_head", "kemeny"),

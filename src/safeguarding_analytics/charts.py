@@ -239,7 +239,7 @@ def plot_mean_change(
         "mean_change",
         row,
         series,
-        lambda line: f"{number_in_words(line, 'mean_change')}, {line['n_pairs']:,} people",
+        lambda line: f"{number_in_words(line, 'mean_change')}, {line['n_pairs']:,} pairs",
     )
     behind = upright("", 0, dashed=False)
     if meaningful_gain is not None:

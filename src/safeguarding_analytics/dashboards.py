@@ -16,9 +16,10 @@ from shutil import copytree
 from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
+from safeguarding_analytics.answers import Html, show_table, show_text
 from safeguarding_analytics.dates import day_in_words
 from safeguarding_analytics.errors import ParameterError, SafeguardingError
-from safeguarding_analytics.pages import NOT_WORKED_OUT, TEMPLATES, Html, page_shell, prose, show_table, show_text
+from safeguarding_analytics.pages import NOT_WORKED_OUT, TEMPLATES, page_shell, prose
 from safeguarding_analytics.release import Release
 
 SERVED = "SAFEGUARDING_RELEASE"

@@ -4,7 +4,7 @@ import nbformat
 import polars as pl
 import pytest
 
-from safeguarding_analytics import charts, pages
+from safeguarding_analytics import answers, charts, pages
 from safeguarding_analytics.disclosure import already_public
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -102,7 +102,7 @@ def folder(tmp_path_factory):
         charts.plot_rate(made_of("rates"), title="Rates"),
     ]
     outputs = [nbformat.v4.new_output("display_data", data=chart._repr_mimebundle_()) for chart in drawn]
-    table = pages.show_table(shares, caption="Plans by area and year")._repr_html_()
+    table = answers.show_table(shares, caption="Plans by area and year")._repr_html_()
     outputs.append(nbformat.v4.new_output("display_data", data={"text/html": table}))
     notebook = nbformat.v4.new_notebook(
         cells=[

@@ -1,0 +1,250 @@
+"""What a notebook shows in answer to a question: sentences, tables, and what stands behind them, as HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from safeguarding_analytics import __version__
+from safeguarding_analytics.disclosure import Safe
+from safeguarding_analytics.errors import ParameterError, require_columns
+from safeguarding_analytics.sentences import percent
+from safeguarding_analytics.tables import TOTAL, Shape
+
+if TYPE_CHECKING:
+    from safeguarding_analytics.board import Board
+
+HIDDEN_NOTE = "hidden because the number is small, or because it would give a small number away"
+MARKS = {"[x]": "not available", "[z]": "not applicable", "[u]": "too unreliable to publish", "[low]": "rounds to 0"}
+"""What marks mean that do not hide a small number, as DfE uses them."""
+
+MISSING_NOTE = "– = not known, or nothing to divide by."
+
+HEADINGS = {
+    "numerator": "Number",
+    "denominator": "Out of",
+    "proportion": "Share",
+    "count": "Number",
+    "population": "Children aged 0 to 17",
+    "rate": "Rate per 10,000 children",
+    "n_pairs": "Pairs of answers",
+    "n_pre": "Answered before",
+    "n_post": "Answered after",
+    "mean_pre": "Mean before (points)",
+    "mean_post": "Mean after (points)",
+    "mean_change": "Mean change (points)",
+    "n_up": "Rose",
+    "n_same": "Stayed the same",
+    "n_down": "Fell",
+    "n_clusters": "Sessions",
+    "standard_error": "Standard error (points)",
+    "p_selected": "Selected in resampled boards",
+    "n_ballots": "Ballots",
+    "score": "Wins minus losses",
+    "walk_ins": "Walked in",
+    "attendance_rate": "Attended as booked",
+    "take_up": "Take-up of places",
+    "share_of_places": "Share of all attended",
+    "time_period": "Year to 31 March",
+    "capacity": "Places offered",
+}
+"""Headings of columns whose name would not do in plain words."""
+
+PER_CENT = {
+    "proportion": "denominator",
+    "p_selected": "n_ballots",
+    "attendance_rate": "registered",
+    "take_up": "capacity",
+    "share_of_places": "attended",
+}
+"""Columns shown as per cent, and the column that limits their decimals."""
+
+
+@dataclass(frozen=True)
+class Html:
+    """A piece of a page. A notebook shows it as it is; elsewhere its text stands for it."""
+
+    html: str
+    text: str
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def show_text(sentence: str) -> Html:
+    """A sentence that stands out: the answer of a page.
+
+    Parameters
+    ----------
+    sentence
+        Plain text; markup in it is shown as it is. Empty: nothing is shown.
+
+    Returns
+    -------
+    Html
+        One paragraph.
+    """
+    return Html(f'<p class="headline">{escape(sentence)}</p>' if sentence else "", sentence)
+
+
+def unless_empty(table: Safe, shown: Any) -> Any:
+    """Show something only if a table has rows: a page leaves out a question to which nothing is shown.
+
+    Parameters
+    ----------
+    table
+        The table it depends on.
+    shown
+        What is shown of it: a chart, a table or a sentence.
+
+    Returns
+    -------
+    Any
+        The same, or an empty `Html`.
+    """
+    return Html("", "") if table.frame().is_empty() else shown
+
+
+def show_table(table: Safe, *, caption: str, columns: Sequence[str] = ()) -> Html:
+    """A safe table for readers, with headings in plain words.
+
+    Parameters
+    ----------
+    table
+        A table that went through `suppress`.
+    caption
+        What the table shows.
+    columns
+        The columns to show, in this order; empty for all.
+
+    Returns
+    -------
+    Html
+        Shares in per cent (no decimals under a denominator of 100), counts with thousands separators, the two ends of
+        an interval in one column, "[c]" for a hidden number and "–" for one that is not known, each explained below.
+
+    Raises
+    ------
+    ParameterError
+        When the table did not go through `suppress`, or lacks a column.
+    """
+    if not isinstance(table, Safe):
+        raise ParameterError(
+            f"show_table shows only tables that went through suppress(). Found: {type(table).__name__}. "
+            "Call suppress(table, policy) and show what it returns."
+        )
+    frame, shape = table.frame(), table.shape
+    require_columns(frame.columns, columns, "the table to show")
+    shown = [name for name in columns or frame.columns if name not in ("mark", "upper")]
+    groups = shape.group_columns(frame.columns)
+    names = [*groups, *(["issue"] if "issue" in shape.columns else [])]
+    if groups:  # a reader looks for the total at the end
+        totals = pl.sum_horizontal(pl.col(name).cast(pl.String) == TOTAL for name in groups)
+        frame = frame.sort(totals, maintain_order=True)
+    lines = [[_cell(name, row, shape) for name in shown] for row in frame.iter_rows(named=True)]
+    right = [frame[name].dtype.is_numeric() and name not in names for name in shown]
+    headings = [column_heading(name) for name in shown]
+    printed = {cell for line in lines for cell in line}
+    notes = [
+        *(f"{mark} = {MARKS.get(mark, HIDDEN_NOTE)}." for mark in sorted(set(frame["mark"]) & printed)),
+        *([MISSING_NOTE] if "–" in printed else []),
+        *([f"Source: {table.source}."] if table.source else []),
+    ]
+    text = "\n".join([caption, " | ".join(headings), *(" | ".join(line) for line in lines), *notes])
+    rows = "".join(_row_html(line, shown, names, right) for line in lines)
+    return Html(_table_html(caption, headings, right, rows, notes), text)
+
+
+def show_versions(board: Board, definition: str) -> Html:
+    """What stands behind a page: the version of the data and of this package, and the definition used.
+
+    Parameters
+    ----------
+    board
+        The board whose data the page shows.
+    definition
+        How the numbers of the page are defined.
+
+    Returns
+    -------
+    Html
+        A list of three terms.
+    """
+    lines = {
+        "Definition": definition,
+        "Data version": board.data_version,
+        "Package version": f"safeguarding_analytics {__version__}",
+    }
+    rows = "".join(f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in lines.items())
+    return Html(f'<dl class="versions">{rows}</dl>', "\n".join(f"{term}: {text}" for term, text in lines.items()))
+
+
+def column_heading(name: str) -> str:
+    """Head a column in plain words, with its unit.
+
+    Examples
+    --------
+    >>> column_heading("proportion"), column_heading("did_not_attend"), column_heading("lower")
+    ('Share', 'Did not attend', '95% interval')
+    """
+    if name == "lower":
+        return "95% interval"
+    return HEADINGS.get(name, name.replace("_", " ").capitalize())
+
+
+def _cell(name: str, row: Mapping[str, Any], shape: Shape) -> str:
+    value = row[name]
+    if value is None:
+        if name not in shape.columns and name != "neighbours":
+            return "not stated"
+        if row["mark"] and name not in shape.context:
+            return str(row["mark"])
+        return "tied at the cut" if name == "selected" else "–"
+    if name in PER_CENT:
+        return percent(value, row.get(PER_CENT[name]))
+    if name == "lower":
+        ends = (value, row["upper"])
+        if shape.name == "proportion":
+            return " to ".join(percent(end, row["denominator"]) for end in ends)
+        return " to ".join(f"{end:z,.1f}" for end in ends)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:z,.2f}" if name == "standard_error" else f"{value:z,.1f}"
+    return f"{value:,}" if isinstance(value, int) and name in shape.columns else str(value)
+
+
+def _row_html(line: Sequence[str], columns: Sequence[str], names: Sequence[str], right: Sequence[bool]) -> str:
+    cells = [
+        f'<th scope="row">{escape(cell)}</th>'
+        if column in names
+        else f'<td class="number">{escape(cell)}</td>'
+        if is_number
+        else f"<td>{escape(cell)}</td>"
+        for cell, column, is_number in zip(line, columns, right, strict=True)
+    ]
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def _table_html(caption: str, headings: Sequence[str], right: Sequence[bool], rows: str, notes: Sequence[str]) -> str:
+    head = "".join(
+        f'<th scope="col" class="number">{escape(heading)}</th>'
+        if is_number
+        else f'<th scope="col">{escape(heading)}</th>'
+        for heading, is_number in zip(headings, right, strict=True)
+    )
+    below = f'<p class="note">{" ".join(escape(note) for note in notes)}</p>' if notes else ""
+    table = f"<table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    return f"{scroll_region(table, caption)}{below}"
+
+
+def scroll_region(table: str, name: str) -> str:
+    """A wide table scrolls by itself, with the keyboard too, and the page stays put."""
+    return f'<div class="wide" role="region" tabindex="0" aria-label="{escape(name)}">{table}</div>'
