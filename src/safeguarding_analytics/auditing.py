@@ -43,9 +43,10 @@ def audit(
     Notes
     -----
     Only what is published is used. A hidden count is reported when (a) it is shown in another table; (b) only one whole
-    number is possible, other than a public zero; or (c) it may be small (its lowest possible value is below the
-    threshold) and not every value that the mark promises is possible: 1 to threshold - 1, or from the number of its
-    hidden non-zero parts on where it is a total. Policies that protect to the ``"point"`` promise (b) only. Also
+    number is possible, other than a public zero; or (c) it is surely small (its largest possible value
+    is below the threshold) and not every value that the mark promises is possible: 1 to threshold - 1, or from the
+    number of its hidden non-zero parts on where it is a total. One that may be 4 to 8, say, is not reported, because it
+    may be a large count that protects others. Policies that protect to the ``"point"`` promise (b) only. Also
     reported, as a cell "all others", is a small count that a total exceeds its shown rows by.
 
     Tables of the same shape are one system where their shared cells agree; tables that disagree about a cell, or whose
