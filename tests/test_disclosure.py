@@ -229,7 +229,7 @@ def ends_of_hidden_cells(board):
 
 @needs_shared
 def test_board_with_only_its_small_counts_hidden_leaks():
-    # research/disclosure.md, section 4, first row: 10 of 19 hidden counts are exact, 17 have fewer than five values left.
+    # research/disclosure.md, section 4, first row: 10 of 19 hidden counts are exact, 17 have fewer than five values.
     # Which are known too well is worked out by linear programmes of the test's own; in two dimensions their ends are
     # whole numbers. A count that may be 6 or more may be a large one that protects others.
     table = with_totals(pl.read_csv(DATA / "board_12x10.csv").rename({"n": "count"}), ["district", "agency"])
