@@ -287,8 +287,10 @@ def test_missing_folder_is_said_to_be_missing(tmp_path, command):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("command", ["audit", "dashboards"])
-@pytest.mark.parametrize("folder", ["nowhere", ".", "/"])
+@pytest.mark.parametrize(
+    ("command", "folder"),
+    [("audit", "."), ("audit", "/"), ("dashboards", "nowhere"), ("dashboards", "."), ("dashboards", "/")],
+)
 def test_folder_that_is_no_release_is_said_to_be_none(tmp_path, command, folder):
     assert mistake(command, folder, cwd=tmp_path) == (
         f"{folder}: this is not a release (it has no manifest.json). Make one with: safeguarding report"
@@ -368,23 +370,175 @@ def test_demo_overwrites_no_release_of_another_board(tmp_path):
 # audit
 
 
-def test_audit_of_a_release_that_keeps_its_promise_says_so(tmp_path):
+NOT_SHOWN = "It does not show what a reader knows from elsewhere, such as tables that were not named.\n"
+TRIED_ALL = "The audit was full: every combination of groups was tried.\n"
+
+
+@pytest.fixture
+def old_and_new(tmp_path):
+    """Two releases: 23 in all less the 20 that are shown leaves the 3 that is hidden."""
+    make_release(tmp_path / "old", {"district": ["East"], "count": [23]}, "years")
+    make_release(tmp_path / "new", {"district": ["East"] * 2, "half": ["H1", "H2"], "count": [20, 3]}, "halves")
+    return tmp_path
+
+
+def test_audit_of_a_release_that_keeps_its_promise_says_what_was_tried_and_what_that_does_not_show(tmp_path):
     table = {"agency": ["A", "B", "C", "Total"], "count": [3, 10, 40, 53]}
     ended = run("audit", make_release(tmp_path / "release", table))
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert ended.stdout == "No hidden number can be worked out from the published tables.\n"
+    assert ended.stdout == f"No hidden number can be worked out from 1 table of 1 release.\n{TRIED_ALL}{NOT_SHOWN}"
 
 
-def test_audit_of_releases_that_combine_says_how_and_ends_with_exit_code_1(tmp_path):
-    # 23 in all less 20 leaves 3
-    make_release(tmp_path / "a", {"district": ["East"] * 2, "half": ["H1", "H2"], "count": [20, 3]}, "halves")
-    make_release(tmp_path / "b", {"district": ["East"], "count": [23]}, "years")
-    ended = run("audit", "a", "b", cwd=tmp_path)
+def test_fast_audit_of_releases_and_files_says_that_it_was_fast(old_and_new):
+    (old_and_new / "agencies.csv").write_text("agency,count\nPolice,40\nHealth,c\n", encoding="utf-8")
+    ended = run("audit", "--fast", "new", "agencies.csv", cwd=old_and_new)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == (
+        "No hidden number can be worked out from 2 tables of 1 release and 1 file.\n"
+        "The audit was fast: totals, sums and differences of what is printed, not every combination of groups.\n"
+        f"{NOT_SHOWN}"
+    )
+
+
+def test_audit_of_releases_that_combine_says_how_and_what_to_do_and_ends_with_exit_code_1(old_and_new):
+    ended = run("audit", "old", "new", cwd=old_and_new)
     assert (ended.returncode, ended.stderr) == (1, "")
     assert ended.stdout == (
-        "a: halves, district=East, half=H2: The total district=East, half=Total minus its shown rows by half "
-        "(b: years and a: halves) leaves exactly 3.\n"
+        "new: halves, district=East, half=H2 (count): exactly 3. The total district=East (old: years) minus "
+        "half=H1 (new: halves) leaves exactly 3.\n"
+        "\n1 hidden number can be narrowed down, in 1 table: new: halves.\n"
+        "Protect these tables together: suppress([old: years, new: halves], policy) where they are made, or run again "
+        "with --repair, which changes the release named last.\n"
     )
+
+
+def test_audit_of_a_release_and_last_years_files_lays_them_side_by_side(old_and_new):
+    (old_and_new / "last_year.csv").write_text("District,Half,Number\nEast,H1,20\nEast,H2,[c]\n", encoding="utf-8")
+    (old_and_new / "rounded.csv").write_text("district,count\nEast,25\n", encoding="utf-8")
+    ended = run("audit", "last_year.csv", "old", cwd=old_and_new)
+    assert (ended.returncode, ended.stderr) == (1, "")
+    assert ended.stdout.startswith("last_year, district=East, half=H2 (count): exactly 3. ")
+    assert "suppress([last_year, years], policy)" in ended.stdout
+    # 25 as it stands leaves 5; rounded to 5 it may be anything from 23 to 27
+    assert "(count): exactly 5. " in run("audit", "last_year.csv", "rounded.csv", cwd=old_and_new).stdout
+    rounded = run("audit", "last_year.csv", "rounded.csv", "--rounded", "rounded", "5", cwd=old_and_new)
+    assert "exactly" not in rounded.stdout
+
+
+def test_tables_of_which_nothing_can_be_said_are_no_success(tmp_path):
+    # Two districts of 2 children each cannot have 11 in the two halves of the year.
+    cells = "district,half,count\nD1,H1,c\nD1,H2,c\nD2,H1,c\nD2,H2,c\n"
+    totals = "D1,Total,2\nD2,Total,2\nTotal,H1,10\nTotal,H2,1\n"
+    (tmp_path / "a.csv").write_text(cells + totals, encoding="utf-8")
+    ended = run("audit", "a.csv", cwd=tmp_path)
+    assert (ended.returncode, ended.stderr) == (1, "")
+    assert ended.stdout == (
+        "a, all: The published numbers contradict each other, so that nothing can be proven; check the totals.\n"
+        "\nOf tables that contradict each other nothing can be said. Check them, or audit them apart.\n"
+    )
+
+
+def test_columns_that_are_not_audited_qualify_what_is_said(old_and_new):
+    (old_and_new / "v.csv").write_text("agency,count,percentage\nA,[c],6%\nB,9,18%\nC,38,76%\n", encoding="utf-8")
+    not_read = (
+        "- v.csv: column percentage was not audited: a share of the column's total is not read. "
+        "Add its numerator and denominator.\n"
+    )
+    ended = run("audit", "v.csv", cwd=old_and_new)
+    assert ended.stdout == (
+        "No hidden number can be worked out from what was audited of 1 table of 1 file. Not all was:\n"
+        f"{not_read}{TRIED_ALL}{NOT_SHOWN}"
+    )
+    assert not_read in run("audit", "v.csv", "old", "new", cwd=old_and_new).stdout
+    repaired = run("audit", "v.csv", "old", "new", "--repair", cwd=old_and_new)
+    assert repaired.stdout.endswith("No hidden number can be worked out now from what was audited.\n")
+
+
+def test_file_that_may_be_rounded_is_pointed_out_and_its_wrong_total_named(tmp_path):
+    # H1 is 10 + 15 and not 30, and A cannot have 5 in all and 10 in H1.
+    text = "agency,half,count\nA,H1,10\nB,H1,15\nA,H2,c\nB,H2,20\nTotal,H1,30\nTotal,H2,25\nA,Total,5\n"
+    (tmp_path / "own nhs.csv").write_text(text, encoding="utf-8")
+    ended = run("audit", "own nhs.csv", cwd=tmp_path)
+    assert ended.returncode == 1
+    assert ended.stdout.startswith(
+        "own nhs, agency=A, half=Total: The total agency=A is less than its shown rows by half"
+    )
+    assert ended.stdout.splitlines()[2:] == [
+        "",
+        "Of tables that contradict each other nothing can be said. Check them, or audit them apart.",
+        "- own nhs: count does not add up: the total half=H1 is more than its rows by agency together. "
+        "Correct the total, or leave its row out.",
+        "All counts of own nhs are multiples of 5: if they are rounded, add --rounded 'own nhs' 5",
+    ]
+
+
+def test_base_that_is_no_number_is_refused(tmp_path):
+    assert "BASE must be a whole number, such as 5." in run("audit", "v.csv", "--rounded", "v", "five").stderr
+
+
+def test_findings_are_written_to_a_file(old_and_new):
+    assert run("audit", "old", "new", "--csv", "found.csv", cwd=old_and_new).returncode == 1
+    with (old_and_new / "found.csv").open(encoding="utf-8-sig", newline="") as file:
+        (found,) = csv.DictReader(file)
+    assert [found[name] for name in ("table", "column", "low", "high")] == ["new: halves", "count", "3", "3"]
+    assert run("audit", "new", "--csv", "found.csv", cwd=old_and_new).returncode == 0
+    assert (old_and_new / "found.csv").read_text(encoding="utf-8-sig") == "table,cell,column,low,high,because\n"
+
+
+def test_audit_is_told_what_lies_within_what(tmp_path):
+    # Two areas of two districts each, one of which is shown: of 68 less 60 each of the hidden ones may be 1 to 7.
+    make_release(tmp_path / "new", {"district": ["D1", "D2", "D3", "D4"], "count": [20, 3, 40, 5]})
+    (tmp_path / "areas.csv").write_text("area,count\nNorth,23\nSouth,45\n", encoding="utf-8")
+    (tmp_path / "lookup.csv").write_text("district,area\nD1,North\nD2,North\nD3,South\nD4,South\n", encoding="utf-8")
+    assert run("audit", "new", "areas.csv", cwd=tmp_path).returncode == 0
+    ended = run("audit", "new", "areas.csv", "--within", "lookup.csv", cwd=tmp_path)
+    assert (ended.returncode, ended.stdout[:44]) == (1, "reach, district=D2 (count): exactly 3. The t"), ended
+
+
+def test_repair_hides_more_in_the_last_release_and_says_what(old_and_new):
+    ended = run("audit", "old", "new", "--repair", cwd=old_and_new)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.splitlines()[1:] == [
+        "",
+        "1 hidden number can be narrowed down, in 1 table: new: halves.",
+        "Repaired new:",
+        "- halves: 1 more row with hidden numbers",
+        "No hidden number can be worked out now.",
+    ]
+    assert run("audit", "old", "new", cwd=old_and_new).returncode == 0
+
+
+def test_repair_that_is_impossible_says_why_and_ends_with_exit_code_1(old_and_new):
+    make_release(old_and_new / "other", {"district": ["East"], "count": [900]}, "adults")
+    before = contents(old_and_new)
+    ended = run("audit", "old", "new", "other", "--repair", cwd=old_and_new)
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        "other was not repaired and is unchanged: 1 hidden number could still be worked out, however much more is "
+        "hidden: the tables that are public already give them away. Publish the new tables with fewer or wider "
+        "groups.\n"
+    )
+    assert contents(old_and_new) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["new", "years.csv", "--repair"], "years.csv: a file cannot be repaired, and the last that is named"),
+        (
+            ["new", "nowhere.csv"],
+            "there is no such file or folder: nowhere.csv. Name a release (a folder) or a published",
+        ),
+        (["new", "--rounded", "halves", "5"], 'rounded: there is no file "halves". Name a published table that is'),
+        (
+            ["new", "--within", "years.csv", "--csv", "no/where.csv"],
+            "no: there is no such folder. Make it, or name another.",
+        ),
+    ],
+)
+def test_mistakes_of_an_audit_are_said_in_one_message(old_and_new, arguments, said):
+    (old_and_new / "years.csv").write_text("district,count\nEast,23\n", encoding="utf-8")
+    assert mistake("audit", *arguments, cwd=old_and_new).startswith(said)
 
 
 def test_audit_opens_the_release_it_is_run_in(tmp_path):

@@ -581,7 +581,7 @@ def test_policies_of_board_toml_are_those_of_the_populations(tmp_path: Path) -> 
             "[policy.board_members]\nminimum_ballots = 5\n",
         )
     )
-    assert board.policy("children") == Policy(threshold=8, mark="*", zeros="hidden")
+    assert board.policy("children") == Policy(threshold=8, mark="*", round=5, zeros="hidden")
     assert board.policy("staff") == Policy(threshold=10)
     assert board.policy("board_members") == Policy(minimum_ballots=5)
 

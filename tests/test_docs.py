@@ -3,6 +3,7 @@
 import inspect
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,14 @@ def test_readme_commands_are_those_that_are_tried():
     assert len(commands) == 2
     tried = read(".ci/run")
     assert [command for command in commands if command not in tried] == []
+
+
+def test_scripts_of_the_readme_print_what_it_says():
+    scripts = re.findall(r"^```python\n(.*?)^```.*?^```text\n(.*?)^```", read("README.md"), re.MULTILINE | re.DOTALL)
+    assert len(scripts) == 2
+    for script, printed in scripts:
+        done = subprocess.run([sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=True)
+        assert done.stdout == printed
 
 
 @pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "GLOSSARY.md"])

@@ -3,6 +3,7 @@
 import json
 import shutil
 from datetime import date
+from zipfile import ZipFile
 
 import nbformat
 import polars as pl
@@ -26,10 +27,12 @@ from safeguarding_analytics import (
 from safeguarding_analytics.board import read_board
 from safeguarding_analytics.disclosure import Policy, suppress
 from safeguarding_analytics.errors import DisclosureError, ParameterError
+from safeguarding_analytics.exports import write_workbook
 from safeguarding_analytics.figures import Figures
 from safeguarding_analytics.leaks import find_leaks, refuse_leaks
 from safeguarding_analytics.pages import index_html, message_html, page_html, vega_bundle
 from safeguarding_analytics.release import promote, publish
+from safeguarding_analytics.safe import Safe
 
 ABOUT = {"board": "A board", "made_on": "2011-07-01", "as_at": None, "data_version": "0123456789ab", "parameters": {}}
 PLANS = """plan,child,authority,district,category,start_date,end_date,previous_plans
@@ -194,7 +197,8 @@ def test_identifying_value_is_found_wherever_it_stands(release, board, file, old
 def test_identifying_value_is_found_in_a_published_table(release, board):
     table = pl.DataFrame({"district": ["Swale", "C00017"], "count": [7, 8]})
     publish(already_public(table, "x"), "more", into=release, title="x", definition="x", measure="x")
-    expected = [("tables/more.csv", "row 3, column district", "a value of the column child", "identifying value")]
+    what = ("a value of the column child", "identifying value")
+    expected = [("tables/more.csv", "row 3, column district", *what), ("tables/more.parquet", "row 3", *what)]
     assert found(release, board) == expected
 
 
@@ -214,7 +218,8 @@ def test_short_value_is_found_where_it_names_a_row(release, board, file, old, ne
 def test_short_value_is_found_in_a_group_column_and_not_among_counts(release, board):
     table = pl.DataFrame({"target_group": [11, 12], "count": [12, 13]})
     publish(already_public(table, "x"), "more", into=release, title="x", definition="x", measure="x")
-    expected = [("tables/more.csv", "row 3, column target_group", "a value of the column child", "identifying value")]
+    what = ("a value of the column child", "identifying value")
+    expected = [("tables/more.csv", "row 3, column target_group", *what), ("tables/more.parquet", "row 3", *what)]
     assert found(release, board) == expected
 
 
@@ -400,6 +405,217 @@ def test_refusal_lists_places_and_prints_no_value(release, board):
     )
 
 
+# Charts by themselves
+
+CHART = "pack/chart.json"
+
+
+def test_chart_by_itself_is_looked_into(release):
+    (release / CHART).write_text(json.dumps(TITLED), encoding="utf-8")
+    assert found(release) == []
+    (release / CHART).write_text(json.dumps(TITLED).replace('"value": 1240', '"value": 1257'), encoding="utf-8")
+    assert found(release) == [(CHART, "chart, row 1", SAYS_NUMBER, "number")]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"$schema": "https://vega.github.io/schema/vega/v6.json", "marks": [{"type": "text", "text": "3"}]},
+        {"layer": []},
+        [SPEC],
+        "3",
+    ],
+    ids=["Vega", "no schema", "list", "text"],
+)
+def test_drawing_of_another_kind_is_not_known(release, spec):
+    (release / CHART).write_text(json.dumps(spec), encoding="utf-8")
+    assert found(release) == [(CHART, "the file", "a file that a release does not have", "unknown content")]
+
+
+@pytest.mark.parametrize(
+    ("values", "row", "what", "rule"),
+    [
+        ("district,count\nDover,3", "", "data that are not a list of rows", "unknown content"),
+        ({"Dover": 3}, "", "data that are not a list of rows", "unknown content"),
+        ([{"note": "3"}], ", row 1", SAYS_NUMBER, "number"),
+        (["3"], ", row 1", SAYS_NUMBER, "number"),
+    ],
+)
+def test_data_of_a_chart_in_another_form_hide_nothing(release, values, row, what, rule):
+    (release / CHART).write_text(json.dumps({**TITLED, "data": {"values": values}}), encoding="utf-8")
+    assert found(release) == [(CHART, f"chart{row}", what, rule)]
+
+
+# Parquet and workbooks
+
+PARQUET, SHEETS = "tables/plans_by_district.parquet", "pack/plans.xlsx"
+NO_ROW = "a row that stands in no table of the release"
+NO_CELL = "a formula, a picture, or something else that is no cell"
+SAFE = suppress(DISTRICTS, Policy.dfe())
+
+
+@pytest.fixture
+def sheets(release):
+    write_workbook({"Plans": SAFE}, release / SHEETS, title="The 7 districts", notes=["Counted in 12 months."])
+    return release
+
+
+@pytest.mark.parametrize(
+    ("change", "rows"),
+    [
+        (lambda frame: frame.with_columns(count=pl.col("count").fill_null(3)), ["row 2", "row 5"]),
+        (lambda frame: frame.with_columns(count=pl.col("count") + 1), ["row 3", "row 4"]),
+        # Dover and Ashford are hidden alike
+        (lambda frame: frame.with_columns(pl.col("district").reverse()), ["row 3", "row 4"]),
+        (lambda frame: frame.with_columns(more=1), ["header", "row 2", "row 3", "row 4", "row 5"]),
+        (lambda frame: frame.select(note=pl.lit("Dover has 3")), ["header", "row 2"]),
+        (lambda frame: frame.reverse(), []),
+        (lambda frame: frame.cast({"count": pl.Float32}), []),
+    ],
+    ids=["hidden", "changed", "other names", "more columns", "prose", "other order", "other type"],
+)
+def test_row_of_parquet_that_stands_in_no_table_is_found(release, change, rows):
+    change(SAFE.frame()).write_parquet(release / "pack" / "plans.parquet")
+    assert found(release) == [("pack/plans.parquet", where, NO_ROW, "number") for where in rows]
+
+
+def test_parquet_that_was_changed_or_is_missing_is_found(release):
+    SAFE.frame().write_parquet(release / PARQUET)  # the same rows, packed in another way
+    assert found(release) == [(PARQUET, "the file", CHANGED, "unknown content")]
+    (release / PARQUET).unlink()
+    assert found(release) == [(PARQUET, "the file", CHANGED, "unknown content")]
+
+
+def test_parquet_with_metadata_is_found(release):
+    SAFE.frame().write_parquet(release / "pack" / "plans.parquet", metadata={"pandas": "Dover 3"})
+    what = "something beside the rows of a table"
+    assert found(release) == [("pack/plans.parquet", "the file", what, "unknown content")]
+
+
+def test_identifying_columns_and_values_are_found_in_parquet(release, board):
+    frame = pl.DataFrame({"child": ["C00017", "of"], "count": [1240, 12]})
+    frame.write_parquet(release / "pack" / "plans.parquet")
+    rows = [row[1:] for row in found(release, board) if row[2] != NO_ROW]
+    assert rows == [
+        ("header", "the column child", "identifying column"),
+        ("row 2", "a value of the column child", "identifying value"),
+        ("row 3", "a value of the column child", "identifying value"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["pack/plans.parquet", SHEETS])
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"PK\x03\x04", b"\x00" * 100])
+def test_damaged_file_is_found(release, name, content):
+    (release / name).write_bytes(content)
+    assert found(release) == [(name, "the file", "a file that cannot be read", "unknown content")]
+
+
+def test_workbook_of_published_tables_is_clean(sheets, board):
+    every = {name: Safe(table.with_columns(mark=pl.lit("")), Policy.dfe()) for name, table in TABLES.items()}
+    for name, table in every.items():
+        publish(table, name, into=sheets, title=name, definition="x", measure=name)
+    write_workbook(every, sheets / "pack" / "all.xlsx", notes=["Dover, after 12 months"])
+    assert found(sheets, board) == []
+
+
+def test_workbook_of_a_table_that_was_not_published_is_found(release):
+    other = DISTRICTS.with_columns(pl.col("count") + 10, mark=pl.lit(""))
+    write_workbook(Safe(other, Policy.dfe()), release / SHEETS)
+    place = "xl/worksheets/sheet1.xml"
+    assert found(release) == [(SHEETS, f"{place}, row {row}", NO_ROW, "number") for row in range(2, 6)]
+
+
+SHEET, WORDS, BOOK_XML, CORE = (
+    "xl/worksheets/sheet1.xml",
+    "xl/sharedStrings.xml",
+    "xl/workbook.xml",
+    "docProps/core.xml",
+)
+
+
+def alter(path, part, old, new):
+    """Change a part of a workbook, or add one."""
+    with ZipFile(path) as archive:
+        parts = {name: archive.read(name).decode() for name in archive.namelist()}
+    assert old in parts.setdefault(part, "")
+    parts[part] = parts[part].replace(old, new, 1)
+    with ZipFile(path, "w") as archive:
+        for name, text in parts.items():
+            archive.writestr(name, text)
+
+
+@pytest.mark.parametrize(
+    ("part", "old", "new", "expected"),
+    [
+        (SHEET, "<v>1240</v>", "<v>1257</v>", (f"{SHEET}, row 5", NO_ROW, "number")),
+        (
+            SHEET,
+            "</row></sheetData>",
+            '<c r="H9"><v>3</v></c></row></sheetData>',
+            (f"{SHEET}, row 8", NO_ROW, "number"),
+        ),
+        (SHEET, "</sheetData>", '<row r="9"><c><v>3</v></c></row></sheetData>', (f"{SHEET}, row 9", NO_ROW, "number")),
+        (
+            SHEET,
+            "</sheetData>",
+            '<row r="9"><c t="str"><v>3</v></c></row></sheetData>',
+            (f"{SHEET}, row 9", NO_ROW, "number"),
+        ),
+        (WORDS, "[c]</t>", "3</t>", (f"{SHEET}, row 4", NO_ROW, "number")),
+        (
+            WORDS,
+            "</sst>",
+            "<si><t>Dover: 3</t></si></sst>",
+            (WORDS, "a text that stands in no cell", "unknown content"),
+        ),
+        (SHEET, "<v>1240</v>", "<f>1237+3</f><v>1240</v>", (SHEET, NO_CELL, "unknown content")),
+        (SHEET, "</worksheet>", "<legacyDrawing/></worksheet>", (SHEET, NO_CELL, "unknown content")),
+        (BOOK_XML, "</sheets>", "</sheets><definedNames/>", (BOOK_XML, NO_CELL, "unknown content")),
+        (
+            "xl/pivotCache/pivotCacheRecords1.xml",
+            "",
+            "<r/>",
+            ("xl/pivotCache/pivotCacheRecords1.xml", NO_CELL, "unknown content"),
+        ),
+        ("xl/vbaProject.bin", "", "a", ("the file", "a file that cannot be read", "unknown content")),
+        (
+            SHEET,
+            "<worksheet",
+            '<!DOCTYPE a [<!ENTITY b "3">]><worksheet',
+            ("the file", "a file that cannot be read", "unknown content"),
+        ),
+        (CORE, "<dc:creator>", "<dc:creator>Jo Smith", (CORE, "the name of who made it", "identifying value")),
+        (CORE, "The 7 districts", "Rosebud", (CORE, "a value of the column child", "identifying value")),
+        (
+            BOOK_XML,
+            'name="Plans"',
+            'name="Plans of C00017"',
+            (BOOK_XML, "a value of the column child", "identifying value"),
+        ),
+        (
+            WORDS,
+            "Counted in 12 months",
+            "Counted C00017",
+            (f"{SHEET}, row 8", "a value of the column child", "identifying value"),
+        ),
+        (WORDS, "Dover", "of", (f"{SHEET}, row 4", "a value of the column child", "identifying value")),
+        (WORDS, "<t>district</t>", "<t>child</t>", (f"{SHEET}, row 3", "the column child", "identifying column")),
+        (WORDS, "Counted in", "Read C:\\Users\\jo, counted in", (f"{SHEET}, row 8", SAYS_PATH, "path")),
+        (
+            "xl/_rels/workbook.xml.rels",
+            'Target="worksheets',
+            'TargetMode="External" Target="http://a/worksheets',
+            ("xl/_rels/workbook.xml.rels", "something that asks for a file or an address", "request"),
+        ),
+    ],
+)
+def test_what_is_planted_in_a_workbook_is_found(sheets, board, part, old, new, expected):
+    alter(sheets / SHEETS, part, old, new)
+    rows = found(sheets, board)
+    assert (SHEETS, *expected) in rows
+    assert {row[0] for row in rows} == {SHEETS}
+
+
 # What the package itself prints must never be taken for a leak.
 
 SHARES = pl.DataFrame(
@@ -440,6 +656,9 @@ CHANGES = pl.DataFrame(
         "n_down": [0, 10],
     }
 )
+
+
+TABLES = {"shares": SHARES.drop_nulls().filter(pl.col("numerator") > 5), "ranking": RANKING, "changes": CHANGES}
 
 
 def said(*parts):
@@ -485,7 +704,8 @@ def test_whole_way_from_tables_to_a_promoted_release_with_its_pack(tmp_path, boa
     release = promote(built, tmp_path / "release", about=ABOUT).folder
     assert found(release, board) == []
     # The same pack beside a table that was not published: everything that shows it is found.
-    (release / "tables" / "districts.csv").unlink()
+    for kind in ("csv", "parquet"):
+        (release / "tables" / f"districts.{kind}").unlink()
     manifest = json.loads((release / "manifest.json").read_text(encoding="utf-8"))
     del manifest["tables"]["districts"]
     (release / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")

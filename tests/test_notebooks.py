@@ -188,6 +188,18 @@ def has_chart(cell):
 
 
 @every_analysis
+def test_what_is_suppressed_is_hidden_where_it_was_in_the_release_that_stands(path):
+    nodes = [node for cell in code_cells(path) for node in ast.walk(ast.parse(cell.source))]
+    called = [node for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+    looked_up = {call.args[1].value for call in called if call.func.id == "published_before"}
+    keywords = [each for call in called if call.func.id == "publish" for each in call.keywords]
+    measures = {each.value.value for each in keywords if each.arg == "measure"}
+    # Figures of others are published as they are, and of a ranking all or nothing is hidden.
+    assert measures - looked_up <= {"published by others", "ballots"}
+    assert looked_up <= measures
+
+
+@every_analysis
 def test_last_cell_shows_versions(path):
     last = opened(path).cells[-1]
     assert last.cell_type == "code"

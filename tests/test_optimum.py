@@ -13,11 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from safeguarding_analytics import attacker, optimum
+from safeguarding_analytics import optimum
 from safeguarding_analytics.auditing import audit
 from safeguarding_analytics.disclosure import Policy, already_public, suppress
 from safeguarding_analytics.errors import ParameterError
-from safeguarding_analytics.ledger import Promise, open_ledger, sheet_of, system_of
+from safeguarding_analytics.ledger import open_ledger, sheet_of
+from safeguarding_analytics.protection import protect
+from safeguarding_analytics.systems import Promise, write_down
 from safeguarding_analytics.tables import COUNT, TOTAL
 
 SHARED = Path(__file__).parents[2] / "shared"
@@ -105,10 +107,11 @@ def test_one_sensitive_cell_of_fischetti_and_salazar_needs_three_others():
     known = oracle("fischetti_salazar_3x3")
     table = cross(known["values"], known["rows"], known["cols"])
     promise = Promise(known["threshold"], zeros_shown=known["zeros_public"], exact_only=True)
-    system, names, _ = system_of(open_ledger([sheet_of(table, "t", COUNT)]), COUNT, promise)
-    system = system.knowing([cell == ("II", "C") for cell, _ in names])
-    found = optimum.fewest(system, attacker.protect(system))
-    further = {cell for (cell, _), flag in zip(names, found[: len(names)], strict=True) if flag} - {("II", "C")}
+    written = write_down(open_ledger([sheet_of(table, "t", COUNT)]), promise)
+    cells = [tuple(value for _, value in cell) for cell, _ in written.names]
+    system = written.system.knowing([cell == ("II", "C") for cell in cells])
+    found = optimum.fewest(system, protect(system))
+    further = {cell for cell, flag in zip(cells, found[: len(cells)], strict=True) if flag} - {("II", "C")}
     assert further in [{tuple(cell) for cell in pattern} for pattern in known["min_point"]["patterns"]]
 
 

@@ -126,6 +126,7 @@ def test_table_prints_the_mark_of_its_policy():
         "B | 20",
         "C | 30",
         "* = hidden because the number is small, or because it would give a small number away.",
+        "Counts are rounded to multiples of 5; shares are worked out of them.",
     ]
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import hashlib
-import io
 import json
 import os
 import random
@@ -25,18 +23,21 @@ from polars.testing import assert_frame_equal
 from safeguarding_analytics.disclosure import Policy, already_public, suppress
 from safeguarding_analytics.errors import DisclosureError, ParameterError, SafeguardingError
 from safeguarding_analytics.release import (
+    BEING_BUILT,
     Entry,
     Release,
-    audit_releases,
+    gather,
     joint_audit,
     previous,
     promote,
     publish,
+    published_before,
     replace_folder,
-    to_csv,
 )
+from safeguarding_analytics.release_audit import audit_published, open_published
 
 ABOUT = {"board": "A board", "made_on": "2011-07-01", "as_at": None, "data_version": "0123456789ab", "parameters": {}}
+OTHER_DATA = {**ABOUT, "data_version": "ba9876543210"}
 AWKWARD = ['Health, East "and" Coast', "Two\nlines", "Two\r\nlines", "Æsh & Óg", " spaces ", "'quoted", "007", "true"]
 FORMULAS = ["=1+1", "+44", "-5", "@SUM(A1)", "\tx", "\rx", "\nx", "'=1+1", "''@x"]
 
@@ -131,8 +132,12 @@ def build(folder, tables, measure="people"):
     return folder
 
 
-def make(place, tables, measure="people"):
-    return promote(build(place.with_name(f".built-{place.name}"), tables, measure), place, about=ABOUT)
+def make(place, tables, measure="people", about=ABOUT):
+    return promote(build(place.with_name(f".built-{place.name}"), tables, measure), place, about=about)
+
+
+def audited(folders):
+    return audit_published(open_published(folders)).found
 
 
 def files(folder):
@@ -195,6 +200,29 @@ def test_already_public_table_comes_back_with_its_source_and_marks(place):
     assert (read.policy, read.source) == (None, "DfE, table D3, 2024")
 
 
+@pytest.mark.parametrize("name", OF_EVERY_SHAPE)
+def test_parquet_beside_the_file_holds_the_same_table(place, name):
+    published = suppress(OF_EVERY_SHAPE[name], Policy.dfe())
+    make(place, {name: published})
+    assert_frame_equal(pl.read_parquet(place / "tables" / f"{name}.parquet"), published.frame())
+
+
+def test_release_made_before_there_was_parquet_and_an_entry_for_each_run_opens(release):
+    expected = release["reach"].frame()
+    (release.folder / "tables" / "reach.parquet").unlink()
+    path = release.folder / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    del manifest["audit"]
+    for name in ("parquet_sha256", "notebook", "parameters", "data_version", "package", "within", "repaired"):
+        del manifest["tables"]["reach"][name]
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+    opened = Release.open(release.folder)
+    assert_frame_equal(opened["reach"].frame(), expected)
+    assert opened.entry("reach").parquet_sha256 == ""
+    assert (opened.entry("reach").notebook, opened.entry("reach").parameters) == ("", {})
+    assert audited([release.folder]).is_empty()
+
+
 def test_table_without_rows_comes_back_with_its_columns(place):
     published = suppress(count.clear(), Policy.dfe())
     make(place, {"empty": published})
@@ -221,7 +249,7 @@ def test_any_name_comes_back_unchanged(tmp_path_factory, names):
 @settings(max_examples=50, deadline=None)
 def test_any_number_comes_back_to_the_last_digit(tmp_path_factory, number, size):
     table = rate.with_columns(count=pl.lit(size), rate=pl.lit(number), lower=pl.lit(-number))
-    published = suppress(table, Policy.dfe())
+    published = already_public(table, "made up: no count gives just any rate")
     built = build(tmp_path_factory.mktemp("any") / "built", {"rates": published})
     entry = json.loads((built / "tables" / "rates.json").read_text(encoding="utf-8"))
     read = Release(built, {"tables": {"rates": entry}})["rates"].frame()
@@ -229,21 +257,6 @@ def test_any_number_comes_back_to_the_last_digit(tmp_path_factory, number, size)
 
 
 # The file
-
-
-@pytest.mark.parametrize("name", FORMULAS)
-def test_cell_that_would_start_a_formula_has_an_apostrophe_in_the_file(name):
-    text = to_csv(pl.DataFrame({"agency": [name], "count": [7]}))
-    (_, (cell, number)) = csv.reader(io.StringIO(text, newline=""))
-    assert (cell, number) == (f"'{name}", "7")
-
-
-def test_column_that_would_start_a_formula_has_an_apostrophe_in_the_file():
-    assert to_csv(pl.DataFrame({"=A1": ["x"], "count": [7]})).startswith("\ufeff'=A1,count\r\n")
-
-
-def test_negative_numbers_stay_numbers_in_the_file():
-    assert to_csv(pl.DataFrame({"score": [-2.5, 3.0]})) == "\ufeffscore\r\n-2.5\r\n3.0\r\n"
 
 
 def test_file_begins_with_a_mark_that_tells_excel_its_encoding(release):
@@ -331,17 +344,33 @@ def test_manifest_says_what_each_table_is_and_where_its_numbers_come_from(place)
         "measure": "people reached",
         "shape": "count",
         "rows": 4,
-        "hidden": 2,
+        "hidden": 1,  # of the rounded 10, 40 and 55 A may be any of 1 to 7: 53 to 57 less 8 to 12 and 38 to 42
         "source": "",
-        "policy": {"threshold": 8, "zeros": "shown", "mark": "*", "protect": "symbol", "minimum_ballots": 3},
+        "policy": {
+            "threshold": 8,
+            "zeros": "shown",
+            "mark": "*",
+            "protect": "symbol",
+            "round": 5,
+            "minimum_mean": 10,
+            "minimum_ballots": 3,
+        },
         "columns": {"agency": "String", "count": "Int64", "mark": "String"},
         "sha256": hashlib.sha256((place / "tables" / "reach.csv").read_bytes()).hexdigest(),
+        "parquet_sha256": hashlib.sha256((place / "tables" / "reach.parquet").read_bytes()).hexdigest(),
+        "notebook": "",  # what a notebook and its run are called is known to the report
+        "parameters": {},
+        "data_version": "",
+        "package": manifest["package"],
+        "within": [],
+        "repaired": False,
     }
+    assert manifest["audit"] == {"effort": "full", "tables": 1, "findings": 0}
     assert json.loads((place / "manifest.json").read_text(encoding="utf-8")) == manifest
 
 
 def test_release_holds_its_tables_and_its_manifest_and_nothing_else(release):
-    assert sorted(map(str, files(release.folder))) == ["manifest.json", "tables/reach.csv"]
+    assert sorted(map(str, files(release.folder))) == ["manifest.json", "tables/reach.csv", "tables/reach.parquet"]
     assert sorted(path.name for path in release.folder.parent.iterdir()) == ["release"]
 
 
@@ -349,6 +378,37 @@ def test_release_lists_its_tables_in_alphabetical_order(place):
     safe = suppress(count, Policy.dfe())
     assert make(place, {"reach": safe, "answers": safe}).tables() == ["answers", "reach"]
     assert isinstance(Release.open(str(place)).entry("answers"), Entry)
+
+
+# Notebooks publish apart
+
+
+def test_tables_of_notebooks_are_gathered_with_what_is_said_of_each(tmp_path):
+    built, runs = tmp_path / "built", tmp_path / "built" / "runs"
+    for notebook in ("one", "two", "idle"):
+        (runs / notebook).mkdir(parents=True)
+    put(suppress(count, Policy.dfe()), "reach", runs / "one")
+    put(suppress(rate, Policy.dfe()), "rates", runs / "two")
+    (runs / "one" / "notes.txt").write_text("left behind", encoding="utf-8")
+    about = {"parameters": {"group": "agency"}, "data_version": "0123456789ab"}
+    gather(built, runs, {"one": about, "two": {}, "idle": about})
+    assert sorted(map(str, files(built))) == [
+        f"tables/{name}.{kind}" for name in ("rates", "reach") for kind in ("csv", "json", "parquet")
+    ]
+    made = promote(built, tmp_path / "release", about=ABOUT)
+    said = [(made.entry(name).notebook, made.entry(name).parameters) for name in ("reach", "rates")]
+    assert said == [("one", {"group": "agency"}), ("two", {})]
+    assert made.entry("reach").data_version == "0123456789ab"
+    assert_frame_equal(made["reach"].frame(), suppress(count, Policy.dfe()).frame())
+
+
+def test_two_notebooks_that_publish_under_one_name_are_refused(tmp_path):
+    runs = tmp_path / "runs"
+    for notebook in ("one", "two"):
+        (runs / notebook).mkdir(parents=True)
+        put(suppress(count, Policy.dfe()), "reach", runs / notebook)
+    with pytest.raises(ParameterError, match=r'already published a table "reach"\. Give each table a name of its own'):
+        gather(tmp_path, runs, {"one": {}, "two": {}})
 
 
 # What cannot be opened
@@ -465,13 +525,15 @@ def test_tables_that_give_a_hidden_number_away_together_are_not_released(place, 
     assert all(joint_audit({name: table}, {name: "people"}).is_empty() for name, table in alone.items())
     make(place, {"reach": suppress(count, Policy.dfe())})
     before = files(place)
-    built = build(place.with_name("built"), alone)
+    built = build(place.with_name("built"), {**alone, "apart": suppress(rate, Policy.dfe())})
     with pytest.raises(DisclosureError) as caught:
         promote(built, place, about=ABOUT)
-    lines = str(caught.value).splitlines()
+    first, *lines, repair, command = str(caught.value).splitlines()
     numbers = "1 hidden number" if len(narrowed) == 1 else f"{len(narrowed)} hidden numbers"
-    assert lines[0] == f"the release was not made: {numbers} could be worked out."
-    assert {tuple(line.removeprefix("- ").split(": ")[0].split(", ", 1)) for line in lines[1:]} == narrowed
+    assert first == f"the release was not made: {numbers} could be worked out."
+    assert {tuple(line.removeprefix("- ").split(": ")[0].split(", ", 1)) for line in lines} == narrowed
+    assert repair == "Protect these tables together: suppress([first, second], policy)."
+    assert command == "Or hide more of them until nothing can be worked out: safeguarding report FOLDER --repair"
     assert files(place) == before
 
 
@@ -487,11 +549,216 @@ def test_tables_of_other_publishers_are_not_audited(place):
     assert make(place, tables).tables() == ["first", "second"]
 
 
+LOOKUP = pl.DataFrame({"district": ["D2", "D1", "D3", "D1"], "area": ["North", "North", "South", "North"]})
+# D1 is hidden with D3. The 40 of the South are those of D3: 63 - 20 - 40 = 3.
+districts = pl.DataFrame({"district": ["D1", "D2", "D3", "Total"], "count": [3, 20, 40, 63]})
+areas = pl.DataFrame({"area": ["North", "South", "Total"], "count": [23, 40, 63]})
+
+
+def test_lookup_is_written_down_once_row_by_row_and_used_by_the_gate(place):
+    built = build(place.with_name("built"), {"areas": suppress(areas, Policy.dfe())})
+    put(suppress(districts, Policy.dfe()), "districts", built, within=LOOKUP)
+    entry = json.loads((built / "tables" / "districts.json").read_text(encoding="utf-8"))
+    assert entry["within"] == [{"district": ["D1", "D2", "D3"], "area": ["North", "North", "South"]}]
+    with pytest.raises(DisclosureError, match=r"suppress\(\[areas, districts\], policy\)"):
+        promote(built, place, about=ABOUT)
+
+
+def test_tables_protected_together_with_a_lookup_are_released_with_it(place):
+    tables = dict(zip(("districts", "areas"), suppress([districts, areas], Policy.dfe(), within=LOOKUP), strict=True))
+    built = place.with_name("built")
+    built.mkdir()
+    for name, table in tables.items():
+        put(table, name, built, within=[LOOKUP])
+    made = promote(built, place, about=ABOUT)
+    assert made.manifest["audit"] == {"effort": "full", "tables": 2, "findings": 0}
+    assert [len(made.entry(name).within) for name in tables] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("lookup", "error", "message"),
+    [
+        (pl.DataFrame({"district": ["D1"]}), ParameterError, "within must be frames of two columns or more"),
+        (pl.DataFrame({"district": ["D1"], "area": [None]}), ParameterError, "within: area has rows without a value"),
+        (pl.DataFrame({"child": ["C1"], "area": ["North"]}), DisclosureError, "child identifies people"),
+    ],
+)
+def test_lookup_that_is_none_or_identifies_is_refused(tmp_path, lookup, error, message):
+    with pytest.raises(error, match=message):
+        put(suppress(districts, Policy.dfe()), "districts", tmp_path, within=lookup)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_lookup_of_yes_and_no_is_written_as_groups_are_compared(place):
+    lookup = pl.DataFrame({"urgent": [True, False, True], "kind": ["K", "K", "K"]})
+    table = pl.DataFrame({"urgent": [False, True, None], "count": [20, 30, 50]})
+    put(suppress(table, Policy.dfe()), "plans", build(place.with_name("built"), {}), within=lookup)
+    written = json.loads((place.with_name("built") / "tables" / "plans.json").read_text(encoding="utf-8"))["within"]
+    assert written == [{"urgent": ["False", "True"], "kind": ["K", "K"]}]
+
+
+def test_no_lookup_may_be_said_with_none(place):
+    put(suppress(count, Policy.dfe()), "plans", build(place.with_name("built"), {}), within=None)
+    written = json.loads((place.with_name("built") / "tables" / "plans.json").read_text(encoding="utf-8"))["within"]
+    assert written == []
+
+
+def groups_of(*columns):
+    """A table of 30 groups each, of which nothing is small."""
+    cells = pl.DataFrame({columns[0]: [f"{columns[0]}{n}" for n in range(30)]})
+    for column in columns[1:]:
+        cells = cells.join(pl.DataFrame({column: [f"{column}{n}" for n in range(30)]}), how="cross")
+    return suppress(cells.with_columns(count=pl.lit(30 ** (3 - len(columns)) * 10)), Policy.dfe())
+
+
+def test_tables_of_too_many_combinations_are_audited_fast_and_the_manifest_says_so(place):
+    # 30 x 30 x 30 = 27,000 combinations; the tables of the other measure have few.
+    built = build(place.with_name("built"), {"one": groups_of("a", "b"), "other": groups_of("b", "c")})
+    put(suppress(count, Policy.dfe()), "reach", built, measure="others")
+    assert promote(built, place, about=ABOUT).manifest["audit"] == {"effort": "fast", "tables": 3, "findings": 0}
+
+
+# Beside the release that stands
+
+
+@pytest.mark.parametrize(
+    ("stands", "new", "where"),
+    [
+        ({"halves": by_half}, {"years": east}, "the release that stands: halves"),
+        ({"years": east}, {"halves": by_half}, "halves"),
+    ],
+    ids=["the old one hides", "the new one hides"],
+)
+def test_releases_of_the_same_data_must_not_give_away_what_one_of_them_hides(place, stands, new, where):
+    make(place, {name: suppress(table, Policy.dfe()) for name, table in stands.items()})
+    before = files(place)
+    with pytest.raises(DisclosureError) as caught:
+        make(place, {name: suppress(table, Policy.dfe()) for name, table in new.items()})
+    first, finding, moved, command = str(caught.value).splitlines()
+    assert first == "the release was not made: 1 hidden number could be worked out."
+    assert finding.startswith(f"- {where}, district=East, half=H2: ")
+    assert finding.endswith("leaves exactly 3.")  # 23 - 20
+    assert moved.startswith("They were compared with the release that stands, of the same data.")
+    assert moved.endswith(f"If nobody has seen it, move {place} away.")
+    assert command.endswith("safeguarding report FOLDER --repair")
+    assert files(place) == before
+
+
+def test_release_of_other_data_is_not_compared_with_the_one_that_stands(place):
+    make(place, {"halves": suppress(by_half, Policy.dfe())})
+    assert make(place, {"years": suppress(east, Policy.dfe())}, about=OTHER_DATA).tables() == ["years"]
+
+
+def test_releases_of_unknown_data_are_not_compared(place):
+    make(place, {"halves": suppress(by_half, Policy.dfe())}, about={})
+    assert make(place, {"years": suppress(east, Policy.dfe())}, about={}).tables() == ["years"]
+
+
+def test_release_of_another_year_of_the_same_data_is_another_topic(place):
+    make(place, {"reach": suppress(count, Policy.dfe())})
+    doubled = count.with_columns(count=pl.col("count") * 2)
+    assert make(place, {"reach": suppress(doubled, Policy.dfe())}).tables() == ["reach"]
+
+
+@pytest.mark.parametrize("damage", ["missing", "changed", "not safe any more", "policy of another version"])
+def test_table_that_stands_and_cannot_be_read_stops_the_gate(place, damage):
+    make(place, {"halves": suppress(by_half, Policy.dfe()), "england": already_public(count, "DfE")})
+    (place / "tables" / "england.csv").unlink()  # it is not compared, so it need not be read
+    if damage == "missing":
+        (place / "tables" / "halves.csv").unlink()
+    elif damage == "changed":
+        (place / "tables" / "halves.csv").write_bytes(b"{")
+    else:
+        change_entry(place, "halves", policy={"threshold": 30} if damage == "not safe any more" else {"shield": 1})
+    before = files(place)
+    with pytest.raises(SafeguardingError) as caught:
+        make(place, {"years": suppress(east, Policy.dfe())})
+    assert str(caught.value) == (
+        f"{place}: halves.csv of the release that stands cannot be read, so nothing says what it hides. The new "
+        "release could give that away. Put back what it held or, if nobody has seen that release, move it away."
+    )
+    assert files(place) == before
+
+
+def test_release_of_which_a_table_is_damaged_can_be_made_anew(place):
+    tables = {"halves": suppress(by_half, Policy.dfe())}
+    make(place, tables)
+    (place / "tables" / "halves.csv").unlink()
+    assert make(place, tables)["halves"].hidden == tables["halves"].hidden  # the same table tells nothing new
+
+
+def test_damaged_table_of_other_data_does_not_stop_the_gate(place):
+    make(place, {"halves": suppress(by_half, Policy.dfe())})
+    (place / "tables" / "halves.csv").unlink()
+    assert make(place, {"years": suppress(east, Policy.dfe())}, about=OTHER_DATA).tables() == ["years"]
+
+
+def test_release_that_stands_with_a_damaged_manifest_stops_the_gate(place):
+    make(place, {"halves": suppress(by_half, Policy.dfe())})
+    (place / "manifest.json").write_text('{"package": "safeguarding_analytics 1.0", "tables": {"halves": {}}}')
+    with pytest.raises(SafeguardingError, match=r"manifest.json of the release that stands cannot be read"):
+        make(place, {"years": suppress(east, Policy.dfe())})
+
+
+def change_entry(place, name, **more):
+    path = place / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest["tables"][name] |= more
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def test_release_of_a_later_version_that_says_more_of_its_tables_opens(release):
+    expected = release["reach"].frame()
+    change_entry(release.folder, "reach", colour="green")
+    opened = Release.open(release.folder)
+    assert_frame_equal(opened["reach"].frame(), expected)
+    assert opened.entry("reach") == release.entry("reach")
+
+
+def test_table_whose_policy_has_settings_of_a_later_version_is_not_read(release):
+    change_entry(release.folder, "reach", policy={"shield": 1}, package="safeguarding_analytics 9.0")
+    opened = Release.open(release.folder)
+    with pytest.raises(SafeguardingError, match=r"^reach: its policy has settings .* safeguarding_analytics 9\.0\.$"):
+        opened["reach"]
+
+
+@pytest.fixture
+def run(place):
+    """A folder that a notebook publishes into, beside the release that stands."""
+    folder = place.with_name(f"{BEING_BUILT}7") / "runs" / "reach"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_tables_of_a_measure_that_were_published_before_are_given(place, run):
+    tables = {"reach": suppress(count, Policy.dfe()), "england": already_public(count, "DfE")}
+    built = build(place.with_name("built"), tables)
+    put(suppress(rate, Policy.dfe()), "rates", built, measure="events")
+    promote(built, place, about=ABOUT)
+    (found,) = published_before(run, "people")
+    assert_frame_equal(found.frame(), tables["reach"].frame())
+    assert published_before(str(run), "others") == []
+
+
+def test_nothing_was_published_before_where_no_release_stands_or_none_is_built(run, release, monkeypatch):
+    assert published_before("", "people") == []
+    assert published_before(release.folder, "people") == []
+    assert len(published_before(run, "people")) == 1
+    shutil.rmtree(release.folder)
+    assert published_before(run, "people") == []
+
+
+@pytest.mark.parametrize("file", ["manifest.json", "tables/reach.csv"])
+def test_damaged_release_is_as_if_nothing_was_published_before(run, release, file):
+    (release.folder / file).write_bytes(b"{")
+    assert published_before(run, "people") == []
+
+
 def test_release_without_tables_can_be_made(place):
     built = place.with_name("built")
     built.mkdir()
     assert promote(built, place, about=ABOUT).tables() == []
-    assert audit_releases([place]).is_empty()
+    assert audited([place]).is_empty()
 
 
 # Several releases
@@ -501,9 +768,9 @@ def test_releases_that_give_a_hidden_number_away_together_are_found(tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
     make(first, {"halves": suppress(by_half, Policy.dfe())})
     make(second, {"years": suppress(east, Policy.dfe())})
-    assert audit_releases([first]).is_empty()
-    assert audit_releases([second]).is_empty()
-    found = audit_releases([first, second])
+    assert audited([first]).is_empty()
+    assert audited([second]).is_empty()
+    found = audited([first, second])
     # 23 in all less 20 leaves exactly 3
     assert found.select("table", "cell", "column", "low", "high").rows() == [
         (f"{first}: halves", "district=East, half=H2", "count", 3, 3)
@@ -511,17 +778,17 @@ def test_releases_that_give_a_hidden_number_away_together_are_found(tmp_path):
 
 
 def test_release_audited_beside_itself_tells_nothing_new(release):
-    assert audit_releases([release.folder, release.folder]).is_empty()
+    assert audited([release.folder, release.folder]).is_empty()
 
 
 # Replacing a release
 
 
 def test_new_release_takes_the_place_of_the_previous_one_as_a_whole(release):
-    made = make(release.folder, {"answers": suppress(count, Policy.nhs())})
+    made = make(release.folder, {"answers": suppress(count, Policy.nhs())}, about=OTHER_DATA)
     assert made.folder == release.folder
     assert made.tables() == ["answers"]
-    assert sorted(map(str, files(release.folder))) == ["manifest.json", "tables/answers.csv"]
+    assert sorted(map(str, files(release.folder))) == ["manifest.json", "tables/answers.csv", "tables/answers.parquet"]
     assert sorted(path.name for path in release.folder.parent.iterdir()) == ["release"]
 
 
@@ -685,6 +952,6 @@ def test_tables_of_one_measure_that_contradict_each_other_stop_the_gate(tmp_path
     for name, count in (("by_district", 40), ("by_district_again", 41)):
         table = suppress(pl.DataFrame({"district": ["D01", "D02"], "count": [count, 50]}), Policy.dfe())
         publish(table, name, into=built, title="t", definition="d", measure="plans started")
-    with pytest.raises(DisclosureError, match="two tables disagree about district=D01"):
+    with pytest.raises(DisclosureError, match="district=D01: two tables disagree about count"):
         promote(built, tmp_path / "release", about={"board": "b"})
     assert not (tmp_path / "release").exists()

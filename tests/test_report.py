@@ -24,7 +24,8 @@ from safeguarding_analytics.demo import write_demo_board
 from safeguarding_analytics.disclosure import Policy, suppress
 from safeguarding_analytics.errors import DisclosureError, ParameterError, SafeguardingError, TableError
 from safeguarding_analytics.pages import vega_bundle
-from safeguarding_analytics.release import Release, audit_releases, promote, publish
+from safeguarding_analytics.release import Release, promote, publish
+from safeguarding_analytics.release_audit import audit_published, open_published
 from safeguarding_analytics.report import make_report, notebooks
 from safeguarding_analytics.tables import IDENTIFYING
 
@@ -61,8 +62,14 @@ def contents(folder):
 
 
 def texts(release):
-    """Texts of a release by name, without the scripts that draw charts: they are the same on every page."""
-    return {str(name): content.decode().replace(vega_bundle(), "") for name, content in contents(release).items()}
+    """Texts of a release by name, without the scripts that draw charts: they are the same on every page.
+
+    Of a Parquet file, which is not compressed, whatever in it is text.
+    """
+    return {
+        str(name): content.decode(errors="ignore").replace(vega_bundle(), "")
+        for name, content in contents(release).items()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +172,7 @@ def test_release_holds_the_tables_of_all_notebooks_and_nothing_else(demo):
     assert demo.made.release.tables() == TABLES
     assert sorted(map(str, contents(demo.release))) == sorted(
         ["manifest.json", "pack/index.html", *(f"pack/{name}.html" for name in PAGES)]
-        + [f"tables/{name}.csv" for name in TABLES]
+        + [f"tables/{name}.{kind}" for name in TABLES for kind in ("csv", "parquet")]
     )
     assert sorted(path.name for path in demo.out.iterdir()) == ["release"]
 
@@ -180,18 +187,41 @@ def test_manifest_says_where_the_numbers_come_from(demo):
         "data_version": board.data_version,
         "parameters": {},
         "pages": PAGES,
+        "audit": {"effort": "full", "tables": len(TABLES), "findings": 0},
     }
     for name, entry in manifest["tables"].items():
+        assert (entry["data_version"], entry["package"]) == (board.data_version, manifest["package"]), name
+        assert (entry["within"], entry["repaired"]) == ([], False), name
         assert entry["title"], name
         assert entry["definition"], name
         assert entry["measure"], name
         assert bool(entry["policy"]) != bool(entry["source"]), name
 
 
+def test_manifest_says_which_notebook_made_each_table_and_with_which_values(demo):
+    release = demo.made.release
+    made_by = {name: release.entry(name).notebook for name in TABLES}
+    assert made_by == {
+        "answers": "knowledge_gain",
+        "attendance": "training_reach",
+        "knowledge_gain": "knowledge_gain",
+        "knowledge_gain_by_agency": "knowledge_gain",
+        "places_taken_by_district": "training_reach",
+        "priorities": "priorities",
+        "repeat_plans": "repeat_plans",
+        "repeat_plans_by_district": "repeat_plans",
+        "repeat_plans_comparators": "repeat_plans",
+        "training_reach_by_agency": "training_reach",
+    }
+    assert release.entry("attendance").parameters == {"time_period": "", "group": "agency"}
+    assert release.entry("priorities").parameters == {"seats": "0", "weight": "", "unranked": "", "seed": "0"}
+
+
 def test_release_opens_and_hides_nothing_that_can_be_worked_out(demo):
     release = Release.open(demo.release)
     assert all(release[name].frame().height == release.entry(name).rows for name in release.tables())
-    assert audit_releases([demo.release]).is_empty()
+    audited = audit_published(open_published([demo.release]))
+    assert (audited.found.height, audited.effort) == (0, "full")
 
 
 def test_progress_runs_to_the_number_of_all_cells(demo):
@@ -442,6 +472,30 @@ def test_value_for_one_notebook_reaches_that_one_alone_and_goes_before_the_one_f
     assert made.release.manifest["parameters"] == given
 
 
+def test_entry_of_a_table_holds_the_values_its_notebook_ran_with_and_no_place(shelf, ballots, tmp_path):
+    columns = {"district": ["East"], "count": [23]}
+    for name in ("one", "two"):
+        cell = PUBLISHES.format(name=name, columns=columns, headline="")
+        shelf(name, cell, parameters='n: int = 0  # how many\nshare: float = 0.5\nyear: str = "2008"')
+    given = {"two.n": "2", "year": 2007}
+    release = make_report(ballots, tmp_path / "out", parameters=given, today=TODAY).release
+    assert release.entry("one").parameters == {"n": "0", "share": "0.5", "year": "2007"}
+    assert release.entry("two").parameters == {"n": "2", "share": "0.5", "year": "2007"}
+    assert str(tmp_path) not in (release.folder / "manifest.json").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("value", "what"), [("M01", "a value of the column member"), ("/srv/boards/kent", "a path of the computer")]
+)
+def test_value_that_must_not_be_published_stops_the_run(shelf, ballots, out, value, what):
+    cell = PUBLISHES.format(name="one", columns={"district": ["East"], "count": [23]}, headline="")
+    shelf("one", cell, parameters='who: str = ""')
+    before = state(out)
+    with pytest.raises(DisclosureError, match=rf"- tables/one\.json, parameters\.who: {what}"):
+        make_report(ballots, out, parameters={"who": value}, today=TODAY)
+    assert_nothing_was_made(out, before)
+
+
 @pytest.mark.parametrize(
     ("declared", "value", "wanted"),
     [("int", "2.5", "a whole number"), ("float", "much", "a number"), ("bool", "perhaps", "true or false")],
@@ -494,22 +548,149 @@ def test_notebook_that_dies_or_hangs_is_named_and_nothing_is_made(shelf, ballots
 
 PUBLISHES = """
 import polars as pl
-from safeguarding_analytics.disclosure import Policy, suppress
-from safeguarding_analytics.release import publish
-frame = pl.DataFrame({columns})
-publish(suppress(frame, Policy.dfe()), "{name}", into=release, title="T", definition="D", measure="children")
+from safeguarding_analytics import Policy, publish, show_table, suppress
+safe = suppress(pl.DataFrame({columns}), Policy.dfe())
+publish(safe, "{name}", into=release, title="T", definition="D", measure="children", headline="{headline}")
+show_table(safe, caption="Children")
 """
+YEARS = PUBLISHES.format(name="years", columns={"district": ["East"], "count": [23]}, headline="There were 23.")
+HALVES = PUBLISHES.format(
+    name="halves", columns={"district": ["East", "East"], "half": ["H1", "H2"], "count": [20, 3]}, headline=""
+)
+"""One shows East = 23, the other H1 = 20 of East and hides H2: 23 - 20 = 3."""
 
 
 def test_tables_of_two_notebooks_that_give_a_hidden_number_away_are_not_released(shelf, ballots, out):
-    # One shows East = 23, the other H1 = 20 of East and hides H2: 23 - 20 = 3.
-    shelf("years", PUBLISHES.format(name="years", columns={"district": ["East"], "count": [23]}))
-    halves = {"district": ["East", "East"], "half": ["H1", "H2"], "count": [20, 3]}
-    shelf("halves", PUBLISHES.format(name="halves", columns=halves))
+    shelf("years", YEARS)
+    shelf("halves", HALVES)
     before = state(out)
-    with pytest.raises(DisclosureError, match="the release was not made: 1 hidden number could be worked out"):
+    with pytest.raises(
+        DisclosureError, match="the release was not made: 1 hidden number could be worked out"
+    ) as caught:
         make_report(ballots, out, today=TODAY)
+    assert str(caught.value).splitlines()[2:] == [
+        "Protect these tables together: suppress([halves, years], policy).",
+        "Or hide more of them until nothing can be worked out: safeguarding report FOLDER --repair",
+    ]
     assert_nothing_was_made(out, before)
+
+
+LEFT_OUT = "Left out: numbers on this page were hidden when the tables were protected together; see the tables."
+
+
+def test_tables_that_give_a_hidden_number_away_are_repaired_if_that_is_wanted(shelf, ballots, out):
+    shelf("years", YEARS)
+    shelf("halves", HALVES)
+    shelf("other", PUBLISHES.format(name="other", columns={"category": ["NEG"], "count": [40]}, headline="40 came."))
+    made = make_report(ballots, out, today=TODAY, repair=True)
+    release = made.release
+    (changed,) = made.repaired  # either hides its one shown number, and then nothing follows from the other
+    assert changed in ("halves", "years")
+    assert release[changed].frame()["count"].null_count() == release[changed].frame().height
+    assert {name: release.entry(name).repaired for name in release.tables()} == {
+        name: name == changed for name in ("halves", "other", "years")
+    }
+    assert release.entry(changed).headline == ""
+    assert release.entry(changed).hidden == release[changed].hidden == release[changed].frame().height
+    assert release.manifest["audit"] == {"effort": "full", "tables": 3, "findings": 0}
+    assert {page.notebook.name: page.why_not for page in made.pages} == {
+        name: LEFT_OUT if name == changed else "" for name in ("halves", "other", "years")
+    }
+    pages = texts(release.folder)
+    assert LEFT_OUT in pages[f"pack/{changed}.html"]
+    assert LEFT_OUT in pages["pack/index.html"]
+    hidden = {"years": "23", "halves": ">20<"}[changed]
+    assert [name for name, text in pages.items() if name.startswith("pack") and hidden in text] == []
+    assert "40 came." in pages["pack/index.html"]
+    assert sorted(path.name for path in out.iterdir()) == ["release"]
+
+
+def test_tables_that_give_nothing_away_are_left_as_they_are_by_a_repair(shelf, ballots, out):
+    shelf("years", YEARS)
+    made = make_report(ballots, out, today=TODAY, repair=True)
+    assert (made.repaired, made.pages[0].why_not) == ((), "")
+    assert made.release["years"].frame()["count"].to_list() == [23]
+
+
+# Beside the release that stands
+
+CHOSEN = """
+import polars as pl
+from safeguarding_analytics import Policy, publish, suppress
+counts = {
+    "district": pl.DataFrame({"district": ["East"], "count": [23]}),
+    "half": pl.DataFrame({"district": ["East", "East"], "half": ["H1", "H2"], "count": [20, 3]}),
+}
+name = f"children_by_{group}"
+publish(suppress(counts[group], Policy.dfe()), name, into=release, title="T", definition="D", measure="children")
+"""
+
+
+def test_same_data_with_another_parameter_must_not_give_away_what_stands_hidden(shelf, ballots, tmp_path):
+    shelf("children", CHOSEN, parameters='group: str = "half"')
+    out = tmp_path / "out"
+    first = make_report(ballots, out, today=TODAY)
+    assert first.release.entry("children_by_half").parameters == {"group": "half"}
+    before = state(out)
+    given = {"group": "district"}
+    with pytest.raises(DisclosureError) as caught:
+        make_report(ballots, out, parameters=given, today=TODAY)
+    assert "- the release that stands: children_by_half, district=East, half=H2: " in str(caught.value)
+    assert_nothing_was_made(out, before)
+    made = make_report(ballots, out, parameters=given, today=TODAY, repair=True)
+    assert made.repaired == ("children_by_district",)
+    assert made.release["children_by_district"].frame().rows() == [("East", None, "[c]")]
+    assert made.release.entry("children_by_district").parameters == given
+
+
+def test_other_data_are_not_compared_with_the_release_that_stands(shelf, ballots, tmp_path):
+    shelf("children", CHOSEN, parameters='group: str = "half"')
+    make_report(ballots, tmp_path / "out", today=TODAY)
+    other_data(ballots)
+    made = make_report(ballots, tmp_path / "out", parameters={"group": "district"}, today=TODAY)
+    assert made.release["children_by_district"].frame()["count"].to_list() == [23]
+
+
+def other_data(board):
+    """The last ballot is withdrawn."""
+    path = board / "ballots.csv"
+    *lines, _ = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    path.write_text("".join(lines), encoding="utf-8")
+
+
+# East is small, and one of the others must be hidden with it: that which was, though the counts have changed places.
+AGAIN = """
+import polars as pl
+from safeguarding_analytics import Policy, publish, published_before, suppress
+before = published_before(release, "children")
+frame = pl.DataFrame({{"district": ["East", "North", "South", "Total"], "count": {counts}}})
+safe = suppress(frame, Policy.dfe(), previous=before)
+publish(safe, "children", into=release, title="T", definition="D", measure="children")
+"""
+
+
+def hidden_districts(made):
+    table = made.release["children"].frame()
+    return table.filter(pl.col("mark") != "")["district"].to_list()
+
+
+def test_next_run_on_slightly_other_data_hides_the_same_places(shelf, ballots, tmp_path):
+    def run(counts, out):
+        shelf("children", AGAIN.format(counts=counts))
+        return hidden_districts(make_report(ballots, tmp_path / out, today=TODAY))
+
+    first = run([3, 20, 40, 63], "out")
+    other_data(ballots)
+    assert run([3, 40, 20, 63], "elsewhere") != first  # nothing stands there
+    assert run([3, 40, 20, 63], "out") == first
+
+
+def test_damaged_release_does_not_stop_the_next_run(shelf, ballots, tmp_path):
+    shelf("children", AGAIN.format(counts=[3, 20, 40, 63]))
+    first = make_report(ballots, tmp_path / "out", today=TODAY)
+    hidden = hidden_districts(first)
+    (first.release.folder / "tables" / "children.csv").write_bytes(b"")
+    assert hidden_districts(make_report(ballots, tmp_path / "out", today=TODAY)) == hidden
 
 
 def test_run_that_is_stopped_leaves_the_previous_release_and_nothing_else(shelf, ballots, out):
@@ -527,9 +708,9 @@ def test_run_that_is_stopped_leaves_the_previous_release_and_nothing_else(shelf,
 def test_two_notebooks_that_publish_under_one_name_are_refused(shelf, ballots, out):
     columns = {"district": ["East"], "count": [23]}
     for name in ("one", "two"):
-        shelf(name, PUBLISHES.format(name="years", columns=columns))
+        shelf(name, PUBLISHES.format(name="years", columns=columns, headline=""))
     before = state(out)
-    with pytest.raises(SafeguardingError, match='this run has already published a table "years"'):
+    with pytest.raises(ParameterError, match='this run has already published a table "years"'):
         make_report(ballots, out, jobs=1, today=TODAY)
     assert_nothing_was_made(out, before)
 

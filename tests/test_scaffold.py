@@ -8,12 +8,14 @@ import tomllib
 import pytest
 
 from safeguarding_analytics.board import check_board, read_board
-from safeguarding_analytics.config import Config
+from safeguarding_analytics.config import Config, PolicySection, read_config
 from safeguarding_analytics.demo_facts import SETTINGS as DEMO_SETTINGS
 from safeguarding_analytics.errors import ParameterError
+from safeguarding_analytics.policy import Policy
 from safeguarding_analytics.scaffold import SETTINGS, board_toml, write_empty_board
 from safeguarding_analytics.tables import TABLES
 
+POPULATIONS = ("children", "staff", "board_members")
 LINE = re.compile(r'(# )?(?P<setting>("[^"]*"|\w+) = .+?) +#.*|(# )?(?P<alone>("[^"]*"|\w+) = "[^"]*") *')
 
 
@@ -32,6 +34,21 @@ def names(model, prefix=""):
             yield from names(kind, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}"
+
+
+def board_with(folder, settings):
+    """A board with these settings and one table."""
+    folder.mkdir(exist_ok=True)
+    (folder / "board.toml").write_text(settings, encoding="utf-8")
+    (folder / "themes.csv").write_text("board,theme,urgency,importance\nB,T,1,2\n", encoding="utf-8")
+    return read_board(folder)
+
+
+def wrong_settings(folder, settings):
+    """What a check says of these settings."""
+    folder.mkdir(exist_ok=True)
+    (folder / "board.toml").write_text(settings, encoding="utf-8")
+    return read_config(folder)[1]
 
 
 def test_empty_board_has_settings_and_a_header_per_table(tmp_path):
@@ -74,11 +91,13 @@ def test_every_setting_shown_is_one_the_program_knows_and_takes(tmp_path):
 def test_every_setting_the_program_knows_is_shown():
     shown = {f"{section}.{name}" for section, (_, settings) in SETTINGS.items() for name, _, _ in settings}
     known = set(names(Config)) - {"files", "columns", "words"}
-    children = {f"policy.children.{name}" for name in ("preset", "threshold", "zeros")}
+    assert {f"policy.children.{name}" for name in PolicySection.model_fields} <= shown
     assert known - shown == {
-        f"policy.{population}.{name}" for population in ("staff", "board_members") for name in ("threshold", "zeros")
+        f"policy.{population}.{name}"
+        for population in ("staff", "board_members")
+        for name in PolicySection.model_fields
+        if name != "preset"
     }  # "as above"
-    assert children <= shown
     assert shown - known == {
         "files.bookings",
         "columns.workforce",
@@ -90,11 +109,99 @@ def test_defaults_shown_are_the_defaults():
     shown = tomllib.loads(take_the_signs_away(board_toml("", {})))
     assert Config().priorities.model_dump() == shown["priorities"]
     defaults = Config().policy.model_dump()
-    assert shown["policy"].pop("children") == defaults["children"] | {
-        "threshold": 10
-    }  # an example: the default is none
+    children = shown["policy"].pop("children")
+    assert (children.pop("threshold"), children.pop("round")) == (10, 5)  # examples: the defaults are the preset's
+    assert children.pop("preset") == defaults["children"]["preset"]
+    assert children == {name: getattr(Policy.dfe(), name) for name in children}
     for population, settings in shown["policy"].items():
         assert settings.items() <= defaults[population].items()
+
+
+@pytest.mark.parametrize("population", POPULATIONS)
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ('preset = "dfe"', Policy(threshold=6, mark="[c]", zeros="shown", protect="symbol", minimum_mean=10)),
+        ('preset = "nhs"', Policy(threshold=8, mark="*", round=5)),
+        ('preset = "round5"', Policy(threshold=1, round=5)),
+        ('preset = "round10"', Policy(threshold=1, round=10)),
+        ("threshold = 10", Policy(threshold=10)),
+        ('zeros = "hidden"', Policy(zeros="hidden")),
+        ('mark = "c"', Policy(mark="c")),
+        ('protect = "point"', Policy(protect="point")),
+        ("round = 10", Policy(round=10)),
+        ("minimum_mean = 20", Policy(minimum_mean=20)),
+        ('preset = "nhs"\nmark = "[c]"\nround = 10', Policy(threshold=8, mark="[c]", round=10)),
+    ],
+)
+def test_every_setting_of_a_policy_reaches_its_population_and_no_other(tmp_path, population, written, expected):
+    board = board_with(tmp_path, f"[policy.{population}]\n{written}\n")
+    assert board.policy(population) == expected
+    assert [board.policy(other) for other in POPULATIONS if other != population] == [Policy.dfe()] * 2
+
+
+def test_smallest_ballot_reaches_board_members_only(tmp_path):
+    board = board_with(tmp_path, "[policy.board_members]\nminimum_ballots = 5\n")
+    assert board.policy("board_members") == Policy(minimum_ballots=5)
+    problems = wrong_settings(tmp_path / "other", "[policy.staff]\nminimum_ballots = 5\n")
+    assert problems.select("column", "rule").rows() == [
+        (
+            "policy.staff.minimum_ballots",
+            "a setting this program knows (preset, threshold, zeros, mark, protect, round, minimum_mean)."
+            ' Did you mean "minimum_mean"?',
+        )
+    ]
+
+
+@pytest.mark.parametrize("population", POPULATIONS)
+@pytest.mark.parametrize(
+    ("written", "rule", "found"),
+    [
+        ('preset = "dff"', "input should be 'dfe', 'nhs', 'round5' or 'round10'", "dff"),
+        ("threshold = 0", "input should be greater than or equal to 2", "0"),
+        ("threshold = 1", "input should be greater than or equal to 2", "1"),
+        ("threshold = -1", "input should be greater than or equal to 2", "-1"),
+        ("threshold = 2.5", "input should be a valid integer, got a number with a fractional part", "2.5"),
+        ("threshold = true", "input should be greater than or equal to 2", "True"),
+        ('zeros = "maybe"', "input should be 'shown' or 'hidden'", "maybe"),
+        ('mark = " "', 'input should be a text that can be seen, such as "[c]"', " "),
+        ('protect = "all"', "input should be 'symbol' or 'point'", "all"),
+        ("round = 3", "input should be 5 or 10", "3"),
+        ('round = "5"', "input should be 5 or 10", "5"),
+        ("round = true", "input should be 5 or 10", "True"),
+        ("minimum_mean = 2", "input should be greater than or equal to 3", "2"),
+    ],
+)
+def test_wrong_setting_of_a_policy_is_reported_in_words(tmp_path, population, written, rule, found):
+    problems = wrong_settings(tmp_path, f"[policy.{population}]\n{written}\n")
+    name = f"policy.{population}.{written.split()[0]}"
+    assert problems.select("column", "rule", "found").rows() == [(name, rule, found)]
+
+
+@pytest.mark.parametrize(
+    ("written", "rule"),
+    [
+        ('mark = "5"', "mark must not read as a number, but be such as \"[c]\". Found: '5'."),
+        (
+            "threshold = 4\nround = 10",
+            "threshold must be 6 or more where counts are rounded to the nearest 10, "
+            "or people could be printed as 0. Found: 4.",
+        ),
+    ],
+)
+def test_settings_that_no_policy_can_have_are_reported_with_the_others(tmp_path, written, rule):
+    problems = wrong_settings(tmp_path, f"[policy.staff]\n{written}\n[policy.children]\nround = 3\n")
+    assert sorted(problems.select("column", "rule").rows()) == [
+        ("policy.children.round", "input should be 5 or 10"),
+        ("policy.staff", rule),
+    ]
+
+
+def test_all_wrong_settings_of_policies_are_reported_at_once(tmp_path):
+    text = '[policy.children]\nround = 3\nmark = ""\n[policy.staff]\nthresold = 5\n'
+    problems = wrong_settings(tmp_path, text)
+    assert sorted(problems["column"]) == ["policy.children.mark", "policy.children.round", "policy.staff.thresold"]
+    assert 'Did you mean "threshold"?' in " ".join(problems["rule"])
 
 
 def test_written_values_stand_beside_the_others_as_examples():

@@ -299,6 +299,12 @@ def test_nobody_who_answered_twice_says_nothing_about_a_gain():
     )
 
 
+def test_mean_of_few_people_is_not_said():
+    row = {"n_pairs": 8, "mean_change": 2.0, "lower": 1.0, "upper": 3.0}
+    few = suppress(pl.DataFrame([row]), Policy.dfe())
+    assert say_change(few) == "8 pairs of answers, before and after: too few for a mean to be shown."
+
+
 def test_hidden_change_is_said_to_be_hidden():
     row = {"n_pairs": 3, "mean_change": 2.0, "lower": 1.0, "upper": 3.0}
     assert say_change(suppress(pl.DataFrame([row]), Policy.dfe())) == HIDDEN

@@ -33,13 +33,18 @@ if TYPE_CHECKING:
     from safeguarding_analytics.comparators import comparator_rates, read_comparators
     from safeguarding_analytics.dashboards import served_release, show_answer, show_release
     from safeguarding_analytics.dates import in_reporting_year
-    from safeguarding_analytics.disclosure import Policy, Safe, already_public, suppress
+    from safeguarding_analytics.disclosure import suppress
     from safeguarding_analytics.errors import in_words
+    from safeguarding_analytics.exports import write_csv, write_parquet, write_workbook
     from safeguarding_analytics.intervals import byar, wilson
     from safeguarding_analytics.knowledge import knowledge_gain, participation
+    from safeguarding_analytics.policy import Policy
     from safeguarding_analytics.priorities import ballots_to_change, kendall_w, rank_priorities
-    from safeguarding_analytics.release import Release, publish
+    from safeguarding_analytics.release import Release, publish, published_before
+    from safeguarding_analytics.repairs import repair
+    from safeguarding_analytics.rounding import percentage_decimals
     from safeguarding_analytics.rules import compare_rules, head_to_head, kemeny
+    from safeguarding_analytics.safe import Safe, already_public
     from safeguarding_analytics.sentences import (
         say_agreement,
         say_ballots_to_change,
@@ -53,6 +58,7 @@ if TYPE_CHECKING:
         say_unknown,
     )
     from safeguarding_analytics.sources.published import read_published
+    from safeguarding_analytics.sources.published_tables import read_published_table
     from safeguarding_analytics.training import attendance, training_reach
 
 _HOME = {
@@ -71,13 +77,18 @@ _HOME = {
     "comparators": ("comparator_rates", "read_comparators"),
     "dashboards": ("served_release", "show_answer", "show_release"),
     "dates": ("in_reporting_year",),
-    "disclosure": ("Policy", "Safe", "already_public", "suppress"),
+    "disclosure": ("suppress",),
+    "policy": ("Policy",),
+    "safe": ("Safe", "already_public"),
     "errors": ("in_words",),
     "intervals": ("byar", "wilson"),
     "knowledge": ("knowledge_gain", "participation"),
     "answers": ("show_table", "show_text", "show_versions", "unless_empty"),
     "priorities": ("ballots_to_change", "kendall_w", "rank_priorities"),
-    "release": ("Release", "publish"),
+    "exports": ("write_csv", "write_parquet", "write_workbook"),
+    "release": ("Release", "publish", "published_before"),
+    "repairs": ("repair",),
+    "rounding": ("percentage_decimals",),
     "rules": ("compare_rules", "head_to_head", "kemeny"),
     "sentences": (
         "say_agreement",
@@ -92,6 +103,7 @@ _HOME = {
         "say_unknown",
     ),
     "sources.published": ("read_published",),
+    "sources.published_tables": ("read_published_table",),
     "training": ("attendance", "training_reach"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -116,6 +128,7 @@ __all__ = [
     "kendall_w",
     "knowledge_gain",
     "participation",
+    "percentage_decimals",
     "plot_attendance",
     "plot_changes",
     "plot_count",
@@ -124,10 +137,13 @@ __all__ = [
     "plot_ranking",
     "plot_rate",
     "publish",
+    "published_before",
     "rank_priorities",
     "read_board",
     "read_comparators",
     "read_published",
+    "read_published_table",
+    "repair",
     "repeat_plan_rate",
     "say_agreement",
     "say_ballots_to_change",
@@ -150,6 +166,9 @@ __all__ = [
     "training_reach",
     "unless_empty",
     "wilson",
+    "write_csv",
+    "write_parquet",
+    "write_workbook",
 ]
 
 

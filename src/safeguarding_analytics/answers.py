@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from safeguarding_analytics import __version__
-from safeguarding_analytics.disclosure import Safe
 from safeguarding_analytics.errors import ParameterError, require_columns
+from safeguarding_analytics.safe import Safe
 from safeguarding_analytics.sentences import percent
 from safeguarding_analytics.tables import TOTAL, Shape
 
@@ -152,9 +152,11 @@ def show_table(table: Safe, *, caption: str, columns: Sequence[str] = ()) -> Htm
     right = [frame[name].dtype.is_numeric() and name not in names for name in shown]
     headings = [column_heading(name) for name in shown]
     printed = {cell for line in lines for cell in line}
+    base = table.policy.round if table.policy else None
     notes = [
         *(f"{mark} = {MARKS.get(mark, HIDDEN_NOTE)}." for mark in sorted(set(frame["mark"]) & printed)),
         *([MISSING_NOTE] if "–" in printed else []),
+        *([f"Counts are rounded to multiples of {base}; shares are worked out of them."] if base else []),
         *([f"Source: {table.source}."] if table.source else []),
     ]
     text = "\n".join([caption, " | ".join(headings), *(" | ".join(line) for line in lines), *notes])

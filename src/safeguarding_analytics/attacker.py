@@ -1,14 +1,12 @@
 """What a reader of published tables can work out: whole numbers, relations, and the linear programmes over both.
 
 Nothing here knows frames or policies. A `System` is a list of numbers, some of which may be hidden, tied together by
-relations (a total minus its children is nothing). `weakest` says what a reader can learn; `protect` hides more numbers
-until a reader learns no more than was promised.
+relations (a total minus its parts is nothing). `weakest` says what a reader can learn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,14 +31,18 @@ class System:
     """Numbers and what ties them together.
 
     ``values`` are the true numbers, or nan where a reader does not see them; ``low`` is the smallest value a hidden
-    number can have; ``wide_low`` and ``wide_high`` are the promise: a reader must hold every number between them
+    number can have; ``seen_low`` and ``seen_high`` are what a reader knows of one that is not hidden: apart where it is
+    shown rounded. ``wide_low`` and ``wide_high`` are the promise: a reader must hold every number between them
     possible. ``unit`` says which numbers are hidden together (-1: never hidden), ``row`` and ``leads`` that hiding the
-    number hides its whole row. ``free`` numbers are printed nowhere: they only carry inequalities. ``given_away``
-    are totals that the shares beside them tell anyway: nothing is promised of them once they are large.
+    number hides its whole row. ``free`` numbers are printed nowhere: they carry inequalities and inner sums; of those
+    that are ``watched`` a reader must not know more than a mark would say. ``given_away`` are totals that the shares
+    beside them tell anyway: nothing is promised of them once they are large. ``whole`` says which are whole numbers.
     """
 
     values: Floats
     low: Floats
+    seen_low: Floats
+    seen_high: Floats
     wide_low: Floats
     wide_high: Floats
     small: int
@@ -50,10 +52,22 @@ class System:
     row: Whole
     leads: Flags
     free: Flags
+    watched: Flags
     given_away: Flags
     surely_small: Flags
+    whole: Flags
     cost: Floats
     relations: Any
+
+    def part(self, numbers: Flags) -> System:
+        """The system of some of the numbers, in which all others are what they are."""
+        arrays = {
+            one.name: getattr(self, one.name)[numbers]
+            for one in fields(self)
+            if one.type in ("Floats", "Flags", "Whole")
+        }
+        relations = self.relations[:, np.flatnonzero(numbers)]
+        return replace(self, **arrays, relations=relations[np.flatnonzero(np.diff(relations.indptr) > 0)])
 
     def knowing(self, small: list[bool]) -> System:
         """The same system, told which of its first numbers are small."""
@@ -80,7 +94,15 @@ class System:
         share[: len(some)][some] = PREFERRED
         return replace(self, cost=self.cost * share)
 
-    def kept(self, lowest: Floats, highest: Floats) -> Flags:
+    def limits(self, hidden: Flags) -> tuple[Floats, Floats]:
+        """The smallest and the largest value of every number, as far as a reader knows it from itself alone."""
+        return np.where(hidden, self.low, self.seen_low), np.where(hidden, np.inf, self.seen_high)
+
+    def targets(self, hidden: Flags) -> Flags:
+        """The numbers of which a reader must not know too much: hidden, watched, or shown rounded."""
+        return np.asarray((hidden & ~self.free) | self.watched | (~hidden & (self.seen_high > self.seen_low)))
+
+    def kept(self, hidden: Flags, lowest: Floats, highest: Floats) -> Flags:
         """Which numbers a reader knows no better than was promised, if they lie between these ends."""
         two = highest > lowest
         if self.exact_only:
@@ -89,7 +111,12 @@ class System:
             wide = (lowest <= self.wide_low) & (highest >= self.wide_high)
             promised = wide | (two & (highest > self.small) & ~self.surely_small)
         public_zero = (lowest == 0) & (highest == 0) & self.zeros_shown
-        return np.asarray(promised | public_zero | (self.given_away & (lowest > self.small)))
+        kept = promised | public_zero | (self.given_away & (lowest > self.small))
+        # Of what is printed nowhere, or rounded, nothing is promised unless it is seen to be small.
+        unsure = (lowest < 1) | (highest > self.small)
+        as_marked = two if self.exact_only else (lowest <= 1) & (highest >= self.small)
+        as_rounded = ~hidden & (lowest <= self.seen_low) & (highest >= self.seen_high)
+        return np.asarray(np.where(hidden & ~self.watched, kept, unsure | as_marked | as_rounded))
 
 
 class Narrowed(NamedTuple):
@@ -100,34 +127,41 @@ class Narrowed(NamedTuple):
     high: float
 
 
-def _solve(costs: Floats, matrix: Any, totals: Floats, low: Floats, high: Floats, insist: bool) -> Floats | None:
+def solve(
+    costs: Floats, matrix: Any, totals: Floats, low: Floats, high: Floats, whole: Flags, insist: bool
+) -> Floats | None:
     """The cheapest solution of ``matrix @ y = totals`` within bounds; None where there is none.
 
-    It is in whole numbers with ``insist``, else as the linear programme gives it: in tables of two dimensions whole
-    as well, in those of three and more mostly.
+    It is in whole numbers (where they are to be ``whole``) with ``insist``, else as the linear programme gives it: in
+    tables of two dimensions whole as well, in those of three and more mostly.
     """
-    found = _optimum(costs, matrix, totals, low, high, whole=False)
-    if insist and found is not None and not _is_whole(found):
-        found = _optimum(costs, matrix, totals, low, high, whole=True)
-    return np.rint(found) if found is not None and _is_whole(found) else found
+    found = _optimum(costs, matrix, totals, low, high, None)
+    if insist and found is not None and not is_whole(found[whole]):
+        found = _optimum(costs, matrix, totals, low, high, whole)
+    if found is not None and is_whole(found[whole]):
+        found[whole] = np.rint(found[whole])
+    return found
 
 
-def _optimum(costs: Floats, matrix: Any, totals: Floats, low: Floats, high: Floats, whole: bool) -> Floats | None:
-    """One run of the solver: over whole numbers, or over all."""
+def _optimum(
+    costs: Floats, matrix: Any, totals: Floats, low: Floats, high: Floats, whole: Flags | None
+) -> Floats | None:
+    """One run of the solver: over numbers of which some are whole, or over all."""
     from scipy.optimize import Bounds, LinearConstraint, milp
 
     found: Floats | None = milp(
         costs,
         constraints=LinearConstraint(matrix, totals, totals),
         bounds=Bounds(low, high),
-        integrality=np.full(len(costs), int(whole)),
+        integrality=np.zeros(len(costs), dtype=np.int64) if whole is None else whole.astype(np.int64),
         # Presolving costs more than it saves on linear programmes of this size; the search for whole numbers needs it.
-        options={"node_limit": MOST_BRANCHES, "presolve": whole},
+        options={"node_limit": MOST_BRANCHES, "presolve": whole is not None},
     ).x
     return found
 
 
-def _is_whole(numbers: Floats) -> bool:
+def is_whole(numbers: Floats) -> bool:
+    """Whether all numbers are whole, up to rounding of the solver."""
     return bool(np.abs(numbers - np.rint(numbers)).max(initial=0) < NEARLY)
 
 
@@ -139,7 +173,8 @@ class Reader:
         from scipy.sparse.csgraph import connected_components
 
         self.system, self.hidden, self.point = system, hidden, point
-        self.columns = np.flatnonzero(hidden)
+        self.low, self.high = system.limits(hidden)
+        self.columns = np.flatnonzero(self.high > self.low)
         part = system.relations[:, self.columns]
         self.rows = np.flatnonzero(np.diff(part.indptr) > 0)
         self.part = part[self.rows]
@@ -150,18 +185,18 @@ class Reader:
 
     def narrowed_between(self, lowest: Floats, highest: Floats) -> Flags:
         """Which hidden numbers are known too well, if they lie between these ends."""
-        return self.hidden & ~self.system.free & ~self.system.kept(lowest, highest)
+        return self.system.targets(self.hidden) & ~self.system.kept(self.hidden, lowest, highest)
 
     def at_a_glance(self) -> tuple[Floats, Floats]:
         """Bounds from one relation at a time: what the hidden parts of a shown total leave for each of them."""
-        lower, upper = self.system.low.copy(), np.full(len(self.point), np.inf)
+        lower, upper = self.low.copy(), self.high.copy()
         entries = self.part.tocoo()
         rows, columns, signs = entries.row, self.columns[entries.col], entries.data
         members = np.bincount(rows, minlength=len(self.rows))
-        one_sided = np.abs(np.bincount(rows, signs, len(self.rows))) == members
-        room = np.bincount(rows, np.abs(signs) * (self.point - self.system.low)[columns], len(self.rows))
+        one_sided = np.abs(np.bincount(rows, signs, len(self.rows))) == np.bincount(rows, np.abs(signs), len(self.rows))
+        room = np.bincount(rows, np.abs(signs) * (self.point - self.low)[columns], len(self.rows))
         bound = one_sided[rows]
-        np.minimum.at(upper, columns[bound], (self.system.low[columns] + room[rows])[bound])
+        np.minimum.at(upper, columns[bound], (self.low[columns] + room[rows] / np.abs(signs))[bound])
         alone = columns[members[rows] == 1]
         lower[alone] = self.point[alone]
         return lower, upper
@@ -176,13 +211,21 @@ class Reader:
     def farthest(self, numbers: Whole, sign: int, limits: Floats | float = np.inf) -> Floats | None:
         """A consistent table in which the sum of some numbers is smallest (sign 1), or largest up to limits (-1)."""
         rows, columns, matrix = self.block(numbers)
-        costs, low, high = np.zeros(len(columns)), self.system.low[columns], np.full(len(columns), np.inf)
+        costs, low, high = np.zeros(len(columns)), self.low[columns], self.high[columns]
         positions = np.searchsorted(columns, numbers)
         costs[positions] = sign
         if sign < 0:
-            high[positions] = limits
+            high[positions] = np.minimum(high[positions], limits)
         if len(rows):
-            found = _solve(costs, matrix, matrix @ self.point[columns], low, high, insist=len(numbers) == 1)
+            found = solve(
+                costs,
+                matrix,
+                matrix @ self.point[columns],
+                low,
+                high,
+                self.system.whole[columns],
+                insist=len(numbers) == 1,
+            )
         else:
             found = high if sign < 0 else low
         if found is None:
@@ -201,7 +244,7 @@ class Reader:
         from scipy.optimize import linprog
 
         rows, columns, matrix = self.block(np.array([number]))
-        bounds = [(value, None) for value in self.system.low[columns]]
+        bounds = list(zip(self.low[columns], self.high[columns], strict=True))
         bounding = np.zeros(len(rows), dtype=np.bool_)
         for sign in (1.0, -1.0):
             costs = np.where(columns == number, sign, 0.0)
@@ -214,19 +257,21 @@ class Reader:
 def consistent_table(system: System) -> Floats | None:
     """One table of whole numbers that agrees with everything shown; None where the shown numbers contradict."""
     hidden = np.isnan(system.values)
-    shown = np.where(hidden, 0.0, system.values)
-    columns = np.flatnonzero(hidden)
+    low, high = system.limits(hidden)
+    shown = np.where(high > low, 0.0, system.values)
+    columns = np.flatnonzero(high > low)
     part = system.relations[:, columns]
     rows = np.flatnonzero(np.diff(part.indptr) > 0)
     if len(rows):
         totals = -(system.relations[rows] @ shown)
-        bounds = system.low[columns], np.full(len(columns), np.inf)
-        found = _solve(np.zeros(len(columns)), part[rows], totals, *bounds, insist=True)
+        found = solve(
+            np.zeros(len(columns)), part[rows], totals, low[columns], high[columns], system.whole[columns], insist=True
+        )
         if found is None:
             return None
         shown[columns] = found
     loose = columns[np.diff(part.tocsc().indptr) == 0]
-    shown[loose] = system.low[loose]
+    shown[loose] = low[loose]
     return shown
 
 
@@ -258,10 +303,11 @@ class _Search:
 
     def __init__(self, reader: Reader, tables: list[Floats]) -> None:
         self.reader, self.tables = reader, tables
-        shown = ~reader.hidden
-        agreeing = np.array([table for table in tables if (table[shown] == reader.point[shown]).all()])
+        fits = [(table >= reader.low).all() and (table <= reader.high).all() for table in tables]
+        agreeing = np.array([table for table, fit in zip(tables, fits, strict=True) if fit])
         self.lowest, self.highest = agreeing.min(axis=0), agreeing.max(axis=0)
         self.high_enough = np.maximum(reader.system.wide_high, reader.system.small + 1.0)
+        self.low_enough = np.where(reader.hidden & ~reader.system.watched, reader.system.wide_low, reader.low)
 
     def not_kept(self) -> Whole:
         """Numbers not yet seen to be safe."""
@@ -273,15 +319,15 @@ class _Search:
         if sign < 0:
             near = self.highest < np.maximum(self.high_enough, self.lowest + 1)
         else:
-            exact = (self.lowest == self.highest) & (self.lowest > self.reader.system.low)
-            near = (self.lowest > self.reader.system.wide_low) | exact
+            exact = (self.lowest == self.highest) & (self.lowest > self.reader.low)
+            near = (self.lowest > self.low_enough) | exact
         return np.asarray(numbers[near[numbers]])
 
     def push(self, numbers: Whole, sign: int) -> None:
         """Look for a table in which these numbers are larger (sign -1) or smaller (1), and keep it if it is whole."""
         limits = np.maximum(self.high_enough, self.lowest + 1)[numbers]
         table = self.reader.farthest(numbers, sign, limits)
-        if table is not None and _is_whole(table):
+        if table is not None and is_whole(table[self.reader.system.whole]):
             self.tables.append(table)
             np.minimum(self.lowest, table, out=self.lowest)
             np.maximum(self.highest, table, out=self.highest)
@@ -300,125 +346,3 @@ class _Search:
         for sign in (-1, 1):
             if number in self.to_push(sign):
                 self.push(np.array([number]), sign)
-
-
-def protect(system: System) -> Flags:
-    """Hide more numbers until a reader learns no more than was promised, then show again what was not needed.
-
-    For each number and direction the cheapest consistent change of the table that moves the number far enough is
-    found by a linear programme, and the numbers it changes are hidden. Numbers that cannot be moved stay as they are:
-    whoever calls must ask `weakest` about the result.
-    """
-    base = hidden = system.closed(system.surely_small)
-    chosen: list[int] = []
-    tables = [system.values]
-    mover = _Mover(system)
-    asked = [Narrowed(int(number), np.nan, np.nan) for number in np.flatnonzero(system.surely_small)]
-    asked.sort(key=lambda narrow: (-abs(system.wide_high[narrow.number] - system.values[narrow.number]), narrow.number))
-    # The search for whole numbers in a whole table is slow: it comes only where fractions were not enough.
-    insist = False
-    while asked:
-        before = len(chosen)
-        for narrow in asked:
-            for aims in aims_of(system, narrow):
-                moved = mover.units_to_hide(narrow.number, aims, hidden, tables, insist)
-                if moved:
-                    chosen += moved
-                    hidden = system.closed(base | np.isin(system.unit, chosen))
-        if insist and len(chosen) == before:
-            break
-        insist = True
-        asked = weakest(system, hidden, tables)
-    return _shown_again(system, base, chosen, tables)
-
-
-def aims_of(system: System, narrow: Narrowed) -> list[tuple[float, ...]]:
-    """The values a number must be able to take, each as alternatives of which one is enough."""
-    value = system.values[narrow.number]
-    either_way = (value + 1, value - 1)
-    if system.exact_only or (narrow.low == narrow.high and value > system.small):
-        return [either_way]
-    up, down = system.wide_high[narrow.number], system.wide_low[narrow.number]
-    return [(aim,) for aim, wanted in ((up, up > value), (down, down < value)) if wanted] or [either_way]
-
-
-def _reaches(reached: float, value: float, aims: tuple[float, ...]) -> bool:
-    return any(reached >= aim if aim > value else reached <= aim for aim in aims)
-
-
-def _shown_again(system: System, base: Flags, chosen: Iterable[int], tables: list[Floats]) -> Flags:
-    """Show again every chosen unit without which the promise still holds, the dearest first."""
-    left = list(chosen)
-    hidden = system.closed(base | np.isin(system.unit, left))
-    if weakest(system, hidden, tables, first_only=True):
-        return hidden
-    price = {unit: float(system.cost[system.unit == unit].max()) for unit in left}
-    for unit in sorted(left, key=lambda unit: (-price[unit], unit)):
-        fewer = [other for other in left if other != unit]
-        trial = system.closed(base | np.isin(system.unit, fewer))
-        if not weakest(system, trial, tables, first_only=True):
-            left, hidden = fewer, trial
-    return hidden
-
-
-class _Mover:
-    """Finds the cheapest change of a true table that moves one number to an aim."""
-
-    def __init__(self, system: System) -> None:
-        from scipy.sparse import hstack
-
-        self.system = system
-        self.columns = np.flatnonzero(system.movable())
-        part = system.relations[:, self.columns]
-        self.matrix = hstack([part, -part], format="csc")
-        self.room = system.values[self.columns] - system.low[self.columns]
-
-    def units_to_hide(
-        self, number: int, aims: tuple[float, ...], hidden: Flags, tables: list[Floats], insist: bool
-    ) -> list[int]:
-        """The units that a number needs hidden to reach one of the aims: none if it can already, or never will.
-
-        ``tables`` are consistent tables already known; those found on the way are added.
-        """
-        value = self.system.values[number]
-        if any(_reaches(table[number], value, aims) for table in tables):
-            return []
-        table = self.cheapest(number, aims, hidden, insist)
-        if table is None:
-            return []
-        mirror = 2 * self.system.values - table
-        tables.extend(one for one in (table, mirror) if _is_whole(one) and self._is_possible(one))
-        moved = (np.abs(table - self.system.values) > NEARLY) & ~hidden
-        return [int(unit) for unit in np.unique(self.system.unit[moved])]
-
-    def _is_possible(self, table: Floats) -> bool:
-        """Whether no number of a changed table is below what it can be."""
-        return bool((table >= self.system.low)[self.columns].all())
-
-    def cheapest(self, number: int, aims: tuple[float, ...], hidden: Flags, insist: bool) -> Floats | None:
-        """The changed table that moves a number to one of the aims, or None where no change does."""
-        if number not in self.columns:
-            return None
-        position = int(np.searchsorted(self.columns, number))
-        # A trace of a price for hidden numbers keeps the change short.
-        price = np.where(hidden[self.columns], 1e-4, self.system.cost[self.columns])
-        costs = np.concatenate([price, price])
-        steps = [aim - self.system.values[number] for aim in aims]
-        moves = [move for step in steps if (move := self._move(position, step, costs, insist)) is not None]
-        if not moves:
-            return None
-        move = min(moves, key=lambda candidate: float(costs @ candidate))
-        ups, downs = np.split(move, 2)
-        table = self.system.values.copy()
-        table[self.columns] += ups - downs
-        return table
-
-    def _move(self, position: int, step: float, costs: Floats, insist: bool) -> Floats | None:
-        """How far each movable number goes up, then how far each goes down, so that one moves by at least a step."""
-        size = len(self.columns)
-        low, high = np.zeros(2 * size), np.concatenate([np.full(size, np.inf), self.room])
-        with_it, against_it = (position, size + position) if step > 0 else (size + position, position)
-        if high[with_it] < abs(step):
-            return None
-        low[with_it], high[against_it] = abs(step), 0.0
-        return _solve(costs, self.matrix, np.zeros(self.matrix.shape[0]), low, high, insist)

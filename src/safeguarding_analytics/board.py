@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
 import polars as pl
 
-from safeguarding_analytics.config import Config, PolicySection, Words, looks_personal, read_config
+from safeguarding_analytics.config import Config, PolicySection, Words, read_config
 from safeguarding_analytics.contracts import (
     CONFIG,
     Checked,
@@ -23,10 +23,10 @@ from safeguarding_analytics.contracts import (
     say_problems,
     say_values,
 )
-from safeguarding_analytics.disclosure import Policy
 from safeguarding_analytics.errors import ParameterError, TableError, nearest, numbered, shorten
+from safeguarding_analytics.policy import Policy
 from safeguarding_analytics.sources.files import ROW, RawTable, digest_of, read_table
-from safeguarding_analytics.tables import TABLES
+from safeguarding_analytics.tables import TABLES, looks_personal
 
 Read = TypeVar("Read", RawTable, Checked, str)
 
@@ -102,8 +102,7 @@ class Board:
     def policy(self, population: Literal["children", "staff", "board_members"]) -> Policy:
         """Which numbers are hidden in tables that count one population."""
         chosen: PolicySection = getattr(self.config.policy, population)
-        preset = Policy.nhs() if chosen.preset == "nhs" else Policy.dfe()
-        return replace(preset, **chosen.model_dump(exclude={"preset"}, exclude_none=True))
+        return chosen.policy()
 
     def issues(self) -> list[str] | None:
         """All issues of the ballot paper, also those nobody ranked; None where the folder has no table of issues."""

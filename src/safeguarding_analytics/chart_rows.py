@@ -9,8 +9,8 @@ from typing import Any
 import polars as pl
 
 from safeguarding_analytics.answers import column_heading
-from safeguarding_analytics.disclosure import Safe
 from safeguarding_analytics.errors import ParameterError, nearest, shorten
+from safeguarding_analytics.safe import Safe
 from safeguarding_analytics.sentences import percent
 from safeguarding_analytics.tables import TOTAL, Shape
 

@@ -34,9 +34,9 @@ from safeguarding_analytics.chart_rows import (
     share_in_words,
     split_groups,
 )
-from safeguarding_analytics.disclosure import Safe
 from safeguarding_analytics.errors import ParameterError
 from safeguarding_analytics.pages import enable_renderer
+from safeguarding_analytics.safe import Safe
 from safeguarding_analytics.sentences import percent
 from safeguarding_analytics.tables import ATTENDANCE, COUNT, MEAN_CHANGE, PROPORTION, RANKING, RATE
 

@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from safeguarding_analytics.contracts import CONFIG, no_problems, problem
-from safeguarding_analytics.errors import TableError, nearest
+from safeguarding_analytics.errors import ParameterError, TableError, nearest
+from safeguarding_analytics.policy import Policy
 from safeguarding_analytics.sources.files import digest_of, plain_name
-from safeguarding_analytics.tables import IDENTIFYING, TABLES
+from safeguarding_analytics.tables import TABLES, looks_personal
 
 Words = dict[str, str]
 
-PERSONAL = (
-    *("name", "names", "initials", "signature", "email", "e_mail", "email_address", "phone", "telephone", "mobile"),
-    *("first_name", "forename", "forenames", "given_name", "middle_name", "last_name", "surname", "family_name"),
-    *("full_name", "known_as", "child_name", "person_name", "staff_name", "member_name", "parent_name", "mother_name"),
-    *("dob", "date_of_birth", "birth_date", "birthday", "address", "address_1", "address_line_1", "postcode"),
-    *("post_code", "upn", "uln", "upi", "nhs_number", "nhs_no", "ni_number", "national_insurance_number", "child_id"),
-    *("person_id", "member_id", "staff_id", "employee_id", "employee_number", "payroll_number", "case_number"),
-    *("comment", "comments", "note", "notes", "free_text"),
-)
-"""Names of columns that [columns] may not name, as they stand or behind another word: "postcode", "home_postcode"."""
+WANTED = {"string_pattern_mismatch": 'input should be a text that can be seen, such as "[c]"'}
+"""What a setting should be, where pydantic would show a pattern."""
 
 
 class _Section(BaseModel):
@@ -67,9 +61,26 @@ class PrioritiesSection(_Section):
 class PolicySection(_Section):
     """Which numbers are hidden for one population."""
 
-    preset: Literal["dfe", "nhs"] = "dfe"
+    preset: Literal["dfe", "nhs", "round5", "round10"] = "dfe"
     threshold: int | None = Field(default=None, ge=2)
-    zeros: Literal["shown", "hidden"] = "shown"
+    zeros: Literal["shown", "hidden"] | None = None
+    mark: str | None = Field(default=None, pattern=r"\S")
+    protect: Literal["symbol", "point"] | None = None
+    round: Literal[5, 10] | None = None
+    minimum_mean: int | None = Field(default=None, ge=3)
+
+    def policy(self) -> Policy:
+        """The preset with what is set otherwise."""
+        preset: Policy = getattr(Policy, self.preset)()
+        return replace(preset, **self.model_dump(exclude={"preset"}, exclude_none=True))
+
+    @model_validator(mode="after")
+    def _settings_fit_together(self) -> Self:
+        try:
+            self.policy()
+        except ParameterError as error:
+            raise ValueError(str(error)) from None
+        return self
 
 
 class BoardMembersPolicySection(PolicySection):
@@ -111,18 +122,6 @@ class Config(_Section):
         """Columns of a table beyond its contract that the board uses, spelled as in the tables read."""
         names = dict.fromkeys(map(plain_name, self.columns.get(table, [])))
         return [name for name in names if name not in TABLES[table].columns()]
-
-
-def looks_personal(column: str) -> bool:
-    """Whether a column, by its name, holds what could identify a person.
-
-    Examples
-    --------
-    >>> [looks_personal(name) for name in ("child", "home_postcode", "course_name", "district")]
-    [True, True, False, False]
-    """
-    endings = [word for word in PERSONAL if word not in ("name", "names")]  # the name of a course is nobody's
-    return column in (*IDENTIFYING, *PERSONAL) or any(column.endswith(f"_{word}") for word in endings)
 
 
 def read_config(folder: Path) -> tuple[Config, pl.DataFrame, str]:
@@ -235,7 +234,9 @@ def _explain_setting(mistake: Any) -> pl.DataFrame:
         return problem(
             CONFIG, f"a setting this program knows ({', '.join(known)}).{nearest(name, known)}", column=where
         )
-    wanted = str(mistake["msg"])[0].lower() + str(mistake["msg"])[1:]
+    if mistake["type"] == "value_error":  # of settings that do not fit together: it says itself what was found
+        return problem(CONFIG, str(mistake["ctx"]["error"]), column=where)
+    wanted = WANTED.get(mistake["type"], str(mistake["msg"])[0].lower() + str(mistake["msg"])[1:])
     return problem(CONFIG, wanted, column=where, found=str(mistake["input"]))
 
 

@@ -5,224 +5,85 @@ The promise: the published tables never tell more about a hidden number than its
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import InitVar, dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Literal, overload
 
+import numpy as np
 import polars as pl
 
-from safeguarding_analytics import attacker, optimum
-from safeguarding_analytics.errors import DisclosureError, ParameterError, nearest, shorten
-from safeguarding_analytics.findings import hidden_cells_narrowed
+from safeguarding_analytics import attacker, linked, optimum
+from safeguarding_analytics.dimensions import Lookup, check_lookups, read_lookups, values_of
+from safeguarding_analytics.errors import DisclosureError, ParameterError, numbered, shorten
+from safeguarding_analytics.findings import known_too_well
+from safeguarding_analytics.inputs import (
+    check_effort,
+    check_policy,
+    check_rounding,
+    previous_tables,
+    tables_to_suppress,
+)
 from safeguarding_analytics.ledger import (
-    Cell,
-    Counts,
+    Disagreement,
     Ledger,
     Name,
-    Promise,
+    Relation,
     Sheet,
-    in_words,
+    in_one_table,
     is_hidden,
     open_ledger,
     sheet_of,
-    system_of,
 )
-from safeguarding_analytics.tables import IDENTIFYING, SHAPES, TOTAL, Shape, shape_of
+from safeguarding_analytics.masking import masked, with_nulls
+from safeguarding_analytics.means import hidden_means
+from safeguarding_analytics.policy import Policy
+from safeguarding_analytics.protection import protect
+from safeguarding_analytics.rounding import controlled_rounding, nearest_multiple, recomputed
+from safeguarding_analytics.safe import Safe, already_public, number_columns
+from safeguarding_analytics.systems import write_down
+from safeguarding_analytics.tables import SHAPES, TOTAL, Shape
+
+__all__ = ["Policy", "Safe", "already_public", "suppress"]
 
 Effort = Literal["greedy", "exact"]
 EFFORTS: tuple[Effort, ...] = ("greedy", "exact")
+Previous = Safe | Sequence[Safe] | None
+Within = pl.DataFrame | Sequence[pl.DataFrame] | None
+Progress = Callable[[int, int], None]
+Values = tuple[str, ...]
 
 Place = tuple[frozenset[tuple[str, str]], str]
 """A count by its group values and column, whichever other group columns its table has as a total."""
 
-ALL_COLUMNS = frozenset(name for shape in SHAPES.values() for name in shape.columns)
-"""Every column of every shape: none of them can name a group."""
-
-
-@dataclass(frozen=True)
-class Policy:
-    """Which counts are hidden, how they are marked, and how well they are protected.
-
-    Parameters
-    ----------
-    threshold
-        The smallest count that may be shown: 1 to threshold - 1 are hidden. A threshold of 1 hides nothing.
-    zeros
-        Whether a count of 0 is shown. Where zeros are shown, a reader knows that a hidden count is 1 or more.
-    mark
-        What is printed in place of every hidden number, small ones and those that protect them alike.
-    protect
-        ``"symbol"``: a reader must hold every value from 1 to threshold - 1 possible. ``"point"``: at least two values.
-    minimum_ballots
-        A ranking of fewer ballots is hidden.
-
-    Examples
-    --------
-    >>> Policy.dfe().threshold, Policy.nhs().threshold
-    (6, 8)
-    """
-
-    threshold: int = 6
-    zeros: Literal["shown", "hidden"] = "shown"
-    mark: str = "[c]"
-    protect: Literal["symbol", "point"] = "symbol"
-    minimum_ballots: int = 3
-
-    def __post_init__(self) -> None:
-        for name, value in (("threshold", self.threshold), ("minimum_ballots", self.minimum_ballots)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ParameterError(f"{name} must be a whole number of 1 or more, such as 6. Found: {value!r}.")
-        words: tuple[tuple[str, str, tuple[str, str]], ...] = (
-            ("zeros", self.zeros, ("shown", "hidden")),
-            ("protect", self.protect, ("symbol", "point")),
-        )
-        for name, word, allowed in words:
-            if word not in allowed:
-                raise ParameterError(f'{name} must be "{allowed[0]}" or "{allowed[1]}". Found: {word!r}.')
-        if not isinstance(self.mark, str) or not self.mark.strip():
-            raise ParameterError(f'mark must be a text that can be seen, such as "[c]". Found: {self.mark!r}.')
-
-    @classmethod
-    def dfe(cls) -> Policy:
-        """Hide 1 to 5, as the Department for Education does for local authorities.
-
-        References
-        ----------
-        DfE, Children in need 2021, data guidance: 1 to 5 replaced by c, secondary suppression where necessary.
-        """
-        return cls()
-
-    @classmethod
-    def nhs(cls) -> Policy:
-        """Hide 1 to 7, as NHS England does below national level.
-
-        References
-        ----------
-        NHS England, Hospital Episode Statistics, disclosure control since September 2018: 1 to 7 replaced by ``*``.
-        """
-        return cls(threshold=8, mark="*")
-
-    def hides(self, count: float | None) -> bool:
-        """Whether a count is small.
-
-        Examples
-        --------
-        >>> [Policy().hides(count) for count in (0, 1, 5, 6, None)]
-        [False, True, True, False, False]
-        """
-        return count is not None and (0 if self.zeros == "hidden" else 1) <= count < self.threshold
-
-
-def _promise_of(policy: Policy) -> Promise:
-    """What the mark of a policy promises of the number behind it."""
-    return Promise(policy.threshold, zeros_shown=policy.zeros == "shown", exact_only=policy.protect == "point")
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Safe:
-    """A table that may be published: hidden numbers are null, and nothing in it remembers them.
-
-    Parameters
-    ----------
-    table
-        A table of one of the shapes with a column ``mark``: the policy's mark where a number is hidden, else ``""``.
-    policy
-        The policy it was made under; its shown counts are checked against it.
-    source
-        Where an already public table comes from. A table needs a policy or a source.
-
-    Raises
-    ------
-    DisclosureError
-        When the table has an identifying column, no mark column, a marked row with numbers in it, or a shown count
-        that the policy hides.
-    """
-
-    table: InitVar[pl.DataFrame]
-    policy: Policy | None = None
-    source: str = ""
-    shape: Shape = field(init=False)
-    _frame: pl.DataFrame = field(init=False)
-
-    def __post_init__(self, table: pl.DataFrame) -> None:
-        refuse_identifying(table)
-        shape = shape_of(table.columns)
-        if self.policy is None and not self.source.strip():
-            raise DisclosureError(
-                "a table is safe under a policy or from a public source. Use suppress(table, policy)."
-            )
-        if "mark" not in table.columns or table["mark"].null_count():
-            raise DisclosureError('this table has no full column "mark". Use suppress(table, policy) to make it safe.')
-        _check_marked_rows_are_empty(table, shape)
-        if self.policy is not None:
-            _check_nothing_small_is_shown(table, shape, self.policy)
-        object.__setattr__(self, "shape", shape)
-        # Rebuilt value by value: a null made by polars may keep the old number in the memory beneath it.
-        columns = [pl.Series(one.name, one.to_list(), dtype=one.dtype) for one in table.get_columns()]
-        object.__setattr__(self, "_frame", pl.DataFrame(columns))
-
-    def frame(self) -> pl.DataFrame:
-        """The table as it may be published: same rows and columns, hidden numbers null, and ``mark``."""
-        return self._frame.clone()
-
-    @property
-    def hidden(self) -> int:
-        """Number of rows in which something is hidden."""
-        return int((self._frame["mark"] != "").sum())
-
-    def __repr__(self) -> str:
-        return f"Safe({self.shape.name}, {self._frame.height:,} rows, {self.hidden:,} hidden)"
-
-
-def already_public(table: pl.DataFrame, source: str) -> Safe:
-    """Wrap figures that a publisher has already controlled; nothing is hidden and nothing is proven.
-
-    Parameters
-    ----------
-    table
-        A table of one of the shapes. A column ``mark`` is kept (``"[c]"``, ``"[x]"``, else ``""``); rows with a mark
-        must have no numbers.
-    source
-        Publication, table and year.
-
-    Returns
-    -------
-    Safe
-        The same rows and columns and ``mark``; ``policy`` is None.
-
-    Raises
-    ------
-    DisclosureError
-        When a column is identifying, or a marked row has numbers in it.
-    ParameterError
-        When the source is empty.
-
-    Examples
-    --------
-    >>> england = pl.DataFrame({"place": ["England"], "numerator": [None], "denominator": [None], "proportion": [0.22]})
-    >>> already_public(england, "DfE, Children in need 2024, table D3")
-    Safe(proportion, 1 rows, 0 hidden)
-    """
-    if not source.strip():
-        raise ParameterError('source is empty. Say where the figures are published, such as "DfE, table D3, 2024".')
-    mark = pl.col("mark").fill_null("") if "mark" in table.columns else pl.lit("").alias("mark")
-    return Safe(table.with_columns(mark.cast(pl.String)), None, source)
-
 
 @overload
 def suppress(
-    table: pl.DataFrame, policy: Policy, *, effort: Effort = "greedy", previous: Safe | list[Safe] | None = None
+    table: pl.DataFrame,
+    policy: Policy,
+    *,
+    within: Within = (),
+    effort: Effort = "greedy",
+    previous: Previous = None,
+    progress: Progress = ...,
 ) -> Safe: ...
 @overload
 def suppress(
-    table: list[pl.DataFrame], policy: Policy, *, effort: Effort = "greedy", previous: Safe | list[Safe] | None = None
+    table: list[pl.DataFrame],
+    policy: Policy,
+    *,
+    within: Within = (),
+    effort: Effort = "greedy",
+    previous: Previous = None,
+    progress: Progress = ...,
 ) -> list[Safe]: ...
 def suppress(
     table: pl.DataFrame | list[pl.DataFrame],
     policy: Policy,
     *,
+    within: Within = (),
     effort: Effort = "greedy",
-    previous: Safe | list[Safe] | None = None,
+    previous: Previous = None,
+    progress: Progress = lambda _done, _all: None,
 ) -> Safe | list[Safe]:
     """Hide small counts, and as many other rows as it takes that no hidden count can be worked out again.
 
@@ -230,31 +91,44 @@ def suppress(
     ----------
     table
         A table of one of the shapes of `tables`, or several. Margins are rows whose group value is ``"Total"``, in any
-        combination of group columns. Tables of the same shape are protected as one system: a group column that a table
-        lacks counts as ``"Total"``, and a cell in two tables meets the same fate in both.
+        combination of group columns. Several tables are protected as one system: a group column that a table lacks
+        counts as ``"Total"``, and a count that stands in two tables meets the same fate in both.
     policy
-        Which counts are hidden, and how well they are protected.
+        Which counts are hidden or rounded, and how well they are protected.
+    within
+        Which groups lie within which others, if no table has both columns: a frame (or several) whose first column
+        lies within each of the others, one row per group: district, area, region. Where areas overlap, a district has
+        several rows.
     effort
         ``"greedy"``: few other rows, quickly. ``"exact"``: the fewest, proven; for tables of up to 1,000 counts.
     previous
         Last period's tables, as they were published. What was hidden in them is hidden again rather than something
-        else, where it still protects: a row is the same where its group values are, in group columns of the same names.
+        else, where it still protects: a row is the same where its group values are, in group columns of the same names;
+        columns of which every value is new, such as the year, are left aside.
+    progress
+        Called with the number of steps done and the number of all, while a large table is protected part by part.
 
     Returns
     -------
     Safe
-        Per table: the same rows in the same order and the same columns; all numbers of a hidden row null except those
-        in context columns; ``mark``. Of a mean change whose ups, sames or downs are small only these three are null,
-        and ``n_pre`` and ``n_post`` are null where they must be. A hidden ranking is put in the order of its names.
+        Per table: the same rows and columns, and ``mark``; all numbers of a hidden row null except those in context
+        columns. Of a mean change whose ups, sames or downs are small only these three are null, ``n_pre`` and
+        ``n_post`` where they must be, and the means of too few people. Rows keep their order, unless they are sorted by
+        a number of which some are hidden: then they are sorted by their groups. A hidden ranking is put in the order
+        of its names. Under a policy that rounds, counts are multiples of its base, and shares are worked out of them.
 
     Raises
     ------
     DisclosureError
-        When a column is identifying; a count is negative, fractional or missing; a group appears twice; a total is not
-        the sum of its rows; two tables disagree about a cell; or the table is too small to be protected.
+        When a column is identifying, or holds numbers that are none of the shape and would be shown as they are; a
+        count is negative, fractional or missing; counts of a row contradict each other; a group appears twice; a margin
+        is misspelled; a total is not the sum of its rows; two tables disagree about a cell; or the table is too small
+        to be protected. A numerator may be larger than its denominator: the two may come from different sources.
+    TableError
+        When something is no polars DataFrame, or has none of the shapes.
     ParameterError
-        When the effort is neither of the two, the table is too large for the exact one or its proof takes too long, or
-        previous tables are not `Safe`.
+        When the policy is none, the effort is neither of the two, the table is too large for the exact one or its proof
+        takes too long, or previous tables are not `Safe`.
 
     Notes
     -----
@@ -266,7 +140,10 @@ def suppress(
     exact one hides the fewest sets of counts that are hidden together (in most shapes: rows) with which every small
     count could have any of the values it promises; where no set does that, it is the greedy one. Neither depends on
     the order of rows, and both show totals rather than their parts where they can.
-    Rows sorted by a number that is hidden give its size away: sort by the group columns.
+
+    Tables of one shape count the same; so do columns of different shapes that agree wherever they meet. What a total
+    holds beyond the groups that tables list (a year less three of its quarters) is protected as if it were printed.
+    Large tables are protected part by part (a region, or some of the groups of the longest column), then as a whole.
     A row with an unknown (null) numerator or denominator is in no relation unless its total adds up without it.
 
     References
@@ -289,90 +166,239 @@ def suppress(
     │ Total  ┆ 53    ┆      │
     └────────┴───────┴──────┘
     """
-    _check_effort(effort)
-    before = _checked_previous(previous)
-    frames = [table] if isinstance(table, pl.DataFrame) else list(table)
-    shapes = [_checked_shape(frame) for frame in frames]
-    safes: dict[int, Safe] = {}
-    for name in dict.fromkeys(shape.name for shape in shapes):
-        places = [place for place, shape in enumerate(shapes) if shape.name == name]
-        same = [frames[place] for place in places]
-        done = (
-            [_hide_small_ranking(frame, policy) for frame in same]
-            if name == "ranking"
-            else _suppress_counts(same, SHAPES[name], policy, effort, before)
-        )
-        safes.update(zip(places, done, strict=True))
+    check_effort(effort, EFFORTS)
+    check_policy(policy)
+    check_rounding(policy, effort)
+    before, lookups = previous_tables(previous), read_lookups(within)
+    frames, shapes = tables_to_suppress(table)
+    safes = {
+        place: _hide_small_ranking(frame, policy)
+        for place, (frame, shape) in enumerate(zip(frames, shapes, strict=True))
+        if shape.name == "ranking"
+    }
+    places = [place for place in range(len(frames)) if place not in safes]
+    sheets = [sheet_of(frames[place], f"table {place + 1}", shapes[place]) for place in places]
+    check_lookups([row for sheet in sheets for row in sheet.rows()], lookups)
+    for system in linked.one_system_each(sheets):
+        ledger = _checked_ledger([sheets[number] for number in system], lookups)
+        own = [frames[places[number]] for number in system]
+        if policy.controlled:
+            done = _rounded(own, ledger, lookups, policy)
+        else:
+            done = _hidden(own, ledger, lookups, policy, effort, before, progress)
+        safes |= {places[number]: safe for number, safe in zip(system, done, strict=True)}
     return safes[0] if isinstance(table, pl.DataFrame) else [safes[place] for place in range(len(frames))]
 
 
-def _suppress_counts(
-    frames: list[pl.DataFrame], shape: Shape, policy: Policy, effort: Effort, before: list[Safe]
-) -> list[Safe]:
-    """Protect tables of one shape as one system, and attack the result once more."""
-    sheets = [sheet_of(frame, f"table {number}", shape) for number, frame in enumerate(frames, 1)]
-    ledger = open_ledger(sheets)
+def _checked_ledger(sheets: list[Sheet], lookups: list[tuple[str, Lookup]]) -> Ledger:
+    """Tables that belong together as one ledger; all that does not add up is reported at once."""
+    ledger = open_ledger(sheets, lookups)
     check_adds_up(ledger)
-    hidden = _names_to_hide(ledger, shape, policy, effort, _places_hidden(before, shape))
-    published = [sheet.without(hidden, ledger.groups) for sheet in sheets]
-    found = hidden_cells_narrowed(published, shape, _promise_of(policy))
+    full = len(sheets) > 1 and linked.atoms(ledger) <= linked.MOST_ATOMS_TO_PROTECT
+    return open_ledger(sheets, lookups, keys=ledger.keys, incomplete=ledger.incomplete, full=full)
+
+
+def _hidden(
+    frames: list[pl.DataFrame],
+    ledger: Ledger,
+    lookups: list[tuple[str, Lookup]],
+    policy: Policy,
+    effort: Effort,
+    before: list[Safe],
+    progress: Progress,
+) -> list[Safe]:
+    """Protect tables that belong together, and attack the result once more."""
+    names = _names_to_hide(ledger, policy, effort, _places_hidden(before, ledger), progress)
+    hidden = [
+        {(one.values, one.column) for name in names for one in ledger.prints.get(name, ()) if one.sheet == number}
+        for number in range(len(frames))
+    ]
+    means = [_rows_without_mean(ledger, names, policy, number) for number in range(len(frames))]
+    done = [
+        masked(_to_nearest(frame, sheet.shape, policy), sheet.shape, cells, policy, rows)
+        for frame, sheet, cells, rows in zip(frames, ledger.sheets, hidden, means, strict=True)
+    ]
+    published = [
+        linked.published_sheet(sheet.without(cells), policy) for sheet, cells in zip(ledger.sheets, hidden, strict=True)
+    ]
+    _attack_once_more(published, ledger, lookups, policy)
+    return done
+
+
+def _attack_once_more(
+    published: list[Sheet], ledger: Ledger, lookups: list[tuple[str, Lookup]], policy: Policy
+) -> None:
+    """Raise a `DisclosureError` where a reader of the result knows more than was promised."""
+    # What counts the same, and which groups are not all listed, is seen from all counts, and not from those left.
+    seen = open_ledger(
+        published, lookups, keys=ledger.keys, incomplete=ledger.incomplete, full=linked.has_atoms(ledger)
+    )
+    found = known_too_well(seen, linked.promise_of(policy))
     if found:
         raise DisclosureError(
-            f"{len(found):,} hidden {'number' if len(found) == 1 else 'numbers'} could still be worked out, "
+            f"{numbered(len(found), 'hidden number')} could still be worked out, "
             f"however much is hidden: {shorten([f'{one.cell} ({one.column})' for one in found])}. "
             "The table is too small to be protected. Publish fewer group columns, or wider groups."
         )
-    return [
-        Safe(_masked(frame, sheet, shape, hidden, ledger.groups, policy), policy)
-        for frame, sheet in zip(frames, sheets, strict=True)
-    ]
 
 
-def _names_to_hide(ledger: Ledger, shape: Shape, policy: Policy, effort: Effort, preferred: set[Place]) -> set[Name]:
+def _names_to_hide(
+    ledger: Ledger, policy: Policy, effort: Effort, preferred: set[Place], progress: Progress
+) -> set[Name]:
     """The counts that are small, those that protect them, and all others of their rows."""
-    system, names, _ = system_of(ledger, shape, _promise_of(policy))
-    if effort == "exact" and len(names) > optimum.MOST_NUMBERS:
+    written = write_down(ledger, linked.promise_of(policy))
+    names, system = written.names, written.system
+    if effort == "exact" and len(ledger.prints) > optimum.MOST_NUMBERS:
         raise ParameterError(
-            f"{len(names):,} counts are too many to prove that the fewest are hidden: at most "
+            f"{len(ledger.prints):,} counts are too many to prove that the fewest are hidden: at most "
             f'{optimum.MOST_NUMBERS:,}. Use effort="greedy", or fewer group columns.'
         )
-    system = system.knowing([policy.hides(ledger.cells[cell][column]) for cell, column in names])
-    system = system.preferring([(_place(ledger.groups, cell), column) in preferred for cell, column in names])
-    found = attacker.protect(system)
+    system = system.knowing([name in ledger.prints and policy.hides(ledger.counts[name]) for name in names])
+    system = system.preferring([not preferred.isdisjoint(_places(ledger, name)) for name in names])
+    beyond = [name in ledger.prints and policy.hides(_beyond_the_lead(ledger, name)) for name in names]
+    start = system.free | np.array([*beyond, *[False] * (len(system.free) - len(beyond))], dtype=np.bool_)
+    found = protect(_seen_rounded(_complete(system), policy), linked.modules_of(ledger, written), progress, start)
     if effort == "exact":
-        found = optimum.fewest(system, found)
-    # Behind the named numbers come those that are printed nowhere.
-    hidden = {name for name, flag in zip(names, found[: len(names)], strict=True) if flag}
-    hidden |= {
-        (cell, column)
-        for cell, counts in ledger.cells.items()
-        for column in shape.own
-        if policy.hides(_beyond_the_lead(counts, column, shape.counts[0]))
+        found = optimum.fewest(_complete(system), found)
+    # Behind the named numbers come those that only carry inequalities.
+    hidden = {name for name, flag in zip(names, found[: len(names)], strict=True) if flag and name in ledger.prints}
+    leads = {(cell, ledger.keys[name, column]) for cell, name in ledger.rows for column in SHAPES[name].counts}
+    rows = {cell for cell, key in hidden if (cell, key) in leads}
+    return hidden | {(cell, key) for cell, key in ledger.prints if cell in rows}
+
+
+def _beyond_the_lead(ledger: Ledger, name: Name) -> float | None:
+    """How many more an own count has than the first of its row: those who answered before and not after, say."""
+    for one in ledger.prints[name]:
+        sheet = ledger.sheets[one.sheet]
+        lead = ledger.counts.get((name[0], ledger.key(sheet.shape, sheet.shape.counts[0])))
+        count = ledger.counts[name]
+        if one.column in sheet.shape.own and count is not None and lead is not None:
+            return count - lead
+    return None
+
+
+def _seen_rounded(system: attacker.System, policy: Policy) -> attacker.System:
+    """The system whose numbers are shown to the nearest multiple only; a zero is a zero."""
+    if policy.round is None:
+        return system
+    down, up = linked.slack_of(policy)
+    rounded = np.where(system.unit >= 0, np.floor(system.values / policy.round + 0.5) * policy.round, system.values)
+    apart = (system.unit >= 0) & (system.values > 0)
+    low = np.where(apart, np.maximum(rounded - down, policy.threshold), system.seen_low)
+    return replace(system, seen_low=low, seen_high=np.where(apart, rounded + up, system.seen_high))
+
+
+def _complete(system: attacker.System) -> attacker.System:
+    """The system with a value for every number that no table prints."""
+    table = attacker.consistent_table(system)
+    if table is None:
+        raise DisclosureError(
+            "the tables contradict each other: no whole numbers add up to all of their totals. Check the totals, or "
+            "suppress tables of different figures one by one."
+        )
+    unseen = np.isnan(system.seen_low)
+    return replace(
+        system,
+        values=table,
+        seen_low=np.where(unseen, table, system.seen_low),
+        seen_high=np.where(unseen, table, system.seen_high),
+    )
+
+
+def _to_nearest(frame: pl.DataFrame, shape: Shape, policy: Policy) -> pl.DataFrame:
+    """The table with its counts to the nearest multiple, and all that is worked out of them, if the policy says so."""
+    if policy.round is None:
+        return frame
+    counts = [column for column in shape.all_counts if column in frame.columns]
+    rounded = frame.with_columns(nearest_multiple(pl.col(column), policy.round).cast(pl.Int64) for column in counts)
+    return recomputed(rounded, shape)
+
+
+def _rounded(
+    frames: list[pl.DataFrame], ledger: Ledger, lookups: list[tuple[str, Lookup]], policy: Policy
+) -> list[Safe]:
+    """Round tables that belong together so that their totals still add up."""
+    written = write_down(ledger, linked.promise_of(policy))
+    system = _complete(written.system)
+    # Rows with a number that is known to all, and not rounded, tie nothing.
+    known = (system.unit < 0) & ~system.free
+    rows = np.flatnonzero(abs(system.relations)[:, np.flatnonzero(known)].sum(axis=1) == 0)
+    used = ~known
+    numbers = controlled_rounding(
+        system.values[used], system.relations[rows][:, np.flatnonzero(used)], policy.round or 1, system.free[used]
+    )
+    values = dict(zip(np.flatnonzero(used).tolist(), numbers.tolist(), strict=True))
+    by_name = {name: round(values[place]) for place, name in enumerate(written.names)}
+    done = [_with_counts(frame, ledger, number, by_name, policy) for number, frame in enumerate(frames)]
+    _attack_once_more([linked.sheet_of_safe(safe, "") for safe in done], ledger, lookups, policy)
+    return done
+
+
+def _with_counts(frame: pl.DataFrame, ledger: Ledger, number: int, counts: dict[Name, int], policy: Policy) -> Safe:
+    """A table with other counts in the place of its own, and all that is worked out of them."""
+    sheet = ledger.sheets[number]
+    rounded = {
+        (one.values, one.column): count
+        for name, count in counts.items()
+        for one in ledger.prints.get(name, ())
+        if one.sheet == number
     }
-    rows = {cell for cell, column in hidden if column in shape.counts}
-    return hidden | {(cell, column) for cell in rows for column in ledger.cells[cell]}
+    columns = [column for column in sheet.shape.all_counts if column in frame.columns]
+    replaced = frame.with_columns(
+        pl.Series(column, [rounded.get((values, column)) for values in sheet.cells], dtype=pl.Int64)
+        for column in columns
+    )
+    few = _rows_without_mean(ledger, set(), policy, number)
+    return masked(recomputed(replaced, sheet.shape), sheet.shape, set(), policy, few)
 
 
-def _beyond_the_lead(counts: Counts, column: str, lead: str) -> float | None:
-    """How many more a count has than the first of its row: those who answered before and not after, say."""
-    one, other = counts.get(column), counts.get(lead)
-    return None if one is None or other is None else one - other
+def _rows_without_mean(ledger: Ledger, hidden: set[Name], policy: Policy, number: int) -> set[Values]:
+    """The rows of one table that must not show a mean."""
+    names = hidden_means(ledger, hidden, policy.minimum_mean)
+    return {one.values for name in names for one in ledger.prints.get(name, ()) if one.sheet == number}
 
 
-def _place(groups: Iterable[str], cell: Cell) -> frozenset[tuple[str, str]]:
-    return frozenset((group, value) for group, value in zip(groups, cell, strict=True) if value != TOTAL)
-
-
-def _places_hidden(safes: list[Safe], shape: Shape) -> set[Place]:
-    """Where published tables of a shape have hidden counts."""
-    frames = [safe.frame() for safe in safes if safe.shape == shape]
-    sheets = [sheet_of(frame, "", shape, frozenset(frame["mark"].to_list()) - {""}) for frame in frames]
+def _places(ledger: Ledger, name: Name, without: frozenset[str] = frozenset()) -> set[Place]:
+    """Where a count is printed."""
     return {
-        (_place(sheet.groups, cell), column)
+        (_place(ledger.sheets[one.sheet].groups, one.values, without), one.column)
+        for one in ledger.prints.get(name, ())
+    }
+
+
+def _place(groups: Iterable[str], values: Values, without: frozenset[str]) -> frozenset[tuple[str, str]]:
+    pairs = zip(groups, values, strict=True)
+    return frozenset((group, value) for group, value in pairs if value != TOTAL and group not in without)
+
+
+def _groups_of(sheets: Iterable[Sheet]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for sheet in sheets:
+        for row in sheet.rows():
+            for group, value in row.items():
+                found.setdefault(group, set()).update({value} - {TOTAL})
+    return found
+
+
+def _places_hidden(safes: list[Safe], ledger: Ledger) -> set[Place]:
+    """Where the tables of last period have hidden counts, as this period names the places."""
+    names = {sheet.shape.name for sheet in ledger.sheets}
+    sheets = [linked.sheet_of_safe(safe, "") for safe in safes if safe.shape.name in names]
+    now, then = _groups_of(ledger.sheets), _groups_of(sheets)
+    new = frozenset(group for group in now if group in then and now[group] and not now[group] & then[group])
+    hidden = {
+        (_place(sheet.groups, values, new), column)
         for sheet in sheets
-        for cell, counts in sheet.cells.items()
+        for values, counts in sheet.cells.items()
         for column, value in counts.items()
         if is_hidden(value)
+    }
+    return {
+        place
+        for name in ledger.prints
+        for place, without in zip(_places(ledger, name), _places(ledger, name, new), strict=True)
+        if without in hidden
     }
 
 
@@ -383,16 +409,36 @@ def _hide_small_ranking(frame: pl.DataFrame, policy: Policy) -> Safe:
             'this ranking has no column "n_ballots", so nobody can tell whether enough people voted. '
             f"A ranking of fewer than {policy.minimum_ballots} ballots is hidden."
         )
-    hidden = [count is None or count < policy.minimum_ballots for count in frame["n_ballots"].to_list()]
-    names = frame.select(*SHAPES["ranking"].group_columns(frame.columns), "issue").rows()
+    groups = SHAPES["ranking"].group_columns(frame.columns)
+    rows = [values_of(row) for row in frame.select(groups).rows()] if groups else [()] * frame.height
+    ballots: dict[Values, int] = {}
+    for row, count in zip(rows, frame["n_ballots"].fill_null(0).to_list(), strict=True):
+        ballots[row] = min(count, ballots.get(row, count))
+    few = _groups_of_few_ballots(ballots, policy.minimum_ballots)
+    hidden = [row in few for row in rows]
+    names = frame.select(*groups, "issue").rows()
     # The order of a ranking is its result: hidden rows change places until they stand by name.
     places = [place for place, flag in enumerate(hidden) if flag]
     by_name = sorted(places, key=lambda place: tuple(map(str, names[place])))
     order = list(range(frame.height))
     for place, other in zip(places, by_name, strict=True):
         order[place] = other
-    flags = dict.fromkeys(_number_columns(frame, SHAPES["ranking"]), hidden)
-    return Safe(_with_nulls(_in_steps(frame[order]), flags, policy), policy)
+    flags = dict.fromkeys(number_columns(frame, SHAPES["ranking"]), hidden)
+    return Safe(with_nulls(_in_steps(frame[order]), flags, policy), policy)
+
+
+def _groups_of_few_ballots(ballots: dict[Values, int], minimum: int) -> set[Values]:
+    """The groups whose ranking is hidden: of few ballots, and the next smallest, as long as the rest tells of them.
+
+    Scores add up: who takes all other groups from the ranking of everybody has that of the hidden ones together.
+    """
+    inner = sorted((count, group) for group, count in ballots.items() if TOTAL not in group)
+    few = {group for group, count in ballots.items() if count < minimum}
+    for count, group in inner:
+        together = [count for count, group in inner if group in few]
+        if few and group and group not in few and (len(together) < 2 or sum(together) < minimum):
+            few.add(group)
+    return few
 
 
 def _in_steps(ranking: pl.DataFrame) -> pl.DataFrame:
@@ -405,152 +451,48 @@ def _in_steps(ranking: pl.DataFrame) -> pl.DataFrame:
     return ranking.with_columns(steps.round() / 20)
 
 
-def _masked(
-    frame: pl.DataFrame,
-    sheet: Sheet,
-    shape: Shape,
-    hidden: set[Name],
-    groups: tuple[str, ...],
-    policy: Policy,
-) -> pl.DataFrame:
-    """The frame with its hidden numbers null, and the mark."""
-    cells = list(sheet.placed(groups))
-    lead = shape.counts[0]
-    whole = [(cell, lead) in hidden for cell in cells]
-    flags = {
-        column: [row or (cell, column) in hidden for row, cell in zip(whole, cells, strict=True)]
-        for column in _number_columns(frame, shape)
-    }
-    return _with_nulls(frame, flags, policy)
-
-
-def _with_nulls(frame: pl.DataFrame, flags: dict[str, list[bool]], policy: Policy) -> pl.DataFrame:
-    """The frame with null where a column's flag is set, and the mark on every row that has one."""
-    kept = [
-        pl.Series(
-            one.name,
-            [None if flag else value for flag, value in zip(flags[one.name], one.to_list(), strict=True)],
-            dtype=one.dtype,
-        )
-        if one.name in flags
-        else one
-        for one in frame.get_columns()
-    ]
-    marked = [any(row) for row in zip(*flags.values(), strict=True)]
-    return pl.DataFrame([*kept, pl.Series("mark", [policy.mark if row else "" for row in marked], dtype=pl.String)])
-
-
-def _number_columns(frame: pl.DataFrame, shape: Shape) -> list[str]:
-    """The columns that are hidden with a row: all but the names of the group and the context."""
-    others = {*shape.group_columns(frame.columns), *shape.context, "issue", "mark"}
-    return [column for column in frame.columns if column not in others]
-
-
-def refuse_identifying(table: pl.DataFrame) -> None:
-    """Raise a `DisclosureError` when a column of a table identifies people."""
-    found = [column for column in table.columns if column in IDENTIFYING]
-    if found:
-        raise DisclosureError(
-            f"{shorten(found)} {'identifies' if len(found) == 1 else 'identify'} people and cannot be published. "
-            "Count by other columns first."
-        )
-
-
-def _check_effort(effort: str) -> None:
-    if effort not in EFFORTS:
-        hint = nearest(str(effort), EFFORTS)
-        raise ParameterError(f'effort must be "greedy" or "exact". Found: {effort!r}.{hint}')
-
-
-def _checked_previous(previous: Safe | list[Safe] | None) -> list[Safe]:
-    """Last period's tables as a list."""
-    several = previous if isinstance(previous, list) else [previous]
-    tables: list[object] = [] if previous is None else list(several)
-    safes = [table for table in tables if isinstance(table, Safe)]
-    if len(safes) < len(tables):
-        raise ParameterError("previous must be tables that went through suppress() or already_public().")
-    return safes
-
-
-def _checked_shape(frame: pl.DataFrame) -> Shape:
-    """The shape of a table that may be suppressed, or an error that says what is wrong with it."""
-    refuse_identifying(frame)
-    shape = shape_of(frame.columns)
-    if "mark" in frame.columns:
-        raise DisclosureError('this table already has a column "mark". Suppress the table it was made from.')
-    groups = shape.group_columns(frame.columns) + (["issue"] if shape.name == "ranking" else [])
-    numbers = [name for name in groups if frame[name].dtype.is_float() or (name in ALL_COLUMNS and name != "issue")]
-    if numbers:
-        raise DisclosureError(
-            f"{shorten(numbers)} stands before the numbers of the table, where the names of groups stand, and would be "
-            "shown as it is. Drop it, or move it behind them."
-        )
-    doubles = frame.height - frame.select(groups).n_unique() if groups else max(frame.height - 1, 0)
-    if doubles:
-        by = ", ".join(groups) or "no column"
-        raise DisclosureError(f"{doubles:,} of {frame.height:,} rows repeat a group that stands above (by {by}).")
-    for column in (*shape.all_counts, "n_ballots"):
-        if column in frame.columns:
-            _check_counts(frame[column], may_be_unknown=shape.name == "proportion" or column not in shape.counts)
-    return shape
-
-
-def _check_counts(counts: pl.Series, may_be_unknown: bool) -> None:
-    if not counts.dtype.is_numeric() and counts.dtype != pl.Null:
-        raise DisclosureError(f"{counts.name} must be a whole number. Found: {counts.dtype}.")
-    known = counts.drop_nulls().cast(pl.Float64)
-    for what, wrong in (
-        ("negative", int((known < 0).sum())),
-        ("fractional", int((~(known.is_finite() & (known == known.round()))).sum())),
-        ("missing", 0 if may_be_unknown else counts.null_count()),
-    ):
-        if wrong:
-            raise DisclosureError(
-                f"{counts.name}: {wrong:,} of {len(counts):,} rows {'is' if wrong == 1 else 'are'} {what}. "
-                "Wanted: whole numbers of 0 or more."
-            )
-
-
 def check_adds_up(ledger: Ledger) -> None:
-    """Raise a `DisclosureError` where tables disagree about a cell, or a total is not the sum of its rows."""
-    for cell, column, one, other in ledger.disagreements:
-        raise DisclosureError(
-            f"two tables disagree about {in_words(ledger.by_group(cell))}: {column} is {one:g} in one and "
-            f"{other:g} in the other. Only tables of the same figures can be protected together."
-        )
+    """Raise a `DisclosureError` where tables disagree about a count, or a total is not the sum of its rows.
+
+    The message names the places and no count: a small one must not stand in a message either.
+    """
+    wrong = [_say_disagreement(ledger, one) for one in ledger.disagreements]
     for relation in ledger.relations:
-        if ledger.certain(relation) and not ledger.adds_up(relation):
-            total, shown, _ = ledger.total_and_sum(relation)
-            raise DisclosureError(
-                f"{relation.column} does not add up: the total {in_words(ledger.by_group(relation.total))} says "
-                f"{total:g}, its rows by {relation.along} sum to {shown:g}. Correct the total, or leave its row out."
+        listed = [(part, relation.key) for part in relation.parts if (part, relation.key) not in ledger.watched]
+        names = [(relation.total, relation.key), *listed]
+        numbers = [ledger.counts[name] for name in names]
+        known = [number for number in numbers if number is not None and not is_hidden(number)]
+        nested = any(node[0] == relation.along for node in relation.total)
+        whole = not nested and in_one_table(ledger.prints, names)
+        inside = listed and known and (known[0] < sum(known[1:]) or whole)
+        if len(known) == len(names) and known[0] != sum(known[1:]) and inside and not _any_unknown(ledger, relation):
+            column = next(one.column for one in ledger.prints[names[0]])
+            more = "more" if known[0] > sum(known[1:]) else "less"
+            wrong.append(
+                f"{column} does not add up: {ledger.total_in_words(relation.total)} is {more} than its rows by "
+                f"{relation.along} together. Correct the total, or leave its row out."
             )
+    if wrong:
+        raise DisclosureError("\n".join(dict.fromkeys(wrong)))
 
 
-def _check_marked_rows_are_empty(table: pl.DataFrame, shape: Shape) -> None:
-    marked = table.filter(pl.col("mark") != "")
-    full = marked.filter(~_all_null(_number_columns(table, shape)))
-    if shape.parts:
-        # A row that shows its first count may be marked for its parts, all hidden together, or for a count of its own.
-        own = [column for column in shape.own if column in table.columns]
-        parts = [column for column in shape.parts if column in table.columns]
-        without = [*([column] for column in own), *([parts] if parts else [])]
-        partly = pl.any_horizontal(pl.lit(False), *map(_all_null, without))
-        full = full.filter(pl.col(shape.counts[0]).is_null() | ~partly)
-    if full.height:
-        raise DisclosureError(f"{full.height:,} of {marked.height:,} marked rows still have numbers in them.")
+def _say_disagreement(ledger: Ledger, one: Disagreement) -> str:
+    """Where a count stands with two values."""
+    key = next(
+        key for (_, column), key in ledger.keys.items() if column == one.column and (one.cell, key) in ledger.prints
+    )
+    if len(ledger.tables_of((one.cell, key))) == 1:
+        return (
+            f"{ledger.words(one.cell)}: the table gives two values of {one.column}, for a group and for a total that "
+            "holds nothing else. Correct one of them, or list the groups that are missing."
+        )
+    return (
+        f"{ledger.words(one.cell)}: two tables disagree about {one.column}. Only tables of the same figures can be "
+        "protected together."
+    )
 
 
-def _all_null(columns: list[str]) -> pl.Expr:
-    return pl.all_horizontal(pl.lit(True), *(pl.col(column).is_null() for column in columns))
-
-
-def _check_nothing_small_is_shown(table: pl.DataFrame, shape: Shape, policy: Policy) -> None:
-    if shape.name == "ranking":
-        small = {"n_ballots": int((table["n_ballots"] < policy.minimum_ballots).sum())}
-    else:
-        present = [column for column in shape.all_counts if column in table.columns]
-        small = {column: sum(map(policy.hides, table[column].to_list())) for column in present}
-    for column, number in small.items():
-        if number:
-            raise DisclosureError(f"{column}: {number:,} rows show a count that the policy hides. Use suppress.")
+def _any_unknown(ledger: Ledger, relation: Relation) -> bool:
+    """Whether a row of a relation has an unknown count of any kind: a total need not contain a row without a return."""
+    cells = {relation.total, *relation.parts}
+    return any(value is None for (cell, _), value in ledger.counts.items() if cell in cells)

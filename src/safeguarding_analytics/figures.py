@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from safeguarding_analytics.disclosure import Safe
+from safeguarding_analytics.safe import Safe
 from safeguarding_analytics.sources.published import IN_REPOSITORY, INSTALLED, read_published
 from safeguarding_analytics.tables import TOTAL
 
@@ -35,7 +35,7 @@ _NO_FIGURE = re.compile(
             r"(?<![\w.,])(?:19|20)\d\d(?:[/-]\d{2,4})?(?![\w%]|[.,]\d)",  # a year; our sentences write 1,999 of counts
             r"95% interval|per 10,000|aged \d+ to \d+|points out of [\d,.]+|0 = no change|less than 0\.1",
             r"Hidden(?: \([^)]*\))?: [\d,]+ of [\d,]+|No figure: [\d,]+|cut (?:after|of) \d+",  # numbers of rows
-            r"Among the [\d,]+|the first [\d,]+ are",
+            r"Among the [\d,]+|the first [\d,]+ are|rounded to multiples of (?:5|10)\b",
             _SETTING.pattern,
             # Worked out from the ballots, and said only of a ranking that is shown.
             r"W = \d\.\d\d \(0 = not at all, 1 = all the same\)|if [\d,]+ members? turned|tie for [\d,]+",

@@ -170,7 +170,9 @@ class Search:
                 titles.add(spaced(" ".join(value) if isinstance(value, list) else str(value)))
             elif key in ("datasets", "data") and isinstance(value, dict):
                 for rows in value.values() if key == "datasets" else [value.get("values", [])]:
-                    for number, row in enumerate(rows, 1):
+                    if not isinstance(rows, list):
+                        self.add(where, UNKNOWN, "data that are not a list of rows")
+                    for number, row in enumerate(rows if isinstance(rows, list) else [], 1):
                         self._drawn_row(row, f"{where}, row {number}")
             for text in value if isinstance(value, list) else [value]:
                 if isinstance(text, str) and key != "$schema" and not _COLOUR.fullmatch(text):
@@ -197,7 +199,9 @@ class Search:
                 self.name(text, where)
         if "row" not in cells:
             names += [name for text in texts for name in self.figures.names_in(text)]
-        if not self.figures.has_row(names, numbers, texts) and (names or not is_labelled(numbers, " ".join(texts))):
+        if not self.figures.has_row(names, numbers, texts) and (
+            names or not numbers or not is_labelled(numbers, " ".join(texts))
+        ):
             self.add(where, NUMBER)
 
 

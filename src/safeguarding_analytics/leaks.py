@@ -3,28 +3,56 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
+from zipfile import BadZipFile, ZipFile
+from zlib import error as ZlibError  # noqa: N812 - the name of an exception
 
 import polars as pl
 
 from safeguarding_analytics.board import Board
-from safeguarding_analytics.disclosure import Safe
 from safeguarding_analytics.errors import DisclosureError, ParameterError, SafeguardingError
+from safeguarding_analytics.exports import plain, printed
 from safeguarding_analytics.figures import Figures
 from safeguarding_analytics.leak_pages import look_into_page
-from safeguarding_analytics.leak_search import TRACEBACK, UNKNOWN, Identities, Search
+from safeguarding_analytics.leak_search import NUMBER, REQUEST, TRACEBACK, UNKNOWN, VALUE, Identities, Search
 from safeguarding_analytics.pages import TEMPLATES, vega_bundle
 from safeguarding_analytics.release import MANIFEST, Release
-from safeguarding_analytics.tables import SHAPES
+from safeguarding_analytics.safe import Safe
+from safeguarding_analytics.tables import SHAPES, shape_of
 
 _MOST_SAID = 20
-_BROKEN = (ValueError, TypeError, LookupError, AttributeError, RecursionError, csv.Error, pl.exceptions.PolarsError)
+_BROKEN = (
+    *(ValueError, TypeError, LookupError, AttributeError, RuntimeError, csv.Error, pl.exceptions.PolarsError),
+    *(BadZipFile, ZlibError, ElementTree.ParseError),
+)
 """What reading a file raises that is not what it should be."""
+
+_CHANGED = "a table that cannot be opened, or was changed after it was published"
+_NO_ROW = "a row that stands in no table of the release"
+_SHEET, _STRINGS = "xl/worksheets/sheet.xml", "xl/sharedStrings.xml"
+_LOOKS = {"[Content_Types].xml", "_rels/.rels", "xl/_rels/workbook.xml.rels", "xl/styles.xml", "xl/theme/theme.xml"}
+"""Parts of a workbook, without their numbers, that say how it is put together and what it looks like."""
+
+_ELEMENTS = {
+    _SHEET: "worksheet dimension sheetViews sheetView pane selection sheetFormatPr cols col sheetData row c v is t "
+    "pageMargins",
+    _STRINGS: "sst si t",
+    "xl/workbook.xml": "workbook fileVersion workbookPr bookViews workbookView sheets sheet calcPr",
+    "docProps/core.xml": "coreProperties title creator lastModifiedBy created modified",
+    "docProps/app.xml": "Properties Application DocSecurity ScaleCrop HeadingPairs vector variant lpstr i4 "
+    "TitlesOfParts Company LinksUpToDate SharedDoc HyperlinksChanged AppVersion",
+}
+"""What the other parts may hold. Formulas, comments, links and pictures are not among it."""
+
+_MAKERS = {"creator", "lastModifiedBy", "Company"}
 
 _SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
@@ -68,11 +96,14 @@ def find_leaks(release_folder: str | Path, board: Board | None = None, secrets: 
       notebook) holds a number that is not in the rows it names, a total or a table of one row, and does not follow
       from them (see `figures`). A displayed number may be rounded, a share in per cent. Figures of ``data/published``
       are public and count as tables. A line that a chart draws for all groups alike may stand where its label says;
+      In a Parquet file or a workbook every row is, as a whole, a row of one table of the release, with its header;
+      a text alone in its row of a workbook is a title or a note;
     - *path*, *traceback*, *request*: a path of the computer, an error, something that is loaded from elsewhere (a link
       that a reader may follow is not);
-    - *unknown content*: a file, picture or script whose content is not known, or a table that cannot be opened.
+    - *unknown content*: a file, picture, formula or script whose content is not known, a chart that is not Vega-Lite,
+      or a table that cannot be opened.
 
-    Not looked at: numbers in prose, titles, definitions, axes and expressions of charts, and in the pictures of
+    Not looked at: numbers in prose, titles, notes, definitions, axes and expressions of charts, and in the pictures of
     charts, which are drawn from the specifications beside them.
     """
     folder = Path(release_folder)
@@ -80,16 +111,20 @@ def find_leaks(release_folder: str | Path, board: Board | None = None, secrets: 
         raise ParameterError(f"{folder}: there is no such folder. Name the folder of a release.")
     entries = _entries(folder)
     tables = dict(_tables(folder, entries))
-    figures = Figures.of([table for table in tables.values() if table is not None])
+    opened = [table for table in tables.values() if table is not None]
+    figures, known = Figures.of(opened), _known_rows(opened)
     search = Search(Identities(board, secrets), figures, str(board.folder.resolve()) if board else "")
     for path in sorted(folder.rglob("*")):
         search.file = path.relative_to(folder).as_posix()
         search.text(search.file, "its name")
         if path.is_symlink() or not path.is_dir():
-            _look_into(path, search, entries)
-    for name in (name for name, table in tables.items() if table is None):
-        search.file = f"tables/{name}.csv"
-        search.add("the file", UNKNOWN, "a table that cannot be opened, or was changed after it was published")
+            _look_into(path, search, entries, known)
+    for name, table in tables.items():
+        parquet = f"tables/{name}.parquet"
+        changed = table is not None and _digest(folder / parquet) != entries[name].get("parquet_sha256", "")
+        search.file = parquet if changed else f"tables/{name}.csv"
+        if changed or table is None:
+            search.add("the file", UNKNOWN, _CHANGED)
     return search.findings()
 
 
@@ -127,27 +162,165 @@ def _tables(folder: Path, entries: dict[str, Any]) -> Iterator[tuple[str, Safe |
             yield name, None
 
 
-def _look_into(path: Path, search: Search, entries: dict[str, Any]) -> None:
+def _digest(path: Path) -> str:
+    """SHA-256 of a file; empty where there is none, as in a release made before tables were Parquet too."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+
+
+def _look_into(path: Path, search: Search, entries: dict[str, Any], known: _Rows) -> None:
     """Look into a file; of a kind that is not known, nothing is known."""
     inside_tables = search.file == f"tables/{path.name}"
     entry = entries.get(path.stem) if inside_tables else None
     try:
-        text = "" if path.is_symlink() else path.read_bytes().decode("utf-8-sig")
         if path.is_symlink():
             search.add("the file", UNKNOWN, "a link to another place")
-        elif path.suffix == ".html":
-            look_into_page(_without_own_scripts(text), search)
-        elif path.suffix == ".csv" and entry:
-            _look_into_table(text, entry, search)
-        elif path.suffix == ".json" and (entry or search.file == MANIFEST):
-            search.document(json.loads(text), "")
-        elif path.suffix == ".ipynb":
-            _look_into_notebook(json.loads(text), search)
+        elif path.suffix == ".parquet":
+            _look_into_parquet(path.read_bytes(), search, known)
+        elif path.suffix == ".xlsx":
+            _look_into_workbook(path.read_bytes(), search, known)
         else:
-            search.add("the file", UNKNOWN, "a file that a release does not have")
-            search.text(text, "the file")
+            _look_into_text(path.suffix, path.read_bytes().decode("utf-8-sig"), search, entry)
     except _BROKEN:
         search.add("the file", UNKNOWN, "a file that cannot be read")
+
+
+def _look_into_text(kind: str, text: str, search: Search, entry: Mapping[str, Any] | None) -> None:
+    if kind == ".html":
+        look_into_page(_without_own_scripts(text), search)
+    elif kind == ".csv" and entry:
+        _look_into_table(text, entry, search)
+    elif kind == ".json" and (entry or search.file == MANIFEST):
+        search.document(json.loads(text), "")
+    elif kind == ".json" and (spec := _chart(text)):
+        search.chart(spec, "chart")
+    elif kind == ".ipynb":
+        _look_into_notebook(json.loads(text), search)
+    else:
+        search.add("the file", UNKNOWN, "a file that a release does not have")
+        search.text(text, "the file")
+
+
+def _chart(text: str) -> dict[str, Any] | None:
+    """A Vega-Lite specification. Of Vega it is not known what is drawn: any number may stand anywhere in it."""
+    try:
+        spec = json.loads(text)
+    except ValueError:
+        return None
+    return spec if isinstance(spec, dict) and "/vega-lite/" in str(spec.get("$schema")) else None
+
+
+_Rows = dict[tuple[Any, ...], set[tuple[Any, ...]]]
+
+
+def _known_rows(tables: Iterable[Safe]) -> _Rows:
+    """The rows of all tables by header: as Parquet holds them, with their marks, and as a workbook prints them."""
+    known: _Rows = {}
+    for table in tables:
+        frame = plain(table)
+        for header, rows in (printed(table), (frame.columns, frame.rows())):
+            known.setdefault(tuple(header), set()).update(tuple(map(_exact, row)) for row in rows)
+    return known
+
+
+def _exact(value: Any) -> Any:
+    """A number as a workbook holds it, which is to 16 digits; anything else as it is."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(f"{value:.16G}") if is_number and isfinite(value) else value
+
+
+def _look_into_parquet(content: bytes, search: Search, known: _Rows) -> None:
+    if set(pl.read_parquet_metadata(io.BytesIO(content))) - {"ARROW:schema"}:
+        search.add("the file", UNKNOWN, "something beside the rows of a table")
+    frame = pl.read_parquet(io.BytesIO(content))
+    rows = ((f"row {number}", row) for number, row in enumerate(frame.rows(), 2))
+    _look_into_rows([("header", tuple(frame.columns)), *rows], search, known, notes=False)
+
+
+def _look_into_rows(rows: Iterable[tuple[str, tuple[Any, ...]]], search: Search, known: _Rows, *, notes: bool) -> None:
+    """Look at all texts and names, and whether each row is the header of a table or stands under it there."""
+    below: set[tuple[Any, ...]] = set()
+    groups = 0
+    for where, row in rows:
+        cells = tuple(map(_exact, row))
+        if cells in known:
+            below, groups = known[cells], len(shape_of(list(row)).group_columns(list(row)))
+        for position, cell in enumerate(row):
+            if isinstance(cell, str) or (position < groups and cell is not None):
+                text = cell if isinstance(cell, str) else f"{cell:.15g}"
+                search.column(text, where)
+                search.text(text, where)
+                search.name(text, where)
+        note = notes and len(cells) == 1 and isinstance(cells[0], str) and re.search(r"[^\W\d]", cells[0])
+        if cells not in known and cells not in below and not note:
+            search.add(where, NUMBER, _NO_ROW)
+
+
+def _look_into_workbook(content: bytes, search: Search, known: _Rows) -> None:
+    """Look into every part of a workbook: its cells, its names and properties, and whether there is more."""
+    with ZipFile(io.BytesIO(content)) as archive:
+        if archive.comment or len(set(archive.namelist())) < len(archive.namelist()):
+            raise ValueError("more than the parts of a workbook")
+        parts = {name: _elements(archive.read(name)) for name in archive.namelist()}
+    texts = [_text(each) for each in parts.get(_STRINGS, ()) if _tag(each) == "si"]
+    used: set[str] = set()
+    for name, elements in parts.items():
+        kind = re.sub(r"\d+(?=\.xml$)", "", name)
+        if kind in _LOOKS:
+            _look_at_looks(elements, name, search)
+        elif kind not in _ELEMENTS or {_tag(each) for each in elements} - set(_ELEMENTS[kind].split()):
+            search.add(name, UNKNOWN, "a formula, a picture, or something else that is no cell")
+        if kind == _SHEET:
+            rows = [(f"{name}, row {row.get('r')}", _cells(row, texts)) for row in elements if _tag(row) == "row"]
+            used |= {cell for _, cells in rows for cell in cells if isinstance(cell, str)}
+            _look_into_rows(rows, search, known, notes=True)
+        elif kind not in _LOOKS:
+            _look_at_properties(elements, name, search)
+    if set(texts) - used:
+        search.add(_STRINGS, UNKNOWN, "a text that stands in no cell")
+
+
+def _elements(part: bytes) -> list[ElementTree.Element]:
+    if b"<!" in part:
+        raise ValueError("a workbook declares nothing and has no comments in its parts")
+    return list(ElementTree.fromstring(part).iter())  # noqa: S314 - no entities: see above
+
+
+def _tag(element: ElementTree.Element) -> str:
+    return element.tag.rpartition("}")[2]
+
+
+def _text(element: ElementTree.Element) -> str:
+    """The text of a cell; a workbook writes some characters as ``_x000D_``."""
+    text = "".join(element.itertext())
+    return re.sub(r"_x([0-9A-Fa-f]{4})_", lambda found: chr(int(found[1], 16)), text)
+
+
+def _cells(row: ElementTree.Element, texts: list[str]) -> tuple[str | float | bool, ...]:
+    return tuple(_cell(cell, texts) for cell in row if len(cell))
+
+
+def _cell(cell: ElementTree.Element, texts: list[str]) -> str | float | bool:
+    kind, text = cell.get("t", "n"), _text(cell)
+    if kind == "s":
+        return texts[int(text)]
+    if kind == "b":
+        return text == "1"
+    return float(text) if kind == "n" else text
+
+
+def _look_at_looks(elements: list[ElementTree.Element], name: str, search: Search) -> None:
+    for each in elements:
+        search.text(each.get("formatCode", ""), name)
+        if each.get("TargetMode") == "External":
+            search.add(name, REQUEST)
+
+
+def _look_at_properties(elements: list[ElementTree.Element], name: str, search: Search) -> None:
+    for each in elements:
+        for text in (each.text or "", *each.attrib.values()):
+            search.text(text, name)
+        if _tag(each) in _MAKERS and each.text:
+            search.add(name, VALUE, "the name of who made it")
 
 
 def _look_into_table(text: str, entry: Mapping[str, Any], search: Search) -> None:

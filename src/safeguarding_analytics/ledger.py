@@ -1,25 +1,46 @@
-"""Published tables laid over one another as one system: a cell that stands in several is one cell.
+"""Published tables laid over one another as one system: a count that stands in several is one count.
 
-A `Sheet` is what a reader sees of one table, a `Ledger` what they see of several; `system_of` writes a ledger down as
-the numbers and relations that `attacker` reckons with.
+A `Sheet` is what a reader sees of one table; a `Ledger` is what they see of several, with every total and what it is
+the sum of. Sums that no table prints (the agencies of a district, where a table has a total over both alone) are cells
+of the ledger too, so that every total is the sum of cells that differ from it in one dimension alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations, product
+from typing import NamedTuple
 
-import numpy as np
 import polars as pl
 
-from safeguarding_analytics.attacker import System
+from safeguarding_analytics.dimensions import (
+    OTHERS,
+    TOTAL_NODE,
+    Dimension,
+    Geography,
+    Lookup,
+    Node,
+    geography_of,
+    spoken,
+    values_of,
+)
+from safeguarding_analytics.errors import DisclosureError
+from safeguarding_analytics.shares import Share, shares_of
 from safeguarding_analytics.tables import TOTAL, Shape
 
 HIDDEN = float("nan")
-Cell = tuple[str, ...]
+Cell = tuple[Node, ...]
+Values = tuple[str, ...]
+Key = str
+"""What is counted: the same for two columns of different tables that count the same."""
 Counts = dict[str, float | None]
-Name = tuple[Cell, str]
+Name = tuple[Cell, Key]
+Keys = dict[tuple[str, str], Key]
+"""What a column of a shape counts."""
+
+MOST_ATOMS = 20_000
+"""Innermost cells above which a full attack leaves out those that no table prints."""
 
 
 def is_hidden(value: float | None) -> bool:
@@ -28,98 +49,66 @@ def is_hidden(value: float | None) -> bool:
 
 
 @dataclass(frozen=True)
-class RowKnowledge:
-    """What everybody knows about the counts of one row.
-
-    ``at_least_one`` are those that are never 0 in a hidden row; the others are sums of counts (the empty name is the
-    number 1) that are never negative, or always nothing.
-    """
-
-    at_least_one: frozenset[str] = frozenset()
-    never_negative: tuple[dict[str, int], ...] = ()
-    always_nothing: tuple[dict[str, int], ...] = ()
-
-
-KNOWLEDGE = {
-    "count": RowKnowledge(frozenset({"count"})),
-    "rate": RowKnowledge(frozenset({"count"})),
-    "proportion": RowKnowledge(frozenset({"denominator"}), ({"denominator": 1, "numerator": -1},)),
-    "mean_change": RowKnowledge(
-        frozenset({"n_pairs", "n_pre", "n_post"}),
-        ({"n_pre": 1, "n_pairs": -1}, {"n_post": 1, "n_pairs": -1}),
-        ({"n_pairs": 1, "n_up": -1, "n_same": -1, "n_down": -1},),
-    ),
-    "attendance": RowKnowledge(
-        frozenset(),
-        ({"attended": 1, "walk_ins": -1}, {"registered": 1, "walk_ins": 1, "": -1}),
-        ({"registered": 1, "walk_ins": 1, "attended": -1, "did_not_attend": -1, "cancelled": -1},),
-    ),
-}
-
-
-@dataclass(frozen=True)
-class Promise:
-    """What a hidden number promises: everything below ``threshold`` stays possible, or (``exact_only``) two values."""
-
-    threshold: int
-    zeros_shown: bool
-    exact_only: bool
-
-
-@dataclass(frozen=True)
 class Sheet:
-    """The counts of one table: by cell and column a number, `HIDDEN`, or nothing where it is unknown.
+    """The counts of one table: by the values of its group columns a number, `HIDDEN`, or None where it is unknown.
 
-    ``sums`` are totals of a column over all rows that are no margin, known from elsewhere in the table (shares).
+    ``slack`` is how far a true count may be below and above a shown one (0, 0 where it is shown as it is); a shown 0 is
+    exact with ``exact_zeros``. ``sums`` are
+    totals of a column over all rows that are no margin, known from elsewhere in the table; ``shares`` are percentages
+    that are shown beside a count that is not.
     """
 
     name: str
+    shape: Shape
     groups: tuple[str, ...]
-    cells: dict[Cell, Counts]
-    sums: dict[str, float]
+    cells: dict[Values, Counts]
+    slack: tuple[int, int] = (0, 0)
+    exact_zeros: bool = True
+    sums: dict[str, float] = field(default_factory=dict)
+    shares: tuple[tuple[Values, Share], ...] = ()
 
-    def placed(self, groups: tuple[str, ...]) -> dict[Cell, Counts]:
-        """The cells within a wider set of group columns: a column that the table lacks is a total."""
-        found = {}
-        for cell, counts in self.cells.items():
-            own = dict(zip(self.groups, cell, strict=True))
-            found[tuple(own.get(group, TOTAL) for group in groups)] = counts
-        return found
+    def rows(self) -> Iterable[dict[str, str]]:
+        """The group values of every row, by column."""
+        return (dict(zip(self.groups, values, strict=True)) for values in self.cells)
 
-    def innermost(self, groups: tuple[str, ...]) -> tuple[Cell, ...]:
-        """The cells that are no margin, within a wider set of group columns."""
-        placed = zip(self.cells, self.placed(groups), strict=True)
-        return tuple(sorted(wider for own, wider in placed if TOTAL not in own))
-
-    def without(self, hidden: set[Name], groups: tuple[str, ...]) -> Sheet:
+    def without(self, hidden: set[tuple[Values, str]]) -> Sheet:
         """The sheet as a reader will see it once these are hidden; what was unknown stays unknown."""
         cells = {
-            own: {
-                column: HIDDEN if value is not None and (placed, column) in hidden else value
-                for column, value in counts.items()
+            values: {
+                column: HIDDEN if count is not None and (values, column) in hidden else count
+                for column, count in counts.items()
             }
-            for (own, counts), placed in zip(self.cells.items(), self.placed(groups), strict=True)
+            for values, counts in self.cells.items()
         }
         # A share tells its total only in a row that is shown: comparisons with a hidden number are false.
         told = {
             column: total
             for column, total in self.sums.items()
-            if any((counts[column] or 0.0) > 0 for cell, counts in cells.items() if TOTAL not in cell)
+            if any((counts[column] or 0.0) > 0 for values, counts in cells.items() if TOTAL not in values)
         }
         return replace(self, cells=cells, sums=told)
 
 
-def sheet_of(frame: pl.DataFrame, name: str, shape: Shape, hiding_marks: frozenset[str] = frozenset()) -> Sheet:
+def sheet_of(
+    frame: pl.DataFrame,
+    name: str,
+    shape: Shape,
+    hiding_marks: frozenset[str] = frozenset(),
+    slack: tuple[int, int] = (0, 0),
+    exact_zeros: bool = True,
+) -> Sheet:
     """The counts of a table as a reader sees them: what is missing is hidden where one of these marks says so."""
     groups = tuple(shape.group_columns(frame.columns))
     columns = [column for column in shape.all_counts if column in frame.columns]
     marks = frame["mark"].to_list() if "mark" in frame.columns else [""] * frame.height
-    cells: dict[Cell, Counts] = {}
+    cells: dict[Values, Counts] = {}
     for row, mark in zip(frame.iter_rows(named=True), marks, strict=True):
         unseen = HIDDEN if mark in hiding_marks else None
-        cell = tuple(str(row[group]) for group in groups)
-        cells[cell] = {column: unseen if row[column] is None else float(row[column]) for column in columns}
-    return Sheet(name, groups, cells, _sums_behind_shares(frame, groups) if shape.name == "attendance" else {})
+        values = values_of(row[group] for group in groups)
+        cells[values] = {column: unseen if row[column] is None else float(row[column]) for column in columns}
+    sums = {} if slack != (0, 0) or shape.name != "attendance" else _sums_behind_shares(frame, groups)
+    shares = shares_of(frame, shape, groups, hiding_marks)
+    return Sheet(name, shape, groups, cells, slack, exact_zeros, sums, tuple(shares))
 
 
 def _sums_behind_shares(frame: pl.DataFrame, groups: tuple[str, ...]) -> dict[str, float]:
@@ -136,18 +125,18 @@ def _sums_behind_shares(frame: pl.DataFrame, groups: tuple[str, ...]) -> dict[st
 
 
 class Relation(NamedTuple):
-    """A total and its children along one group column, for one count column."""
+    """A total and what it is the sum of, for one key; its parts differ from it in one dimension alone."""
 
     total: Cell
     along: str
-    column: str
-    children: tuple[Cell, ...]
+    key: Key
+    parts: tuple[Cell, ...]
 
 
 class Told(NamedTuple):
-    """What a column adds up to over some cells, known from elsewhere in their table."""
+    """What a key adds up to over some cells, known from elsewhere in their table."""
 
-    column: str
+    key: Key
     total: float
     cells: tuple[Cell, ...]
 
@@ -161,266 +150,413 @@ class Disagreement(NamedTuple):
     other: float
 
 
+class Printed(NamedTuple):
+    """Where a count is printed: in which table, in which row and column of it."""
+
+    sheet: int
+    values: Values
+    column: str
+
+
 @dataclass(frozen=True)
 class Ledger:
-    """The counts of linked tables as one system, with the names a message needs."""
+    """The counts of linked tables as one system, with the names a message needs.
 
-    groups: tuple[str, ...]
-    cells: dict[Cell, Counts]
-    tables: dict[Cell, list[str]]
+    ``keys`` says what each column counts. ``counts`` has every number that is printed or could be, ``prints`` where it
+    is printed (nowhere: an inner sum), ``slack`` how far a number is known that is shown rounded only, ``rows`` the
+    shape of each row. ``relations`` are totals and what they are the sum of, ``sums`` what is told of a sum elsewhere,
+    ``disagreements`` counts that stand with two values. ``watched`` are numbers that no table prints and
+    nobody should know: what a total holds beyond its parts, and combinations of groups. ``incomplete`` are the columns
+    of which tables do not list all groups; ``together`` as in `open_ledger`.
+    """
+
+    sheets: tuple[Sheet, ...]
+    geography: Geography
+    keys: Keys
+    counts: dict[Name, float | None]
+    prints: dict[Name, list[Printed]]
+    slack: dict[Name, tuple[int, int]]
     disagreements: list[Disagreement]
     relations: list[Relation]
     sums: list[Told]
+    rows: list[tuple[Cell, str]]
+    watched: frozenset[Name]
+    incomplete: frozenset[str]
+    together: bool
+
+    @property
+    def dimensions(self) -> tuple[Dimension, ...]:
+        """The dimensions of its cells."""
+        return self.geography.dimensions
+
+    def key(self, shape: Shape, column: str) -> Key:
+        """What a column of a shape counts."""
+        return self.keys[shape.name, column]
+
+    def cell(self, sheet: Sheet, values: Values) -> Cell | None:
+        """The cell a row of a table speaks of."""
+        return self.geography.place(dict(zip(sheet.groups, values, strict=True)))
 
     def total_and_sum(self, relation: Relation) -> tuple[float | None, float, int]:
-        """What a total says, the sum of its children that are shown, and how many are hidden."""
-        children = [self.cells[child].get(relation.column) for child in relation.children]
-        shown = [value for value in children if value is not None and not is_hidden(value)]
-        return self.cells[relation.total].get(relation.column), sum(shown), sum(map(is_hidden, children))
+        """What a total says, the sum of its parts that are shown, and how many are hidden."""
+        parts = [self.counts[part, relation.key] for part in relation.parts]
+        shown = sum(value for value in parts if value is not None and not is_hidden(value))
+        return self.counts[relation.total, relation.key], shown, sum(map(is_hidden, parts))
 
-    def certain(self, relation: Relation) -> bool:
-        """Whether no member has an unknown count of any kind: a total need not contain a row that made no return."""
-        members = [self.cells[cell] for cell in (relation.total, *relation.children)]
-        return all(relation.column in counts and None not in counts.values() for counts in members)
+    def reach(self, relation: Relation) -> tuple[float, float]:
+        """How far the shown parts of a relation may be below and above their sum, and the total the other way."""
+        less = more = 0.0
+        for part in relation.parts:
+            down, up = self.slack.get((part, relation.key), (0, 0))
+            less, more = less + down, more + up
+        down, up = self.slack.get((relation.total, relation.key), (0, 0))
+        return less + up, more + down
 
-    def adds_up(self, relation: Relation) -> bool:
-        """Whether what is shown does not contradict a relation."""
-        total, shown, hidden = self.total_and_sum(relation)
-        if total is None or is_hidden(total):
-            return True
-        return total >= shown if hidden else total == shown
+    def words(self, cell: Cell) -> str:
+        """A cell as a message names it: the groups of which it is no total."""
+        named = zip(self.dimensions, cell, strict=True)
+        return in_words({node[0] or dimension.finest: node[1] for dimension, node in named if node != TOTAL_NODE})
 
-    def usable(self, relation: Relation) -> bool:
-        """Whether a reader can reckon with a relation: no count in it is unknown, and what is shown allows it."""
-        members = (relation.total, *relation.children)
-        known = all(self.cells[cell].get(relation.column) is not None for cell in members)
-        total, shown, hidden = self.total_and_sum(relation)
-        if not known:  # it may still be seen to hold without the unknown rows
-            return total is not None and not hidden and total == shown
-        return self.adds_up(relation)
+    def total_in_words(self, cell: Cell) -> str:
+        """A total as a message names it."""
+        words = self.words(cell)
+        return "the grand total" if words == "all" else f"the total {words}"
 
-    def tables_with_all_of(self, relation: Relation) -> set[str]:
-        """Names of the tables in which a total stands with all its children."""
-        return set(self.tables[relation.total]).intersection(*(self.tables[child] for child in relation.children))
-
-    def by_group(self, cell: Cell) -> dict[str, str]:
-        """The value a cell has in every group column."""
-        return dict(zip(self.groups, cell, strict=True))
+    def tables_of(self, name: Name) -> list[str]:
+        """Names of the tables that print a number."""
+        return list(dict.fromkeys(self.sheets[one.sheet].name for one in self.prints.get(name, ())))
 
 
-def in_words(by_group: dict[str, str]) -> str:
-    """A cell, or a part of one, as a message names it.
+def in_words(by_group: Mapping[str, str]) -> str:
+    """A row, or a part of one, as a message names it.
 
     Examples
     --------
     >>> in_words({"district": "D01", "half": "H2"}), in_words({})
     ('district=D01, half=H2', 'all')
     """
-    return ", ".join(f"{group}={value}" for group, value in by_group.items()) or "all"
+    return spoken(", ".join(f"{group}={value}" for group, value in by_group.items())) or "all"
 
 
-def open_ledger(sheets: list[Sheet]) -> Ledger:
-    """Lay tables over one another: a cell that stands in several is one cell, a total is the sum of its children."""
-    groups = tuple(dict.fromkeys(group for sheet in sheets for group in sheet.groups))
-    cells: dict[Cell, Counts] = {}
-    tables: dict[Cell, list[str]] = {}
-    disagreements = []
-    for sheet in sheets:
-        for cell, counts in sheet.placed(groups).items():
-            merged = cells.setdefault(cell, {})
-            tables.setdefault(cell, []).append(sheet.name)
-            for column, value in counts.items():
-                before = merged.get(column)
-                if before is None or is_hidden(before):
-                    merged[column] = before if value is None else value
-                elif value is not None and not is_hidden(value) and before != value:
-                    disagreements.append(Disagreement(cell, column, before, value))
-    ordered = sorted(cells, key=lambda cell: (sum(value == TOTAL for value in cell), cell))
-    cells = {cell: cells[cell] for cell in ordered}
-    told = [Told(column, total, sheet.innermost(groups)) for sheet in sheets for column, total in sheet.sums.items()]
-    return Ledger(groups, cells, tables, disagreements, list(_relations(groups, cells)), told)
+def open_ledger(
+    sheets: Sequence[Sheet],
+    lookups: Sequence[tuple[str, Lookup]] = (),
+    *,
+    keys: Keys | None = None,
+    incomplete: frozenset[str] = frozenset(),
+    together: bool = True,
+    full: bool = False,
+) -> Ledger:
+    """Lay tables over one another.
 
-
-def _relations(groups: tuple[str, ...], cells: dict[Cell, Counts]) -> Iterable[Relation]:
-    """Every total with its children: the cells that differ from it in one group column alone."""
-    for position, along in enumerate(groups):
-        families: dict[Cell, list[Cell]] = {}
-        for cell in cells:
-            families.setdefault(cell[:position] + cell[position + 1 :], []).append(cell)
-        for family in families.values():
-            totals = [cell for cell in family if cell[position] == TOTAL]
-            children = tuple(cell for cell in family if cell[position] != TOTAL)
-            if totals and children:
-                for column in cells[totals[0]]:
-                    yield Relation(totals[0], along, column, children)
-
-
-def system_of(ledger: Ledger, shape: Shape, promise: Promise) -> tuple[System, list[Name], list[Relation]]:
-    """The system a reader of a ledger has before them, the name of each number, and the relation of its first rows.
-
-    Knowledge that a shown row contradicts (more people trained than are eligible) is nobody's knowledge and is left
-    out; so is a relation that is contradicted or has an unknown member.
+    Parameters
+    ----------
+    sheets
+        The tables as their reader sees them.
+    lookups
+        Which groups lie within which others, beside what the tables themselves show.
+    keys
+        Which columns count the same, if that is known; else they are compared.
+    incomplete
+        Columns of which it is known that tables do not list all groups.
+    together
+        Whether all tables are known to speak of the same people, so that they have a total in common even where none
+        prints it and no group column is shared.
+    full
+        Whether every combination of groups is a cell, printed or not, so that nothing that follows from the tables is
+        missed.
     """
-    draft = _Draft(ledger, shape, promise)
-    used = draft.tie_totals()
-    draft.tie_rows(KNOWLEDGE[shape.name])
-    draft.tie_told_sums()
-    return draft.system(), list(draft.index), used
+    geography = geography_of([row for sheet in sheets for row in sheet.rows()], lookups)
+    draft = _Draft(geography, keys or common_keys(sheets), incomplete, together)
+    for number, sheet in enumerate(sheets):
+        draft.enter(number, sheet)
+    if full:
+        draft.add_atoms()
+    draft.add_inner_sums()
+    relations = draft.relations()
+    return Ledger(
+        tuple(sheets),
+        geography,
+        draft.keys,
+        draft.counts,
+        draft.prints,
+        draft.slack,
+        draft.disagreements,
+        relations,
+        draft.told,
+        list(draft.rows),
+        frozenset(draft.watched),
+        frozenset(draft.incomplete),
+        together,
+    )
 
 
-@dataclass
-class _Number:
-    """A number of a system; one that is printed belongs to a unit and a row. See `System`."""
+def common_keys(sheets: Sequence[Sheet]) -> Keys:
+    """What each column counts: two columns of different shapes count the same where they agree wherever they meet.
 
-    value: float
-    low: float = 0.0
-    least: float = 0.0
-    unit: int = -1
-    row: int = -1
-    leads: bool = False
-    free: bool = False
-    given_away: bool = False
-    cost: float = 0.0
+    Where they never meet, they count the same if everything they count comes to the same sum.
+    """
+    shown: dict[tuple[str, str], dict[frozenset[tuple[str, str]], float]] = {}
+    sums: dict[tuple[str, str], set[float]] = {}
+    for sheet in sheets:
+        for column in (*reversed(sheet.shape.counts), *sheet.shape.parts, *sheet.shape.own):
+            one = sheet.shape.name, column
+            shown.setdefault(one, {}), sums.setdefault(one, set())
+            inner = [counts.get(column) for values, counts in sheet.cells.items() if TOTAL not in values]
+            if not any(count is None or is_hidden(count) for count in inner):
+                sums[one].add(sum(count for count in inner if count is not None))
+            for row, counts in zip(sheet.rows(), sheet.cells.values(), strict=True):
+                value = counts.get(column)
+                if value is not None and not is_hidden(value):
+                    place = frozenset((group, name) for group, name in row.items() if name != TOTAL)
+                    shown[one][place] = value
+    keys = {column: " ".join(column) for column in shown}
+    for one, values in shown.items():
+        for other, others in shown.items():
+            met = values.keys() & others.keys()
+            taken = keys[one] in {keys[column] for column in shown if column[0] == other[0]}
+            if met:
+                agree = any(values[place] > 0 for place in met) and all(values[place] == others[place] for place in met)
+            else:
+                agree = bool((sums[one] & sums[other]) - {0.0})
+            if one[0] < other[0] and agree and not taken and keys[other] == " ".join(other):
+                keys[other] = keys[one]
+    return keys
+
+
+def in_one_table(prints: Mapping[Name, Sequence[Printed]], names: Iterable[Name]) -> bool:
+    """Whether one table prints all of these numbers."""
+    return bool(set.intersection(*({one.sheet for one in prints.get(name, ())} for name in names)))
 
 
 class _Draft:
-    """A system while it is written down: the printed numbers, then what ties them, with numbers printed nowhere."""
+    """A ledger while tables are entered."""
 
-    def __init__(self, ledger: Ledger, shape: Shape, promise: Promise) -> None:
-        self.ledger, self.promise = ledger, promise
-        self.filled = {cell: counts for cell, counts in ledger.cells.items() if any(counts.values())}
-        self.numbers: list[_Number] = []
-        self.index: dict[Name, int] = {}
-        self.relations: list[list[tuple[int, float]]] = []
-        self._write_printed(shape)
+    def __init__(self, geography: Geography, keys: Keys, incomplete: frozenset[str], together: bool) -> None:
+        self.geography, self.dimensions, self.together = geography, geography.dimensions, together
+        self.keys, self.incomplete = keys, set(incomplete)
+        self.counts: dict[Name, float | None] = {}
+        self.prints: dict[Name, list[Printed]] = {}
+        self.slack: dict[Name, tuple[int, int]] = {}
+        self.disagreements: list[Disagreement] = []
+        self.told: list[Told] = []
+        self.rows: dict[tuple[Cell, str], None] = {}
+        self.watched: set[Name] = set()
 
-    def _write_printed(self, shape: Shape) -> None:
-        """Write down every number of the ledger that is shown or hidden."""
-        # The counts of a row are hidden together, its parts together, and each count of its own by itself.
-        unit_of = dict.fromkeys(shape.counts, 0) | dict.fromkeys(shape.parts, 1)
-        unit_of |= {column: unit for unit, column in enumerate(shape.own, 2)}
-        positive = {
-            column
-            for column in KNOWLEDGE[shape.name].at_least_one
-            if self.promise.zeros_shown and all(counts.get(column) != 0 for counts in self.filled.values())
-        }
-        for row, (cell, counts) in enumerate(self.ledger.cells.items()):
-            for column, value in counts.items():
-                if value is None:
-                    continue
-                low = float(column in positive)
-                self.index[cell, column] = self._add(
-                    _Number(
-                        value,
-                        low,
-                        least=0.0 if value == 0 and self.promise.zeros_shown else low,
-                        unit=row * (2 + len(shape.own)) + unit_of[column],
-                        row=row,
-                        leads=column in shape.counts,
-                        cost=_cost(cell, value),
+    def enter(self, number: int, sheet: Sheet) -> None:
+        """Enter a table, count by count."""
+        inner: list[Cell] = []
+        for values, counts in sheet.cells.items():
+            row = dict(zip(sheet.groups, values, strict=True))
+            cell = self.geography.place(row)
+            if cell is None:
+                if any(counts.values()):
+                    raise DisclosureError(
+                        f"{in_words(row)}: what lies within these groups says that they have nothing in common. "
+                        "Correct the row or the lookup."
                     )
-                )
-
-    def _add(self, number: _Number) -> int:
-        self.numbers.append(number)
-        return len(self.numbers) - 1
-
-    def _present(self, cells: Iterable[Cell], column: str) -> list[int]:
-        """Positions of a column's numbers in some cells; unknown ones have none."""
-        return [self.index[cell, column] for cell in cells if (cell, column) in self.index]
-
-    def tie_totals(self) -> list[Relation]:
-        """Tie totals to their children; returns the relations that a reader can reckon with."""
-        used = []
-        for relation in filter(self.ledger.usable, self.ledger.relations):
-            position = self.index[relation.total, relation.column]
-            positions = self._present(relation.children, relation.column)
-            total, children = self.numbers[position], [self.numbers[child] for child in positions]
-            said, shown, _ = self.ledger.total_and_sum(relation)
-            unseen = sum(child.low for child in children if is_hidden(child.value))
-            if said is not None and said - shown < unseen:
                 continue
-            used.append(relation)
-            self.relations.append([(position, 1.0), *((child, -1.0) for child in positions)])
-            total.least = max(total.least, sum(child.least for child in children))
-        return used
+            self.rows[cell, sheet.shape.name] = None
+            if TOTAL not in values:
+                inner.append(cell)
+            for column, value in counts.items():
+                name = cell, self.keys[sheet.shape.name, column]
+                self.prints.setdefault(name, []).append(Printed(number, values, column))
+                self._enter(name, column, value, (0, 0) if value == 0 and sheet.exact_zeros else sheet.slack)
+        self.told += [Told(self.keys[sheet.shape.name, key], total, tuple(inner)) for key, total in sheet.sums.items()]
 
-    def tie_rows(self, knowledge: RowKnowledge) -> None:
-        """Tie the counts of every row as everybody knows them to hang together, unless a shown row contradicts it."""
-        one = self._add(_Number(1.0))
-        for link in knowledge.never_negative:
-            sums = self._sums(link)
-            if not any(value < 0 for value in sums.values()):
-                for cell, value in sums.items():
-                    difference = self._add(_Number(value, free=True))
-                    self.relations.append([*self._terms(link, cell, one), (difference, -1.0)])
-        for link in knowledge.always_nothing:
-            sums = self._sums(link)
-            if all(value == 0 or is_hidden(value) for value in sums.values()):
-                self.relations += [self._terms(link, cell, one) for cell in sums]
+    def _enter(self, name: Name, column: str, value: float | None, slack: tuple[int, int]) -> None:
+        """Enter a count: of several prints the one that tells most."""
+        before = self.counts.get(name)
+        if before is None or value is None or is_hidden(before) or is_hidden(value):
+            known = [one for one in (before, value) if one is not None]
+            self.counts[name] = min(known, key=is_hidden) if known else None
+            if value is not None and self.counts[name] == value:
+                self._loosen(name, slack)
+            return
+        down, up = self.slack.get(name, (0, 0))
+        if before - down > value + slack[1] or value - slack[0] > before + up:
+            self.disagreements.append(Disagreement(name[0], column, before, value))
+        elif sum(slack) < down + up:
+            self.counts[name] = value
+            self._loosen(name, slack)
 
-    def _sums(self, link: dict[str, int]) -> dict[Cell, float]:
-        """The sum a link speaks of, by row: `HIDDEN` where a count is; none where one is unknown."""
-        sums = {}
-        for cell, counts in self.filled.items():
-            values = [counts.get(column) if column else 1.0 for column in link]
-            known = [value for value in values if value is not None]
-            if len(known) == len(values):
-                sums[cell] = sum((factor * value for factor, value in zip(link.values(), known, strict=True)), 0.0)
-        return sums
+    def _loosen(self, name: Name, slack: tuple[int, int]) -> None:
+        self.slack.pop(name, None)
+        if slack != (0, 0):
+            self.slack[name] = slack
 
-    def _terms(self, link: dict[str, int], cell: Cell, one: int) -> list[tuple[int, float]]:
-        """A link as a relation of one row's numbers; ``one`` is the position of the number 1."""
-        return [(self.index[cell, column] if column else one, float(factor)) for column, factor in link.items()]
+    def add_atoms(self) -> None:
+        """Make every combination of the finest groups a cell: what no table prints is a sum of such cells too."""
+        leaves = [
+            dimension.atoms({cell[position] for cell, _ in self.counts}, dimension.finest in self.incomplete)
+            for position, dimension in enumerate(self.dimensions)
+        ]
+        for key in sorted({key for _, key in self.counts}):
+            for cell in product(*leaves):
+                self._watch(cell, key)
 
-    def tie_told_sums(self) -> None:
-        """Tie cells to the sums that their table tells; the total of all is given away by them."""
-        for column, total, cells in self.ledger.sums:
-            for position in self._present([(TOTAL,) * len(self.ledger.groups)], column):
-                self.numbers[position].given_away = True
-            positions = self._present(cells, column)
-            if len(positions) == len(cells):
-                told = self._add(_Number(total))
-                self.relations.append([(told, 1.0), *((position, -1.0) for position in positions)])
+    def add_inner_sums(self) -> None:
+        """Make sums that no table prints cells, wherever tables speak of the same only by such a sum.
 
-    def system(self) -> System:
-        """The system as it stands."""
-        numbers, small = self.numbers, self.promise.threshold - 1
-        least = np.array([number.least for number in numbers], dtype=np.float64)
-        wide_low = np.maximum(least, 1.0 if self.promise.zeros_shown else 0.0)
-        return System(
-            values=np.array([number.value for number in numbers], dtype=np.float64),
-            low=np.array([number.low for number in numbers], dtype=np.float64),
-            wide_low=wide_low,
-            wide_high=np.maximum(float(small), wide_low + 1),
-            small=small,
-            exact_only=self.promise.exact_only,
-            zeros_shown=self.promise.zeros_shown,
-            unit=np.array([number.unit for number in numbers], dtype=np.int64),
-            row=np.array([number.row for number in numbers], dtype=np.int64),
-            leads=np.array([number.leads for number in numbers], dtype=np.bool_),
-            free=np.array([number.free for number in numbers], dtype=np.bool_),
-            given_away=np.array([number.given_away for number in numbers], dtype=np.bool_),
-            surely_small=np.zeros(len(numbers), dtype=np.bool_),
-            cost=np.array([number.cost for number in numbers], dtype=np.float64),
-            relations=_matrix(self.relations, len(numbers)),
-        )
+        That is where a total and its parts differ in several dimensions, and where two kinds of rows have no total.
+        """
+        levels: dict[Key, dict[tuple[str, ...], list[Cell]]] = {}
+        for (cell, key), value in self.counts.items():
+            if value is not None:
+                levels.setdefault(key, {}).setdefault(self._level(cell), []).append(cell)
+        for key, by_level in levels.items():
+            self._add_common_totals(key, by_level)
+            for coarse, fine in self._far_apart(list(by_level)):
+                for cell in by_level[fine]:
+                    for inner in self._between(coarse, cell):
+                        self.counts.setdefault((inner, key), HIDDEN)
 
+    def _add_common_totals(self, key: Key, by_level: dict[tuple[str, ...], list[Cell]]) -> None:
+        """Make cells of the totals that two kinds of rows have in common."""
+        tables = {
+            level: {one.sheet for cell in cells for one in self.prints.get((cell, key), ())}
+            for level, cells in by_level.items()
+        }
+        for one, other in combinations(tables, 2):
+            pairs = zip(self.dimensions, one, other, strict=True)
+            common = tuple(dimension.common_column(*columns) for dimension, *columns in pairs)
+            related = self.together or any(common) or tables[one] & tables[other]
+            if related and common not in by_level:
+                paths = [[cell, *self._between(common, cell)] for level in (one, other) for cell in by_level[level]]
+                by_level[common] = sorted({path[-1] for path in paths if self._level(path[-1]) == common})
+                for cell in by_level[common]:
+                    self.counts.setdefault((cell, key), HIDDEN)
 
-def _cost(cell: Cell, value: float) -> float:
-    """What hiding a number costs: totals are worth more to a reader than their children.
+    def _level(self, cell: Cell) -> tuple[str, ...]:
+        """The column in which a cell stands, by dimension."""
+        return tuple(node[0] or self._finest_of(place, node) for place, node in enumerate(cell))
 
-    A large count is a little cheaper, as it has room to move for several small ones; never by as much as a total is
-    dearer, or the total of many groups would be hidden first.
-    """
-    seen = 0.0 if is_hidden(value) else max(value, 0.0)
-    return float(1 + 0.05 * sum(part == TOTAL for part in cell) - min(1e-2 * np.log1p(seen), 0.045))
+    def _finest_of(self, position: int, node: Node) -> str:
+        return "" if node == TOTAL_NODE else self.dimensions[position].finest
 
+    def _far_apart(self, levels: list[tuple[str, ...]]) -> Iterable[tuple[tuple[str, ...], tuple[str, ...]]]:
+        """Pairs of levels, one within the other in several dimensions, with no level between them that has cells."""
+        orders = [("", *reversed(dimension.columns)) for dimension in self.dimensions]
 
-def _matrix(relations: list[list[tuple[int, float]]], width: int) -> Any:
-    """A sparse matrix with a row per relation and a column per number."""
-    from scipy.sparse import csr_matrix
+        def holds(coarse: tuple[str, ...], fine: tuple[str, ...]) -> bool:
+            places = zip(orders, coarse, fine, strict=True)
+            return coarse != fine and all(order.index(one) <= order.index(other) for order, one, other in places)
 
-    entries = [(row, column, factor) for row, terms in enumerate(relations) for column, factor in terms]
-    rows, columns, factors = zip(*entries, strict=True) if entries else ((), (), ())
-    return csr_matrix((factors, (rows, columns)), shape=(len(relations), width))
+        for coarse in levels:
+            inside = [fine for fine in levels if holds(coarse, fine)]
+            for fine in inside:
+                differing = sum(one != other for one, other in zip(coarse, fine, strict=True))
+                if differing > 1 and not any(holds(other, fine) for other in inside):
+                    yield coarse, fine
+
+    def _between(self, coarse: tuple[str, ...], cell: Cell) -> Iterable[Cell]:
+        """The cells on the way from a cell to a coarser level, one dimension at a time from the last one on."""
+        nodes = list(cell)
+        for position in reversed(range(len(cell))):
+            column, dimension = coarse[position], self.dimensions[position]
+            if column == (nodes[position][0] or self._finest_of(position, nodes[position])):
+                continue
+            outer = [(column, value) for value in dimension.lookup.get(column, ())]
+            holding = [node for node in outer if dimension.holds(node, nodes[position])] if column else [TOTAL_NODE]
+            if not holding:
+                return
+            nodes[position] = holding[0]
+            yield tuple(nodes)
+
+    def relations(self) -> list[Relation]:
+        """Every total and what it is the sum of. What a total holds beyond the parts that are listed is a cell too."""
+        size, found = -1, list[Relation]()
+        while size < len(self.counts) + len(self.incomplete):
+            size = len(self.counts) + len(self.incomplete)
+            found = [
+                relation
+                for position, dimension in enumerate(self.dimensions)
+                for key, family in self._families(position)
+                for relation in self._sums_in(dimension, position, key, family)
+            ]
+            self._compare(found)
+        # Inner totals first, so that what holds of them is known when the outer ones are looked at.
+        return sorted(found, key=lambda one: sum(node == TOTAL_NODE for node in one.total))
+
+    def _compare(self, relations: list[Relation]) -> None:
+        """A sum that no table prints is the largest of what it is said to be: the others do not list all groups."""
+        sums: dict[Name, dict[str, float]] = {}
+        for relation in relations:
+            parts = [self.counts[part, relation.key] for part in relation.parts]
+            shown = [part for part in parts if part is not None and not is_hidden(part)]
+            if (relation.total, relation.key) not in self.prints and len(shown) == len(parts):
+                sums.setdefault((relation.total, relation.key), {})[relation.along] = sum(shown)
+        for by_column in sums.values():
+            self.incomplete |= {column for column, sum_ in by_column.items() if sum_ < max(by_column.values())}
+
+    def _families(self, position: int) -> Iterable[tuple[Key, dict[Node, Cell]]]:
+        """Cells that are the same in all dimensions but one, by their node in that."""
+        families: dict[tuple[Cell, Key], dict[Node, Cell]] = {}
+        for cell, key in sorted(self.counts):
+            families.setdefault((cell[:position] + cell[position + 1 :], key), {})[cell[position]] = cell
+        return [(key, family) for (_, key), family in families.items() if len(family) > 1]
+
+    def _sums_in(self, dimension: Dimension, position: int, key: Key, family: dict[Node, Cell]) -> Iterable[Relation]:
+        """The relations of one family: each node is the sum of those of every finer column within it."""
+        for node, cell in family.items():
+            summed: list[Node] = []
+            for column, inner in self._inside(dimension, node, family):
+                # Districts need not be added up to the county where its areas are and hold them all.
+                follows = summed and all(any(dimension.holds(part, other) for part in summed) for other in inner)
+                if follows and column not in self.incomplete:
+                    continue
+                parts = [family[other] for other in inner]
+                rest = self._rest(dimension, position, column, key, (cell, *parts))
+                if rest is None:
+                    summed = inner
+                else:
+                    left = self._watch((*cell[:position], rest, *cell[position + 1 :]), key)
+                    parts += [left] if left not in parts else []
+                yield Relation(cell, column, key, tuple(parts))
+
+    def _inside(self, dimension: Dimension, node: Node, family: Iterable[Node]) -> Iterable[tuple[str, list[Node]]]:
+        """The nodes that a node may be the sum of: by column, and none of them twice."""
+        for column in dimension.finer_than(node):
+            inner = [other for other in family if other[0] == column and dimension.holds(node, other)]
+            leaves = [leaf for other in inner for leaf in dimension.leaves(other)]
+            if inner and len(set(leaves)) == len(leaves):
+                yield column, inner
+        for other in dimension.nested_in(node, family):
+            yield other[0], [other]
+
+    def _watch(self, cell: Cell, key: Key) -> Cell:
+        """Make a number that no table prints one that nobody should know."""
+        self.counts.setdefault((cell, key), HIDDEN)
+        if (cell, key) not in self.prints:
+            self.watched.add((cell, key))
+        return cell
+
+    def _rest(self, dimension: Dimension, position: int, column: str, key: Key, cells: tuple[Cell, ...]) -> Node | None:
+        """The node of what a total (the first cell) holds beyond the others, where it may hold more."""
+        node, listed = cells[0][position], {leaf for cell in cells[1:] for leaf in dimension.leaves(cell[position])}
+        left = dimension.leaves(node) - listed if node != TOTAL_NODE else frozenset()
+        if column == node[0]:  # the year to date holds more quarters than the one before
+            return dimension.named(left)
+        exceeds = self._exceeds([(cell, key) for cell in cells])
+        if left and (exceeds or left - self._listed_within(node, position, column)):
+            return dimension.named(left)
+        across = not in_one_table(self.prints, [(cell, key) for cell in cells])
+        if exceeds and across:
+            self.incomplete.add(column)
+        return (column, OTHERS) if exceeds or (across and column in self.incomplete) else None
+
+    def _exceeds(self, names: list[Name]) -> bool:
+        """Whether the first number is shown to be more than the sum of the others."""
+        numbers = [self.counts[name] for name in names]
+        shown = [number for number in numbers if number is not None and not is_hidden(number)]
+        if len(shown) < len(names) or any(name in self.slack for name in names):
+            return False
+        return shown[0] > sum(shown[1:])
+
+    def _listed_within(self, outer: Node, position: int, column: str) -> frozenset[str]:
+        """The finest groups within the groups of a column that tables list and that lie within a node."""
+        dimension = self.dimensions[position]
+        nodes = {cell[position] for cell, _ in self.prints if cell[position][0] == column}
+        inner = [node for node in nodes if dimension.holds(outer, node)]
+        return frozenset(leaf for node in inner for leaf in dimension.leaves(node))

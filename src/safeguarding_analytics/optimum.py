@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from safeguarding_analytics.attacker import NEARLY, Flags, Floats, Narrowed, System, aims_of, weakest
+from safeguarding_analytics.attacker import NEARLY, Flags, Floats, Narrowed, System, weakest
 from safeguarding_analytics.errors import ParameterError
+from safeguarding_analytics.protection import aims_of
 
 MOST_NUMBERS = 1_000
 """Printed numbers of a system above which no proof is tried: it would take too long."""

@@ -1,35 +1,45 @@
 """A release: a folder of safe tables with a manifest. What is in it may be seen by anyone.
 
-Notebooks `publish` their safe tables into a folder that is being built; `promote` audits all of them together and only
-then puts the folder in the place of the previous release. The dashboards open a release and nothing else.
+Notebooks `publish` their safe tables into a folder that is being built; `promote` audits all of them together, and
+beside the release that stands, and only then puts the folder in its place. The dashboards open a release and nothing
+else.
 """
 
 from __future__ import annotations
 
-import csv
+import contextlib
 import hashlib
-import io
 import json
 import os
 import re
 import shutil
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-import polars.selectors as cs
 
-from safeguarding_analytics import __version__
-from safeguarding_analytics.auditing import audit
-from safeguarding_analytics.disclosure import Policy, Safe
-from safeguarding_analytics.errors import DisclosureError, ParameterError, SafeguardingError, nearest
+from safeguarding_analytics import __version__, linked
+from safeguarding_analytics.auditing import Effort, audit, systems_of
+from safeguarding_analytics.dimensions import read_lookups, values_of
+from safeguarding_analytics.disclosure import Within
+from safeguarding_analytics.errors import DisclosureError, ParameterError, SafeguardingError, in_words, nearest
+from safeguarding_analytics.exports import from_csv, parquet_bytes, plain, to_csv
+from safeguarding_analytics.ledger import MOST_ATOMS, open_ledger
+from safeguarding_analytics.policy import Policy
+from safeguarding_analytics.safe import Safe, refuse_identifying
 
 MANIFEST = "manifest.json"
 PACKAGE = "safeguarding_analytics"
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+PLACE = "release"
+"""Name of the folder in which the release stands."""
+
+BEING_BUILT = ".release-being-built-"
+"""How the folder of a run, beside the release that stands, begins; the number of its process follows."""
+
+STANDING = "the release that stands"
+"""What stands before the name of a table of the previous release, where both are audited together."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +58,27 @@ class Entry:
     policy: dict[str, Any] | None
     columns: dict[str, str] = field(default_factory=dict)
     sha256: str = ""
+    parquet_sha256: str = ""
+    notebook: str = ""
+    parameters: dict[str, str] = field(default_factory=dict)
+    data_version: str = ""
+    package: str = ""
+    within: list[dict[str, list[str]]] = field(default_factory=list)
+    repaired: bool = False
 
 
 def publish(
-    table: Safe, name: str, *, into: str | Path, title: str, definition: str, measure: str, headline: str = ""
+    table: Safe,
+    name: str,
+    *,
+    into: str | Path,
+    title: str,
+    definition: str,
+    measure: str,
+    headline: str = "",
+    within: Within = (),
 ) -> None:
-    """Write a safe table into the release that is being built.
+    """Write a safe table into the release that is being built, as CSV and as Parquet.
 
     Parameters
     ----------
@@ -69,22 +94,27 @@ def publish(
         What is counted. Tables of the same measure are audited together, as one system.
     headline
         The table in one sentence, made by a function of `sentences` from the same safe table.
+    within
+        The lookups that the table was protected with (see `suppress`). They are written into the release, each row
+        once, and used when it is audited.
 
     Raises
     ------
     DisclosureError
-        When the table is anything else than a `Safe`.
+        When the table is anything else than a `Safe`, or a lookup has an identifying column.
     ParameterError
-        When the name is not a plain one, or the release already has a table of that name.
+        When the name is not a plain one, the release already has a table of that name, or a lookup is not what it
+        should be.
     """
     if not isinstance(table, Safe):
         raise DisclosureError("only a table that went through suppress() can be published.")
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise ParameterError(f'"{name}" cannot name a table. Use small letters, digits and underscores.')
+    lookups = _written_lookups(within)
     if str(into) == "":
         return
-    frame = table.frame().with_columns((cs.categorical() | cs.enum() | cs.temporal()).cast(pl.String))
-    text = to_csv(frame)
+    frame = plain(table)
+    content, parquet = to_csv(frame).encode(), parquet_bytes(frame)
     entry = Entry(
         name=name,
         title=title,
@@ -97,46 +127,72 @@ def publish(
         source=table.source,
         policy=asdict(table.policy) if table.policy else None,
         columns={column: str(dtype) for column, dtype in frame.schema.items()},
-        sha256=hashlib.sha256(text.encode()).hexdigest(),
+        sha256=hashlib.sha256(content).hexdigest(),
+        parquet_sha256=hashlib.sha256(parquet).hexdigest(),
+        package=f"{PACKAGE} {__version__}",
+        within=lookups,
     )
     folder = Path(into) / "tables"
     folder.mkdir(exist_ok=True)  # not parents: a run that was stopped has removed the folder and must not get it back
     try:
         with (folder / f"{name}.csv").open("xb") as file:  # two notebooks may publish at the same moment
-            file.write(text.encode())
+            file.write(content)
     except FileExistsError:
-        raise ParameterError(
-            f'this run has already published a table "{name}". Give each table a name of its own.'
-        ) from None
+        raise _name_is_taken(name) from None
+    (folder / f"{name}.parquet").write_bytes(parquet)
     (folder / f"{name}.json").write_text(json.dumps(asdict(entry), indent=1, ensure_ascii=False), encoding="utf-8")
 
 
-def to_csv(frame: pl.DataFrame) -> str:
-    r"""A frame as CSV text that Excel opens as it is: UTF-8 with a mark, and no cell that starts a formula.
+def _name_is_taken(name: str) -> ParameterError:
+    return ParameterError(f'this run has already published a table "{name}". Give each table a name of its own.')
 
-    Examples
-    --------
-    >>> to_csv(pl.DataFrame({"agency": ["=1+1", "Police"], "count": [7, None]}))
-    "\ufeffagency,count\r\n'=1+1,7\r\nPolice,\r\n"
+
+def _written_lookups(within: Within) -> list[dict[str, list[str]]]:
+    """Lookups as the manifest holds them: each row once, so that nothing can be counted in them."""
+    frames = [within] if isinstance(within, pl.DataFrame) else list(within or ())
+    read_lookups(frames)
+    for frame in frames:
+        refuse_identifying(frame)
+    rows = [(frame.columns, sorted({values_of(row) for row in frame.rows()})) for frame in frames]
+    texts = [pl.DataFrame(found, dict.fromkeys(names, pl.String), orient="row") for names, found in rows]
+    return [text.to_dict(as_series=False) for text in texts]
+
+
+def lookups_of(entries: Iterable[Entry]) -> list[pl.DataFrame]:
+    """The lookups that tables of a release were protected with, each once."""
+    found = [pl.DataFrame(lookup) for entry in entries for lookup in entry.within]
+    return [one for place, one in enumerate(found) if not any(one.equals(before) for before in found[:place])]
+
+
+def gather(built: Path, runs: Path, about: Mapping[str, Mapping[str, Any]]) -> None:
+    """Put the tables that notebooks published, each into a folder of its own, into the release being built.
+
+    Parameters
+    ----------
+    built
+        Folder of the release being built.
+    runs
+        Folder of the notebooks' folders. It is removed, with whatever else it holds.
+    about
+        What the manifest says of the tables of each notebook besides, by its name.
+
+    Raises
+    ------
+    ParameterError
+        When two notebooks published a table of one name.
     """
-    out = io.StringIO()
-    writer = csv.writer(out)  # with its own line ends: before Python 3.13 it quotes no others, and a name may hold them
-    writer.writerow(map(_cell, frame.columns))
-    writer.writerows([_cell(value) for value in row] for row in frame.rows())
-    return "\ufeff" + out.getvalue()
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    # A cell that has such an apostrophe of its own gets another one, so that reading takes away no more than was added.
-    if isinstance(value, str) and value.lstrip("'").startswith(FORMULA):
-        return f"'{value}"
-    return value
-
-
-def _uncell(value: str) -> str:
-    return value[1:] if value.startswith("'") and value.lstrip("'").startswith(FORMULA) else value
+    folder = built / "tables"
+    for notebook, more in about.items():
+        for path in sorted((runs / notebook / "tables").glob("*.json")):
+            folder.mkdir(exist_ok=True)
+            entry = json.loads(path.read_text(encoding="utf-8")) | {"notebook": notebook, **more}
+            if (folder / path.name).exists():
+                raise _name_is_taken(path.stem)
+            for kind in ("csv", "parquet"):
+                table = path.with_suffix(f".{kind}")
+                table.rename(folder / table.name)
+            (folder / path.name).write_text(json.dumps(entry, indent=1, ensure_ascii=False), encoding="utf-8")
+    shutil.rmtree(runs)
 
 
 @dataclass(frozen=True)
@@ -169,7 +225,7 @@ class Release:
         try:
             manifest = _manifest(place)
             for entry in manifest["tables"].values():
-                Entry(**entry)
+                _entry(entry)
         except (ValueError, TypeError, KeyError, AttributeError):  # not JSON, or JSON of something else
             raise SafeguardingError(
                 f"{path}: {MANIFEST} cannot be read as that of a release. "
@@ -187,7 +243,7 @@ class Release:
             raise ParameterError(
                 f'this release has no table "{name}".{nearest(name, self.tables())} It has: {", ".join(self.tables())}.'
             )
-        return Entry(**self.manifest["tables"][name])
+        return _entry(self.manifest["tables"][name])
 
     def __getitem__(self, name: str) -> Safe:
         """A table; a `SafeguardingError` when it is missing or was changed after the audit."""
@@ -203,28 +259,23 @@ class Release:
             raise SafeguardingError(
                 f"{path.name}: the table was changed after the release was audited. Make the release again."
             )
-        return _safe(entry, _from_csv(content.decode(), entry.columns))
+        return _safe(entry, from_csv(content.decode(), entry.columns))
 
 
-def _from_csv(text: str, columns: dict[str, str]) -> pl.DataFrame:
-    rows = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
-    types = {column: getattr(pl, dtype) for column, dtype in columns.items()}
-    frame = pl.DataFrame(
-        {column: [_uncell(row[position]) for row in rows[1:]] for position, column in enumerate(columns)},
-        schema=dict.fromkeys(columns, pl.String),
-    )
-    return frame.select(
-        pl.col(column)
-        if dtype == pl.String and column == "mark"
-        else pl.when(pl.col(column) != "")
-        .then(pl.col(column) == "true" if dtype == pl.Boolean else pl.col(column))
-        .cast(dtype)
-        for column, dtype in types.items()
-    )
+def _entry(found: Mapping[str, Any]) -> Entry:
+    """What a manifest says of a table, without what only a later version of the package knows."""
+    known = {each.name for each in fields(Entry)}
+    return Entry(**{name: value for name, value in found.items() if name in known})
 
 
 def _safe(entry: Entry, frame: pl.DataFrame) -> Safe:
-    return Safe(frame, Policy(**entry.policy) if entry.policy else None, entry.source)
+    try:
+        policy = Policy(**entry.policy) if entry.policy else None
+    except TypeError:
+        raise SafeguardingError(
+            f"{entry.name}: its policy has settings that this version does not know. It was made with {entry.package}."
+        ) from None
+    return Safe(frame, policy, entry.source)
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
@@ -250,8 +301,108 @@ def previous(folder: Path) -> Path:
     return place.parent / f"{place.name}.previous"
 
 
-def joint_audit(tables: dict[str, Safe], measures: dict[str, str], *, one_run: bool = False) -> pl.DataFrame:
-    """Audit all tables of a release, those of one measure as one system.
+def published_before(into: str | Path, measure: str) -> list[Safe]:
+    """The tables of one measure in the release that stands, for `suppress` to hide again what they hide.
+
+    Parameters
+    ----------
+    into
+        Folder of the release being built, as `publish` takes it. Empty: there is none that stands.
+    measure
+        What is counted.
+
+    Returns
+    -------
+    list[Safe]
+        In the order of their names. None where no release stands, where it cannot be opened, or where the folder is not
+        that of a run; without tables that are missing, that were changed, or that are not safe by today's rules: a
+        damaged release does not stop a run, it is only not looked at. Any other error is raised.
+
+    Examples
+    --------
+    >>> published_before("", "plans started")
+    []
+    """
+    path = Path(os.path.abspath(into))
+    runs = [folder for folder in (path, *path.parents) if folder.name.startswith(BEING_BUILT)]
+    if str(into) == "" or not runs:
+        return []
+    try:
+        release = Release.open(runs[0].with_name(PLACE))
+    except SafeguardingError:
+        return []
+    found = []
+    for name in release.tables():
+        with contextlib.suppress(SafeguardingError):
+            if release.entry(name).measure == measure and not release.entry(name).source:
+                found.append(release[name])
+    return found
+
+
+def _standing(
+    place: Path, data_version: str | None, published: set[tuple[str, str, str]]
+) -> dict[str, tuple[Entry, Safe]]:
+    """The tables that the release of a run must not contradict: those that stand, of the same version of the data.
+
+    Raises
+    ------
+    SafeguardingError
+        When one of them cannot be read, or it cannot be read whether there are any.
+    """
+    if not data_version or not (is_release(place) or is_release(previous(place))):
+        return {}
+    try:
+        release = Release.open(place)
+    except SafeguardingError:
+        raise _unreadable(place, [MANIFEST]) from None
+    if release.manifest.get("data_version") != data_version:
+        return {}
+    found, damaged = {}, []
+    for entry in map(release.entry, release.tables()):
+        if entry.source or (entry.name, entry.measure, entry.sha256) in published:
+            continue
+        try:
+            found[f"{STANDING}: {entry.name}"] = entry, release[entry.name]
+        except SafeguardingError:
+            damaged.append(f"{entry.name}.csv")
+    if damaged:
+        raise _unreadable(place, damaged)
+    return found
+
+
+def _unreadable(place: Path, files: list[str]) -> SafeguardingError:
+    return SafeguardingError(
+        f"{place}: {in_words(files)} of {STANDING} cannot be read, so nothing says what it hides. The new release "
+        "could give that away. Put back what it held or, if nobody has seen that release, move it away."
+    )
+
+
+def _by_measure(tables: Mapping[str, Safe], measures: Mapping[str, str]) -> list[dict[str, Safe]]:
+    """The tables that were suppressed here, by what they count; those of other publishers have a source."""
+    groups: dict[str, dict[str, Safe]] = {}
+    for name, table in tables.items():
+        if not table.source:
+            groups.setdefault(measures[name], {})[name] = table
+    return [groups[measure] for measure in sorted(groups)]
+
+
+def effort_for(tables: Mapping[str, Safe], within: Within, one_run: bool) -> Effort:
+    """How thoroughly tables of one measure can be audited: fully, unless their groups have too many combinations."""
+    lookups = read_lookups(within)
+    members = [
+        (linked.sheet_of_safe(table, name), table.policy or Policy.dfe())
+        for name, table in tables.items()
+        if table.shape.name != "ranking"
+    ]
+    systems = [[sheet for sheet, _ in system] for system in systems_of(members, lookups, one_run) if len(system) > 1]
+    fits = all(linked.atoms(open_ledger(sheets, lookups)) <= MOST_ATOMS for sheets in systems)
+    return "full" if fits else "fast"
+
+
+def joint_audit(
+    tables: Mapping[str, Safe], measures: Mapping[str, str], *, within: Within = (), one_run: bool = False
+) -> pl.DataFrame:
+    """Audit all tables of a release, those of one measure as one system, and each system as thoroughly as can be.
 
     Parameters
     ----------
@@ -259,34 +410,77 @@ def joint_audit(tables: dict[str, Safe], measures: dict[str, str], *, one_run: b
         Safe tables by name.
     measures
         Measure of each table. Tables of different measures share no people and cannot be combined.
+    within
+        The lookups that they were protected with.
     one_run
         Whether all tables were made in one run, so that those of one measure must not contradict each other.
     """
-    groups: dict[str, dict[str, Safe]] = {}
-    for name, table in tables.items():
-        if not table.source:
-            groups.setdefault(measures[name], {})[name] = table
-    found = [audit(group, one_system=one_run) for _, group in sorted(groups.items())]
+    found = [
+        audit(group, within=within, effort=effort_for(group, within, one_run), one_system=one_run)
+        for group in _by_measure(tables, measures)
+    ]
     return pl.concat(found) if found else audit([])
 
 
-def audit_releases(folders: Sequence[Path]) -> pl.DataFrame:
-    """Audit several releases together: what one hides, another may show.
+@dataclass(frozen=True)
+class Draft:
+    """A release that is being built, and the tables of the one that stands that it must not contradict."""
 
-    Parameters
-    ----------
-    folders
-        Folders of releases. One release alone is audited as the gate audited it.
-    """
-    tables: dict[str, Safe] = {}
-    measures: dict[str, str] = {}
-    for folder in folders:
-        release = Release.open(folder)
-        prefix = f"{folder}: " if len(folders) > 1 else ""
-        for name in release.tables():
-            tables[f"{prefix}{name}"] = release[name]
-            measures[f"{prefix}{name}"] = release.entry(name).measure
-    return joint_audit(tables, measures)
+    release: Release
+    standing: Mapping[str, tuple[Entry, Safe]]
+
+    @classmethod
+    def open(cls, built: Path, place: Path, data_version: str | None) -> Draft:
+        """Open what notebooks published, with the tables that stand if they are of the same version of the data.
+
+        A table that is the same in both tells nothing new, and figures of other publishers are not audited: both are
+        left out.
+
+        Raises
+        ------
+        SafeguardingError
+            When what stands may be of the same data and cannot be read.
+        """
+        paths = sorted((built / "tables").glob("*.json"))
+        entries = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
+        published = {(name, entry["measure"], entry["sha256"]) for name, entry in entries.items()}
+        return cls(Release(built, {"tables": entries}), _standing(place, data_version, published))
+
+    @property
+    def entries(self) -> dict[str, Entry]:
+        """What is said of the tables of both, by name."""
+        own = {name: self.release.entry(name) for name in self.release.tables()}
+        return own | {name: entry for name, (entry, _) in self.standing.items()}
+
+    @property
+    def measures(self) -> dict[str, str]:
+        """What the tables of both count, by name."""
+        return {name: entry.measure for name, entry in self.entries.items()}
+
+    @property
+    def fixed(self) -> dict[str, Safe]:
+        """The tables that stand, and cannot be changed, by name."""
+        return {name: table for name, (_, table) in self.standing.items()}
+
+    def _tables(self) -> dict[str, Safe]:
+        return {name: self.release[name] for name in self.release.tables()}
+
+    def effort(self) -> Effort:
+        """How thoroughly the tables of the run are audited: fully only if all are."""
+        lookups, groups = lookups_of(self.entries.values()), _by_measure(self._tables(), self.measures)
+        return "full" if all(effort_for(group, lookups, one_run=True) == "full" for group in groups) else "fast"
+
+    def audit(self) -> pl.DataFrame:
+        """What could be worked out from the tables of the run or, if nothing, from them and those that stand.
+
+        The tables that stand were made with other parameters, perhaps of another year: those that contradict the new
+        ones are of another topic.
+        """
+        tables, lookups = self._tables(), lookups_of(self.entries.values())
+        found = joint_audit(tables, self.measures, within=lookups, one_run=True)
+        if not found.is_empty() or not self.standing:
+            return found
+        return joint_audit({**tables, **self.fixed}, self.measures, within=lookups)
 
 
 def promote(built: Path, release: Path, *, about: dict[str, Any]) -> Release:
@@ -307,28 +501,52 @@ def promote(built: Path, release: Path, *, about: dict[str, Any]) -> Release:
         When a hidden number could be worked out; the previous release stays.
     ParameterError
         When something else than a release stands in its place, or in that of the previous one.
+    SafeguardingError
+        When the release that stands may be of the same data and cannot be read.
+
+    Notes
+    -----
+    Tables of one measure are one system. If the release that stands was made from the same data (its ``data_version``
+    is the same, so other parameters were given), its tables are audited with the new ones: what it hides the new one
+    must not show, nor the other way round. If the data differ nothing is compared: another number in the same place is
+    then news and not a leak. ``safeguarding audit OLD NEW`` compares any two releases.
+
+    The manifest says under ``audit`` how thoroughly the tables were audited: ``"full"``, or ``"fast"`` where the groups
+    of one measure have too many combinations for that.
     """
-    entries = {
-        path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted((built / "tables").glob("*.json"))
-    }
-    manifest = {"package": f"{PACKAGE} {__version__}", **about, "tables": entries}
-    draft = Release(built, manifest)
-    found = joint_audit(
-        {name: draft[name] for name in draft.tables()},
-        {name: draft.entry(name).measure for name in draft.tables()},
-        one_run=True,
-    )
+    draft = Draft.open(built, release, about.get("data_version"))
+    found = draft.audit()
     if not found.is_empty():
-        numbers = "number" if found.height == 1 else "numbers"
-        raise DisclosureError(
-            f"the release was not made: {found.height:,} hidden {numbers} could be worked out.\n"
-            + "\n".join(f"- {row['table']}, {row['cell']}: {row['because']}" for row in found.to_dicts())
-        )
+        raise DisclosureError("\n".join([*_say_findings(found), *_say_repair(found, draft, release)]))
+    tables = draft.release.manifest["tables"]
+    audited = {"effort": draft.effort(), "tables": len(tables), "findings": 0}
+    manifest = {"package": f"{PACKAGE} {__version__}", **about, "audit": audited, "tables": tables}
     for path in (built / "tables").glob("*.json"):
         path.unlink()
     (built / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
     replace_folder(built, release)
     return Release.open(release)
+
+
+def _say_findings(found: pl.DataFrame) -> list[str]:
+    numbers = "number" if found.height == 1 else "numbers"
+    return [
+        f"the release was not made: {found.height:,} hidden {numbers} could be worked out.",
+        *(f"- {row['table']}, {row['cell']}: {row['because']}" for row in found.to_dicts()),
+    ]
+
+
+def _say_repair(found: pl.DataFrame, draft: Draft, place: Path) -> list[str]:
+    """What to do about findings: which tables to protect together, and the command that does it."""
+    named = " ".join([*found["table"], *found["because"]])
+    if STANDING in named:
+        first = f"They were compared with {STANDING}, of the same data. If nobody has seen it, move {place} away."
+    else:
+        involved = [name for name in draft.release.tables() if re.search(rf"\b{name}\b", named)]
+        groups = _by_measure({name: draft.release[name] for name in involved}, draft.measures)
+        calls = [f"suppress([{', '.join(group)}], policy)" for group in groups]
+        first = f"Protect these tables together: {in_words(calls)}."
+    return [first, "Or hide more of them until nothing can be worked out: safeguarding report FOLDER --repair"]
 
 
 def refuse_other_folders(place: Path) -> None:
@@ -359,7 +577,7 @@ def replace_folder(built: Path, place: Path) -> None:
     try:
         built.rename(place)
     except OSError:
-        with suppress(OSError):  # where even this is refused, the old release opens from where it is
+        with contextlib.suppress(OSError):  # where even this is refused, the old release opens from where it is
             old.rename(place)
         raise
     _remove(old)

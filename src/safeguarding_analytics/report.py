@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import json
 import logging
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,15 +21,32 @@ from safeguarding_analytics.contracts import say_problems
 from safeguarding_analytics.dates import day_in_words
 from safeguarding_analytics.errors import ParameterError, SafeguardingError, TableError, in_words, nearest
 from safeguarding_analytics.leaks import refuse_leaks
-from safeguarding_analytics.release import Release, is_release, previous, promote, refuse_other_folders
+from safeguarding_analytics.release import (
+    BEING_BUILT,
+    PLACE,
+    Draft,
+    Release,
+    gather,
+    is_release,
+    lookups_of,
+    previous,
+    promote,
+    refuse_other_folders,
+)
+from safeguarding_analytics.release_audit import repair_tables
 
 INSTALLED = Path(__file__).parent / "notebooks"
 IN_REPOSITORY = Path(__file__).parents[2] / "notebooks"
 TIMEOUT = 600
 """Seconds a cell may take."""
 
-BEING_BUILT = ".release-being-built-"
-"""How the folder of a run begins; the number of its process follows."""
+RUNS = "runs"
+"""Folder, inside that of a run, in which each notebook has a folder of its own to publish into."""
+
+OF_THE_MACHINE = ("board", "release")
+"""Parameters that name places of the computer; they never stand in a release."""
+
+LEFT_OUT = "Left out: numbers on this page were hidden when the tables were protected together; see the tables."
 
 OURS = ("SafeguardingError", "TableError", "ParameterError", "DisclosureError")
 """Errors whose messages are our own words and hold no personal data."""
@@ -38,7 +56,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Notebook:
-    """An analysis: its file, its title, the tables it needs, and the parameters it declares with their types."""
+    """An analysis: its file, its title, the tables it needs, and the parameters it declares: their types and values."""
 
     path: Path
     title: str
@@ -46,6 +64,7 @@ class Notebook:
     tables: tuple[str, ...]
     parameters: Mapping[str, str]
     cells: int
+    defaults: Mapping[str, Any]
 
     @property
     def name(self) -> str:
@@ -65,10 +84,11 @@ class Page:
 
 @dataclass(frozen=True)
 class Report:
-    """What a run made."""
+    """What a run made; ``repaired`` are the tables of which more was hidden than the notebooks hid."""
 
     release: Release
     pages: tuple[Page, ...]
+    repaired: tuple[str, ...] = ()
 
     @property
     def index(self) -> Path:
@@ -105,11 +125,16 @@ def _describe(path: Path) -> tuple[int, Notebook]:
     notebook = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)  # type: ignore[no-untyped-call]  # nbformat
     about = notebook.metadata["safeguarding"]
     parameters = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
-    declared = [line.split("=")[0].partition(":") for line in parameters.source.splitlines() if "=" in line]
-    types = {name.strip(): kind.strip() for name, _, kind in declared}
+    lines = [line for line in ast.parse(parameters.source).body if isinstance(line, ast.AnnAssign) and line.value]
     code = sum(cell.cell_type == "code" for cell in notebook.cells)
     return about["order"], Notebook(
-        path, notebook.metadata["title"], about["question"], tuple(about["tables"]), types, code
+        path=path,
+        title=notebook.metadata["title"],
+        question=about["question"],
+        tables=tuple(about["tables"]),
+        parameters={ast.unparse(line.target): ast.unparse(line.annotation) for line in lines},
+        cells=code,
+        defaults={ast.unparse(line.target): ast.literal_eval(line.value) for line in lines if line.value},
     )
 
 
@@ -122,6 +147,7 @@ def make_report(
     jobs: int = 2,
     today: date,
     progress: Progress = lambda _done, _all: None,
+    repair: bool = False,
 ) -> Report:
     """Run the notebooks on a board's folder and put the audited release with its pack into ``out/release``.
 
@@ -141,6 +167,9 @@ def make_report(
         Date printed on the pack.
     progress
         Called with the number of cells done and the number of all cells.
+    repair
+        Whether more is hidden where a hidden number could be worked out of the tables together. Pages of notebooks
+        whose tables changed are then left out, and say so: what they showed may be hidden now.
 
     Returns
     -------
@@ -155,14 +184,15 @@ def make_report(
         When a notebook or parameter is unknown, a value is not of the declared type, or ``out/release`` holds
         something else than a release.
     DisclosureError
-        When the tables together would give a hidden number away, or a page holds an identifying value or a number that
+        When the tables, together or with those of the release that stands, would give a hidden number away (see
+        `promote`) and are not to be repaired, or cannot be; or a page holds an identifying value or a number that
         stands in no published table.
     SafeguardingError
         When a notebook failed; the previous release stays.
     """
     wanted = notebooks(only)
     given = dict(parameters or {})
-    own = {name for notebook in wanted for name in notebook.parameters} - {"board", "release"}
+    own = {name for notebook in wanted for name in notebook.parameters} - {*OF_THE_MACHINE}
     known = [*sorted(own), *sorted(f"{each.name}.{name}" for each in wanted for name in each.parameters if name in own)]
     for name in given:
         if name not in known:
@@ -172,7 +202,7 @@ def make_report(
             )
     for notebook in wanted:
         _values(notebook, given)
-    place = Path(out) / "release"
+    place = Path(out) / PLACE
     refuse_other_folders(place)
     _refuse_to_lose_pages(place, wanted)
     board, problems = check_all(folder)
@@ -181,10 +211,15 @@ def make_report(
         raise TableError("\n".join(say_problems(problems, board.file_names, heights)))
     _sweep(place.parent)
     built = place.with_name(f"{BEING_BUILT}{os.getpid()}")
-    built.mkdir(parents=True)
+    runs = built / RUNS
     try:
-        pages = _run_all(board, wanted, built, given, jobs, progress)
+        for notebook in wanted:
+            (runs / notebook.name).mkdir(parents=True)
+        pages = _run_all(board, wanted, runs, given, jobs, progress)
         _refuse_failures(pages)
+        gather(built, runs, {notebook.name: _about(notebook, given, board) for notebook in wanted})
+        repaired = _repaired(built, place, board.data_version) if repair else []
+        pages = _without_what_is_hidden(pages, built, repaired)
         _write_pack(board, pages, built, today)
         refuse_leaks(built, board)
         about = {
@@ -195,9 +230,36 @@ def make_report(
             "parameters": {name: str(value) for name, value in given.items()},
             "pages": [notebook.name for notebook in wanted],
         }
-        return Report(promote(built, place, about=about), tuple(pages))
+        return Report(promote(built, place, about=about), tuple(pages), tuple(repaired))
     finally:
         _remove(built)
+
+
+def _about(notebook: Notebook, given: Mapping[str, Any], board: Board) -> dict[str, Any]:
+    """What the manifest says of the tables of a notebook: the values it ran with, and the data."""
+    values = {**notebook.defaults, **_values(notebook, given)}
+    texts = {name: str(value) for name, value in values.items() if name not in OF_THE_MACHINE}
+    return {"parameters": texts, "data_version": board.data_version}
+
+
+def _repaired(built: Path, place: Path, data_version: str) -> list[str]:
+    """Hide more in the tables of a run, if the gate would refuse them; names of those that changed."""
+    draft = Draft.open(built, place, data_version)
+    if draft.audit().is_empty():
+        return []
+    lookups = lookups_of(draft.entries.values())
+    return repair_tables(built, fixed=draft.fixed, measures=draft.measures, within=lookups)
+
+
+def _without_what_is_hidden(pages: list[Page], built: Path, repaired: Sequence[str]) -> list[Page]:
+    """The pages, but of notebooks whose tables hide more now, the sentence that says so."""
+    changed = {_entry(built / "tables" / f"{name}.json")["notebook"] for name in repaired}
+    return [replace(page, executed=None, why_not=LEFT_OUT) if page.notebook.name in changed else page for page in pages]
+
+
+def _entry(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
 
 
 def _refuse_to_lose_pages(place: Path, wanted: list[Notebook]) -> None:
@@ -215,7 +277,7 @@ def _refuse_to_lose_pages(place: Path, wanted: list[Notebook]) -> None:
 def _remove(built: Path) -> None:
     """Remove the folder of a run, if it has not become the release."""
     stopped = built.with_name(f"{built.name}-stopped")
-    with suppress(OSError):  # it is not there, or a file is open on Windows: the next run sweeps
+    with contextlib.suppress(OSError):  # it is not there, or a file is open on Windows: the next run sweeps
         # Under another name first: a notebook that still runs finds no folder to publish into meanwhile.
         shutil.rmtree(built.rename(stopped))
 
@@ -231,7 +293,7 @@ def _sweep(folder: Path) -> None:
 
 
 def _run_all(
-    board: Board, wanted: list[Notebook], built: Path, given: dict[str, Any], jobs: int, progress: Progress
+    board: Board, wanted: list[Notebook], runs: Path, given: dict[str, Any], jobs: int, progress: Progress
 ) -> list[Page]:
     """Run the notebooks side by side; a page for each, in the order of the pack."""
     from safeguarding_analytics.pages import vega_bundle
@@ -252,7 +314,9 @@ def _run_all(
     with TemporaryDirectory(prefix="safeguarding", ignore_cleanup_errors=True) as sockets:
         try:
             running = [
-                pool.submit(_run, board, notebook, built, given, tick, _private_channel(f"{sockets}/{number}"))
+                pool.submit(
+                    _run, board, notebook, runs / notebook.name, given, tick, _private_channel(f"{sockets}/{number}")
+                )
                 for number, notebook in enumerate(wanted)
             ]
             pool.submit(vega_bundle)
@@ -270,7 +334,7 @@ def _run_all(
 def _run(
     board: Board,
     notebook: Notebook,
-    built: Path,
+    into: Path,
     given: dict[str, Any],
     tick: Callable[..., None],
     channel: Any,
@@ -284,9 +348,9 @@ def _run(
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
-    places = {"board": str(board.folder.resolve()), "release": str(built.resolve())}
+    places = {"board": str(board.folder.resolve()), "release": str(into.resolve())}
     try:
-        with closing(ensure_event_loop()):
+        with contextlib.closing(ensure_event_loop()):
             executed = papermill.execute_notebook(
                 notebook.path,
                 None,
@@ -366,7 +430,7 @@ def _write_pack(board: Board, pages: list[Page], built: Path, today: date) -> No
     pack = built / "pack"
     pack.mkdir()
     navigation = [("index.html", "Contents"), *((f"{page.notebook.name}.html", page.notebook.title) for page in pages)]
-    published = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((built / "tables").glob("*.json"))]
+    published = [_entry(path) for path in sorted((built / "tables").glob("*.json"))]
     for page in pages:
         if page.executed is None:
             html = message_html(page.why_not, title=page.notebook.title, navigation=navigation, board=name)
@@ -398,5 +462,5 @@ def _write_pack(board: Board, pages: list[Page], built: Path, today: date) -> No
 
 
 def _headline(name: str, published: list[dict[str, Any]]) -> str:
-    """Headline of a notebook: that of the table it published under its own name, or one that begins with it."""
-    return next((each["headline"] for each in published if each["name"].startswith(name) and each["headline"]), "")
+    """Headline of a notebook: that of the first of its tables that has one."""
+    return next((each["headline"] for each in published if each["notebook"] == name and each["headline"]), "")

@@ -55,16 +55,23 @@ SETTINGS: dict[str, tuple[str, tuple[tuple[str, str, str], ...]]] = {
     "policy.children": (
         "which numbers of children or plans are hidden",
         (
-            ("preset", '"dfe"', '"dfe" hides 1 to 5, "nhs" hides 1 to 7; zeros are shown'),
-            ("threshold", "10", "instead of the preset: the smallest count that is shown"),
+            ("preset", '"dfe"', '"dfe" hides 1 to 5; "nhs" hides 1 to 7 and rounds; "round5", "round10" only round'),
+            ("threshold", "10", "instead of the preset's: the smallest count that is shown; 2 or more"),
             ("zeros", '"shown"', 'or "hidden": then a 0 is hidden as a small count is'),
+            ("mark", '"[c]"', "what stands in place of a hidden number"),
+            ("protect", '"symbol"', 'every small value stays possible; or "point": at least two values do'),
+            ("round", "5", "or 10: shown counts are rounded to multiples of it"),
+            ("minimum_mean", "10", "a mean of fewer people is hidden; 3 or more"),
         ),
     ),
-    "policy.staff": ("which numbers of staff are hidden", (("preset", '"dfe"', "as above"),)),
+    "policy.staff": (
+        "which numbers of staff are hidden",
+        (("preset", '"dfe"', "as above, and so is every other setting of [policy.children]"),),
+    ),
     "policy.board_members": (
         "which numbers of board members are hidden",
         (
-            ("preset", '"dfe"', "as above"),
+            ("preset", '"dfe"', "as above, and so is every other setting of [policy.children]"),
             ("minimum_ballots", "3", "a ranking of fewer ballots is hidden; 3 or more"),
         ),
     ),

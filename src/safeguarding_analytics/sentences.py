@@ -12,8 +12,8 @@ from typing import Any
 import polars as pl
 
 from safeguarding_analytics.dates import day_in_words
-from safeguarding_analytics.disclosure import Safe
 from safeguarding_analytics.errors import ParameterError, in_words, numbered, shorten
+from safeguarding_analytics.safe import Safe
 from safeguarding_analytics.tables import TOTAL
 
 HIDDEN = "The figure is hidden because the number is small, or because it would give a small number away."
@@ -118,6 +118,8 @@ def say_mean_change(
     if row["n_pairs"] == 0:
         return "Nobody answered both before and after, so nothing can be said about a gain."
     change = row["mean_change"]
+    if change is None:
+        return f"{numbered(row['n_pairs'], 'pair')} of answers, before and after: too few for a mean to be shown."
     printed = f"{abs(change):.1f}"
     direction = "changed by less than" if printed == "0.0" else "rose by" if change > 0 else "fell by"
     size = "0.1" if printed == "0.0" else printed
@@ -125,9 +127,8 @@ def say_mean_change(
     sentence = f"In {pairs} of answers, before and after, scores {direction} {size} {unit} on average"
     if row["lower"] is None:
         return f"{sentence}. There are too few of them, or too little spread, for an interval."
-    sentence += (
-        f" (95% interval {row['lower']:z.1f} to {row['upper']:z.1f}, allowing for {row['n_clusters']:,} {clusters})."
-    )
+    allowed = clusters if row["n_clusters"] is None else f"{row['n_clusters']:,} {clusters}"
+    sentence += f" (95% interval {row['lower']:z.1f} to {row['upper']:z.1f}, allowing for {allowed})."
     if row["n_up"] is not None:
         sentence += f" {row['n_up']:,} rose, {row['n_same']:,} stayed the same, {row['n_down']:,} fell."
     if meaningful_gain is not None and row["verdict"] is not None:
