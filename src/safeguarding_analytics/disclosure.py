@@ -100,7 +100,8 @@ def suppress(
         lies within each of the others, one row per group: district, area, region. Where areas overlap, a district has
         several rows.
     effort
-        ``"greedy"``: few other rows, quickly. ``"exact"``: the fewest, proven; for tables of up to 1,000 counts.
+        ``"greedy"``: few other rows, quickly. ``"exact"``: the fewest, proven; for tables of up to 1,000
+        counts, of which some hundreds may take minutes.
     previous
         Last period's tables, as they were published. What was hidden in them is hidden again rather than something
         else, where it still protects: a row is the same where its group values are, in group columns of the same names;
@@ -170,7 +171,7 @@ def suppress(
     check_policy(policy)
     check_rounding(policy, effort)
     before, lookups = previous_tables(previous), read_lookups(within)
-    frames, shapes = tables_to_suppress(table)
+    frames, shapes = tables_to_suppress(table, to_round=policy.round is not None)
     safes = {
         place: _hide_small_ranking(frame, policy)
         for place, (frame, shape) in enumerate(zip(frames, shapes, strict=True))

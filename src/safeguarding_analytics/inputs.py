@@ -83,8 +83,16 @@ def previous_tables(previous: object) -> list[Safe]:
     return safes
 
 
-def tables_to_suppress(table: object) -> tuple[list[pl.DataFrame], list[Shape]]:
+def tables_to_suppress(table: object, *, to_round: bool = False) -> tuple[list[pl.DataFrame], list[Shape]]:
     """Tables that can be suppressed, and their shapes.
+
+    Parameters
+    ----------
+    table
+        What was given.
+    to_round
+        Whether shares will be worked out anew of rounded counts: then they must follow from the counts now, or their
+        unit would change.
 
     Raises
     ------
@@ -98,7 +106,7 @@ def tables_to_suppress(table: object) -> tuple[list[pl.DataFrame], list[Shape]]:
     frames = [one for one in tables if isinstance(one, pl.DataFrame)]
     problems: list[Problem] = []
     for number, one in enumerate(tables, 1):
-        found = _to_suppress(one) if isinstance(one, pl.DataFrame) else [_no_table(one)]
+        found = _to_suppress(one, to_round) if isinstance(one, pl.DataFrame) else [_no_table(one)]
         problems += _named(f"table {number}" if len(tables) > 1 else "", found)
     _report(problems)
     return frames, [shape_of(frame.columns) for frame in frames]
@@ -179,7 +187,7 @@ def _shape(frame: pl.DataFrame) -> tuple[Shape | None, list[Problem]]:
         return None, [(TableError, f"{error} {GROUP_OR_RENAME}")]
 
 
-def _to_suppress(frame: pl.DataFrame) -> list[Problem]:
+def _to_suppress(frame: pl.DataFrame, to_round: bool) -> list[Problem]:
     """All that keeps a table from being suppressed."""
     shape, problems = _shape(frame)
     texts = [*identifying_problems(frame), *nested_problems(frame)]
@@ -192,7 +200,7 @@ def _to_suppress(frame: pl.DataFrame) -> list[Problem]:
             f"is. Drop it{'' if name in OF_SHAPES else ', or make it text if it names a group'}."
             for name in early
         ]
-        texts += _problems_of_the_rest(frame, shape, early)
+        texts += _problems_of_the_rest(frame, shape, early, to_round=to_round)
     return [*problems, *((DisclosureError, text) for text in texts)]
 
 
@@ -211,7 +219,13 @@ def _to_audit(frame: pl.DataFrame, *, public: bool = False) -> list[Problem]:
 
 
 def _problems_of_the_rest(
-    frame: pl.DataFrame, shape: Shape, early: Sequence[str], *, published: bool = False, public: bool = False
+    frame: pl.DataFrame,
+    shape: Shape,
+    early: Sequence[str],
+    *,
+    published: bool = False,
+    public: bool = False,
+    to_round: bool = False,
 ) -> list[str]:
     """What is wrong with a table beside the columns that are refused as such."""
     nested = [name for name in frame.columns if nested_problems(frame.select(name))]
@@ -226,7 +240,7 @@ def _problems_of_the_rest(
     groups = [*([] if mended else repeat_problems(rest, shape)), *margin_problems(rest, shape, public=public)]
     if published:
         return [*counts, *groups]
-    beside = [] if counts else [*_contradictions(rest, shape), *_wrong_shares(rest, shape)]
+    beside = [] if counts else [*_contradictions(rest, shape), *_wrong_shares(rest, shape, to_round)]
     return [*counts, *beside, *extra_problems(rest, shape), *groups]
 
 
@@ -264,8 +278,8 @@ def _contradictions(frame: pl.DataFrame, shape: Shape) -> list[str]:
     return problems
 
 
-def _wrong_shares(frame: pl.DataFrame, shape: Shape) -> list[str]:
-    """Shares and rates that do not follow from the counts of their rows, such as 11.9 for 0.119.
+def _wrong_shares(frame: pl.DataFrame, shape: Shape, to_round: bool) -> list[str]:
+    """Shares and rates that are no numbers, or do not follow from the counts of their rows, such as 11.9 for 0.119.
 
     They may be printed to fewer decimals than they have. A share of nobody follows from nothing.
     """
@@ -277,10 +291,9 @@ def _wrong_shares(frame: pl.DataFrame, shape: Shape) -> list[str]:
         whole = frame[below].cast(pl.Float64)
         expected = _sum(frame, {name: int(factor) for name, factor in above.items()}) / whole * per
         most = half_a_unit(shares.fill_nan(None)) + _imprecision(frame.schema[column], expected)
-        unreadable = shares.is_null() & frame[column].is_not_null()
-        wrong = ((whole != 0) & expected.is_not_null() & (unreadable | ((shares - expected).abs() > most))).fill_null(
-            False
-        )
+        unreadable = (shares.is_null() & frame[column].is_not_null()) | ~shares.is_finite() | (shares < 0)
+        off = (shares - expected).abs() > most if to_round else pl.repeat(False, frame.height, eager=True)
+        wrong = ((whole != 0) & expected.is_not_null() & (unreadable | off)).fill_null(False)
         if wrong.any():
             problems.append(
                 f"{column} is not {_formula(above, below, per)} in {wrong.sum():,} of {frame.height:,} rows "

@@ -205,24 +205,34 @@ class _Draft:
             sums = self._sums(link, shape, cells)
             if not any(value < 0 for value in sums.values()):
                 for cell, value in sums.items():
-                    difference = self._add(_Number(value, free=True))
+                    rounded = any(self._is_rounded(cell, shape, column) for column in link if column)
+                    difference = self._add(_Number(np.nan if rounded else value, free=True))
                     self.relations.append([*self._terms(link, shape, cell, one), (difference, -1.0)])
         for link in knowledge.always_nothing:
             sums = self._sums(link, shape, cells)
             if all(value == 0 or is_hidden(value) for value in sums.values()):
                 self.relations += [self._terms(link, shape, cell, one) for cell in sums]
 
+    def _is_rounded(self, cell: Cell, shape: Shape, column: str) -> bool:
+        return self.numbers[self.index[cell, self.ledger.key(shape, column)]].slack != (0, 0)
+
     def _sums(self, link: dict[str, int], shape: Shape, cells: list[Cell]) -> dict[Cell, float]:
-        """The sum a link speaks of, by row: `HIDDEN` where a count is; none where one is unknown."""
+        """The sum a link speaks of, by row: `HIDDEN` where a count is; none where one is unknown.
+
+        Of rounded counts it is `HIDDEN` too, unless they cannot come to nothing: then it is what comes nearest.
+        """
         sums = {}
         for cell in cells:
             names = [(cell, self.ledger.keys.get((shape.name, column), "")) for column in link if column]
             known = [self.numbers[self.index[name]] for name in names if name in self.index]
             if len(known) == len(names):
                 factors = [factor for column, factor in link.items() if column]
-                # What is known only roughly is not known to hang together.
-                values = [number.value if number.slack == (0, 0) else np.nan for number in known]
-                sums[cell] = link.get("", 0) + sum(f * value for f, value in zip(factors, values, strict=True))
+                pairs = list(zip(factors, known, strict=True))
+                middle = link.get("", 0) + sum(factor * number.value for factor, number in pairs)
+                below = sum(abs(factor) * number.slack[factor < 0] for factor, number in pairs)
+                above = sum(abs(factor) * number.slack[factor > 0] for factor, number in pairs)
+                least, most = middle - below, middle + above
+                sums[cell] = middle if least == most else most if most < 0 else least if least > 0 else np.nan
         return sums
 
     def _terms(self, link: dict[str, int], shape: Shape, cell: Cell, one: int) -> list[tuple[int, float]]:
