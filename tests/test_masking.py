@@ -22,22 +22,28 @@ def listed(agencies, counts, **more):
     return pl.DataFrame({"agency": list(agencies), "count": counts, **more})
 
 
+RATES = [(60, 10_000), (4, 800), (24, 5_100), (20, 5_000), (45, 14_000)]
+
+
 def test_rows_sorted_by_a_rate_are_sorted_by_their_groups():
-    # Counts and populations are in no order; D, whose rate stands between 30 and 10, would be known to about 20.
-    table = listed("CDAB", [60, 4, 90, 10], population=[20_000, 2_000, 90_000, 20_000], rate=[30.0, 20.0, 10.0, 5.0])
-    assert order(table, 1) == [("A",), ("B",), ("C",), ("D",)]
+    # 60, 47.1, 40 and 32.1 per 10,000: D, with 50 per 10,000 of 800, would have 4.
+    rates = [count / population * 10_000 for count, population in RATES]
+    counts, populations = (list(column) for column in zip(*RATES, strict=True))
+    table = listed("EDCBA", counts, population=populations, rate=rates)
+    assert order(table, 1) == [("A",), ("B",), ("C",), ("D",), ("E",)]
 
 
 def test_rows_sorted_by_a_proportion_are_sorted_by_their_groups():
+    shares = [0.5, 0.4, 0.3, 0.2, 0.1]
     table = pl.DataFrame(
         {
-            "agency": ["D", "C", "B", "A"],
-            "numerator": [20, 4, 30, 10],
-            "denominator": [40, 10, 100, 50],
-            "proportion": [0.5, 0.4, 0.3, 0.2],
+            "agency": [*"EDCBA"],
+            "numerator": [20, 4, 30, 10, 9],
+            "denominator": [40, 10, 100, 50, 90],
+            "proportion": shares,
         }
     )
-    assert order(table, 1) == [("A",), ("B",), ("C",), ("D",)]
+    assert order(table, 1) == [("A",), ("B",), ("C",), ("D",), ("E",)]
 
 
 def test_rows_sorted_by_what_is_known_of_everyone_keep_their_order():
@@ -59,10 +65,11 @@ def test_rows_sorted_by_number_within_the_first_group_columns_are_sorted_by_grou
     assert order(table, *hidden) == [(year, agency) for year in ("2010", "2011") for agency in "ABCD"]
 
 
-@pytest.mark.parametrize("counts", [[50, 4, 3, 2], [50, 40, 4, 3], [40, 50, 3, 4], [4, 3, 2, 1]])
-def test_table_that_shows_fewer_than_three_numbers_is_sorted_by_its_groups(counts):
+@pytest.mark.parametrize("counts", [[50, 4, 3, 2], [50, 40, 30, 3], [4, 3, 2, 1]])
+def test_few_shown_numbers_may_stand_in_order_by_chance(counts):
     table = listed("DBCA", counts)
-    assert order(table, *[row for row, count in enumerate(counts) if count < 6]) == [("A",), ("B",), ("C",), ("D",)]
+    hidden = [row for row, count in enumerate(counts) if count < 6]
+    assert order(table, *hidden) == [("D",), ("B",), ("C",), ("A",)]
 
 
 @pytest.mark.parametrize("first", [True, False])
@@ -73,15 +80,16 @@ def test_table_in_the_order_of_its_groups_stays_as_it_is_wherever_its_margin_sta
 
 
 def test_margins_sorted_by_number_are_sorted_by_groups_too():
-    # Within each agency the rows are in order; the margins by level are sorted by their counts.
+    # Within the agency the rows are in order; the margins by level are sorted by their counts.
+    levels = ["1", "2", "3", "4", "5"]
     table = pl.DataFrame(
         {
-            "agency": ["A", "A", "B", "B", TOTAL, TOTAL],
-            "level": ["1", "2", "1", "2", "2", "1"],
-            "count": [2, 40, 3, 50, 90, 5],
+            "agency": ["A"] * 5 + [TOTAL] * 5,
+            "level": [*levels, *reversed(levels)],
+            "count": [7, 20, 8, 30, 9, 90, 80, 70, 60, 4],
         }
     )
-    assert order(table, 0, 2, 5) == sorted(table.select("agency", "level").rows())
+    assert order(table, 9)[5:] == [(TOTAL, level) for level in levels]
 
 
 def test_rows_in_no_order_of_numbers_stay_as_they_are():

@@ -14,6 +14,9 @@ from safeguarding_analytics.tables import TOTAL, Shape
 
 Values = tuple[str, ...]
 
+STEPS = 3
+"""Steps from one shown number to the next, all up or all down, from which on rows are taken to be sorted by it."""
+
 
 def masked(
     frame: pl.DataFrame,
@@ -90,7 +93,7 @@ def _may_tell_by_order(rows: pl.DataFrame, groups: list[str], numbers: list[str]
     """Whether rows with hidden numbers may be sorted by one of their numbers and not by their groups.
 
     They may be where the shown numbers rise, or fall, from row to row: in all rows, or as long as the first of the
-    group columns stay the same. Fewer than three always do.
+    group columns stay the same. Fewer than `STEPS` such steps are taken for chance.
     """
     names = rows.select(groups)
     if not (rows["mark"] != "").any() or any(names.equals(names.sort(groups, nulls_last=end)) for end in (False, True)):
@@ -105,4 +108,4 @@ def _all_rise_or_all_fall(runs: Sequence[int], values: Sequence[float | None]) -
     """Whether values never fall within a run, or never rise; those that are not known are passed over."""
     known = [(run, value) for run, value in zip(runs, values, strict=True) if value is not None]
     steps = [second - first for (one, first), (other, second) in pairwise(known) if one == other]
-    return min(steps, default=0) >= 0 or max(steps, default=0) <= 0
+    return len(steps) >= STEPS and (min(steps) >= 0 or max(steps) <= 0)
