@@ -157,9 +157,9 @@ class _Draft:
         if self.promise.zeros_shown:
             for shape in shapes:
                 for column in KNOWLEDGE[shape.name].at_least_one:
-                    key = self.ledger.keys.get((shape.name, column))
+                    key = self.ledger.key(shape, column)
                     names = ((cell, key) for cell, of in self.ledger.rows if of == shape.name and cell in self.filled)
-                    if key and all(self.ledger.counts.get(name) != 0 for name in names):  # type: ignore[arg-type]
+                    if all(self.ledger.counts.get(name) != 0 for name in names):
                         found.add(key)
         return found
 
@@ -258,15 +258,13 @@ class _Draft:
         for sheet in self.ledger.sheets:
             for values, share in sheet.shares:
                 cell = self.ledger.cell(sheet, values)
-                for line, least in share.at_least:
+                for line, least in share.at_least if cell is not None else ():
                     names = [(cell, self.ledger.key(sheet.shape, column)) for column in line]
-                    if all(name in self.index for name in names):
+                    places = [self.index[name] for name in names if name in self.index]
+                    if len(places) == len(names):
                         constant = self._add(_Number(1.0))
                         beyond = self._add(_Number(np.nan, free=True, whole=False))
-                        terms = [
-                            (self.index[name], factor)  # type: ignore[index]
-                            for name, factor in zip(names, line.values(), strict=True)
-                        ]
+                        terms = zip(places, line.values(), strict=True)
                         self.relations.append([*terms, (constant, -least), (beyond, -1.0)])
 
     def system(self) -> System:
