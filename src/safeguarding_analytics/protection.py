@@ -14,6 +14,9 @@ from safeguarding_analytics.attacker import NEARLY, Flags, Floats, Narrowed, Sys
 
 Progress = Callable[[int, int], None]
 
+FEW = 200
+"""Small numbers up to which each is moved at once, without asking first which of them are safe already."""
+
 
 def protect(
     system: System,
@@ -58,7 +61,12 @@ def _protected(system: System, base: Flags, thorough: bool = True) -> Flags:
     chosen: list[int] = []
     tables = [system.values]
     mover = _Mover(system)
-    asked = weakest(system, hidden, tables)
+    few = np.flatnonzero(system.surely_small)
+    if 0 < len(few) <= FEW and (base == system.closed(system.surely_small)).all():
+        # So few are moved one by one sooner than it takes to see which of them need it.
+        asked = [Narrowed(int(number), np.nan, np.nan) for number in few]
+    else:
+        asked = weakest(system, hidden, tables)
     asked.sort(key=lambda narrow: (-abs(system.wide_high[narrow.number] - system.values[narrow.number]), narrow.number))
     # The search for whole numbers in a whole table is slow: it comes only where fractions were not enough.
     insist = False
