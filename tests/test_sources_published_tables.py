@@ -164,10 +164,10 @@ def test_columns_stand_groups_first_and_then_those_of_the_shape(tmp_path):
 
 
 def test_other_columns_after_the_numbers_are_numbers_where_all_their_cells_are(tmp_path):
-    found = read(tmp_path, "agency,count,places,cost,note,share", "Police,7,30,2.5,c,5%", "Health,9,x,1,12,6%")
+    found = read(tmp_path, "agency,count,seats,price,note,share", "Police,7,30,2.5,c,5%", "Health,9,x,1,12,6%")
     assert found.drop("agency", "count").to_dict(as_series=False) == {
-        "places": [30, None],
-        "cost": [2.5, 1.0],
+        "seats": [30, None],
+        "price": [2.5, 1.0],
         "note": [None, 12],
         "share": ["5%", "6%"],
         "mark": ["", ""],

@@ -46,11 +46,35 @@ HEADINGS = {
     "n_ballots": "Ballots",
     "score": "Wins minus losses",
     "walk_ins": "Walked in",
-    "attendance_rate": "Attended as booked",
+    "attendance_rate": "Attendance rate",
     "take_up": "Take-up of places",
-    "share_of_places": "Share of all attended",
+    "share_of_places": "Share of places taken",
     "time_period": "Year to 31 March",
     "capacity": "Places offered",
+    "places": "Places taken",
+    "people": "People reached",
+    "eligible_staff": "Eligible staff",
+    "reach": "Reach of eligible staff",
+    "to_date": "By",
+    "session_in_district": "Session",
+    "month": "By the end of",
+    "current": "Up to date",
+    "need": "Still to be trained",
+    "target": "Target",
+    "reached": "People reached",
+    "still_needed": "Still to be reached",
+    "per_session": "People a session",
+    "sessions_needed": "Sessions that takes",
+    "cost_per_session": "Cost of a session",
+    "cost": "Cost of those sessions",
+    "agencies_present": "Agencies present",
+    "share_of_agencies": "Share of the agencies",
+    "effective_agencies": "Effective number of agencies",
+    "sessions": "Sessions held",
+    "sessions_costed": "Sessions whose cost is known",
+    "total_cost": "Cost of those",
+    "cost_per_place": "Cost of a place",
+    "cost_per_person": "Cost of a person reached",
 }
 """Headings of columns whose name would not do in plain words."""
 
@@ -60,8 +84,13 @@ PER_CENT = {
     "attendance_rate": "registered",
     "take_up": "capacity",
     "share_of_places": "attended",
+    "reach": "eligible_staff",
+    "share_of_agencies": "agencies_present",
 }
 """Columns shown as per cent, and the column that limits their decimals."""
+
+MONEY = ("cost_per_session", "cost", "total_cost", "cost_per_place", "cost_per_person")
+"""Columns in pounds."""
 
 
 @dataclass(frozen=True)
@@ -146,22 +175,49 @@ def show_table(table: Safe, *, caption: str, columns: Sequence[str] = ()) -> Htm
     groups = shape.group_columns(frame.columns)
     names = [*groups, *(["issue"] if "issue" in shape.columns else [])]
     if groups:  # a reader looks for the total at the end
-        totals = pl.sum_horizontal(pl.col(name).cast(pl.String) == TOTAL for name in groups)
+        weights = {name: 2**place for place, name in enumerate(reversed(groups))}
+        totals = pl.sum_horizontal((pl.col(name).cast(pl.String) == TOTAL) * weight for name, weight in weights.items())
         frame = frame.sort(totals, maintain_order=True)
     lines = [[_cell(name, row, shape) for name in shown] for row in frame.iter_rows(named=True)]
     right = [frame[name].dtype.is_numeric() and name not in names for name in shown]
     headings = [column_heading(name) for name in shown]
     printed = {cell for line in lines for cell in line}
     base = table.policy.round if table.policy else None
+    over = any(_more_than_all(row) for row in frame.iter_rows(named=True)) and "–" in printed
     notes = [
         *(f"{mark} = {MARKS.get(mark, HIDDEN_NOTE)}." for mark in sorted(set(frame["mark"]) & printed)),
         *([MISSING_NOTE] if "–" in printed else []),
+        *(["Where more people are counted than the return says are eligible, nothing is worked out."] if over else []),
         *([f"Counts are rounded to multiples of {base}; shares are worked out of them."] if base else []),
         *([f"Source: {table.source}."] if table.source else []),
     ]
     text = "\n".join([caption, " | ".join(headings), *(" | ".join(line) for line in lines), *notes])
     rows = "".join(_row_html(line, shown, names, right) for line in lines)
     return Html(_table_html(caption, headings, right, rows, notes), text)
+
+
+def show_gaps(gaps: pl.DataFrame) -> Html:
+    """What is not known, what that means, and of which agencies.
+
+    Parameters
+    ----------
+    gaps
+        As `training_gaps` gives it: gap, agency, consequence. It holds no numbers.
+
+    Returns
+    -------
+    Html
+        A list with one entry per gap; a sentence where nothing is missing.
+    """
+    if gaps.is_empty():
+        return show_text("No gap was found in the returns and records.")
+    grouped = gaps.group_by("gap", "consequence", maintain_order=True).agg("agency")
+    terms = [
+        (f"{gap[0].upper()}{gap[1:]}: {consequence}.", "; ".join(agencies))
+        for gap, consequence, agencies in grouped.select("gap", "consequence", "agency").iter_rows()
+    ]
+    rows = "".join(f"<dt>{escape(term)}</dt><dd>{escape(named)}</dd>" for term, named in terms)
+    return Html(f"<dl>{rows}</dl>", "\n".join(f"{term} {named}" for term, named in terms))
 
 
 def show_versions(board: Board, definition: str) -> Html:
@@ -213,14 +269,24 @@ def _cell(name: str, row: Mapping[str, Any], shape: Shape) -> str:
         return percent(value, row.get(PER_CENT[name]))
     if name == "lower":
         ends = (value, row["upper"])
-        if shape.name == "proportion":
-            return " to ".join(percent(end, row["denominator"]) for end in ends)
+        if shape.name in ("proportion", "coverage"):
+            size = row["denominator" if shape.name == "proportion" else "eligible_staff"]
+            return " to ".join(percent(end, size) for end in ends)
         return " to ".join(f"{end:z,.1f}" for end in ends)
+    if name in MONEY:
+        return f"£{value:,.2f}"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:z,.2f}" if name == "standard_error" else f"{value:z,.1f}"
     return f"{value:,}" if isinstance(value, int) and name in shape.columns else str(value)
+
+
+def _more_than_all(row: Mapping[str, Any]) -> bool:
+    """Whether more people are counted in a row than there are said to be."""
+    pairs = (("numerator", "denominator"), ("people", "eligible_staff"), ("current", "eligible_staff"))
+    counts = [(row.get(part), row.get(whole)) for part, whole in pairs]
+    return any(part > whole for part, whole in counts if part is not None and whole is not None)
 
 
 def _row_html(line: Sequence[str], columns: Sequence[str], names: Sequence[str], right: Sequence[bool]) -> str:

@@ -47,6 +47,7 @@ def _row(name: str, column: dy.Column) -> str:
     metadata = column.metadata or {}
     limits = (("at least", getattr(column, "min", None)), ("at most", getattr(column, "max", None)))
     rules = [
+        "may be missing" if metadata.get("optional") else "",
         "may be empty" if column.nullable else "",
         "*identifying*" if metadata.get("identifying") else "",
         f"listed in {metadata['references']}" if metadata.get("references") else "",

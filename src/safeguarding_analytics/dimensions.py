@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 import polars as pl
 
@@ -58,12 +59,15 @@ class Dimension:
         return self.columns[::-1] if node == TOTAL_NODE else (self.finest,)
 
     def nested_in(self, node: Node, others: Iterable[Node]) -> list[Node]:
-        """The largest nodes of the same column within a node: this quarter within the year to date."""
+        """The nodes of the same column within a node, such as earlier running totals.
+
+        All of them and not the largest alone: where those between are hidden, the difference of two that are shown is
+        known all the same.
+        """
         if node[0] not in self.lookup:
             return []
         own = self.leaves(node)
-        inner = [other for other in others if other[0] == node[0] and self.leaves(other) < own]
-        return [one for one in inner if not any(self.leaves(one) < self.leaves(other) for other in inner)]
+        return [other for other in others if other[0] == node[0] and self.leaves(other) < own]
 
     def common_column(self, one: str, other: str) -> str:
         """The column of totals that two columns have in common; "" is the total of all."""
@@ -156,6 +160,54 @@ def read_lookups(within: pl.DataFrame | Sequence[pl.DataFrame] | None) -> list[t
     return found
 
 
+def fitted(lookups: pl.DataFrame | Sequence[pl.DataFrame] | None, tables: Iterable[pl.DataFrame]) -> list[pl.DataFrame]:
+    """Lookups of one release as they fit the tables of others: groups they do not know lie in something of their own.
+
+    Columns that no table has are left out.
+
+    Parameters
+    ----------
+    lookups
+        As `read_lookups` takes them.
+    tables
+        Tables whose groups the lookups need not know.
+
+    Examples
+    --------
+    >>> known = pl.DataFrame({"district": ["D01"], "area": ["East"], "region": ["South"]})
+    >>> tables = [pl.DataFrame({"district": ["D01", "D02"], "count": [9, 8]}), pl.DataFrame({"area": ["East"]})]
+    >>> fitted(known, tables)[0].rows()
+    [('D01', 'East'), ('D02', 'area of D02')]
+    """
+    frames = [lookups] if isinstance(lookups, pl.DataFrame) else list(lookups or ())
+    every = list(tables)
+    found = []
+    for frame in frames:
+        texts = frame.cast(pl.String)
+        there = [name for name in texts.columns if any(name in table.columns for table in every)]
+        texts = texts.select(texts.columns[0], *(name for name in texts.columns[1:] if name in there)).unique()
+        finest, *outer = texts.columns
+        if not outer:
+            continue
+        more = [
+            (value, *(f"{column} of {value}" for column in outer)) for value in _unknown(every, finest, texts[finest])
+        ]
+        for column in outer:
+            more += [
+                (f"{finest} of {value}", *(value if other == column else f"{other} of {value}" for other in outer))
+                for value in _unknown(every, column, texts[column])
+            ]
+        added = pl.DataFrame(more, schema=texts.schema, orient="row")
+        found.append(pl.concat([texts, added]).sort(pl.all()))
+    return found
+
+
+def _unknown(tables: Sequence[pl.DataFrame], column: str, known: pl.Series) -> list[str]:
+    """Values of a column of tables that are not known."""
+    values = {str(value) for table in tables if column in table.columns for value in table[column].unique().to_list()}
+    return sorted(values - {TOTAL, "None", *known.drop_nulls().to_list()})
+
+
 def _within(texts: pl.DataFrame, finest: str, column: str) -> dict[str, frozenset[str]]:
     sets: dict[str, set[str]] = {}
     for inner, outer in texts.select(finest, column).iter_rows():
@@ -178,7 +230,8 @@ def check_lookups(rows: Sequence[Mapping[str, str]], lookups: Sequence[tuple[str
         used = [column for column in known if column in values]
         for column in sorted(set(known) - set(used)):
             # A lookup may hold more columns than these tables have; but not one that is another one misspelt.
-            hint = nearest(column, [other for other in values if other not in named])
+            others = [other for other in values if other not in named]
+            hint = nearest(column, get_close_matches(column, others, n=1, cutoff=0.7))
             if hint:
                 missing = f'within: no table has a column "{column}".{hint}'
                 wrong.append(f"{missing} Correct it, or leave it out of the lookup.")

@@ -466,7 +466,9 @@ def check_adds_up(ledger: Ledger) -> None:
         nested = any(node[0] == relation.along for node in relation.total)
         whole = not nested and in_one_table(ledger.prints, names)
         inside = listed and known and (known[0] < sum(known[1:]) or whole)
-        if len(known) == len(names) and known[0] != sum(known[1:]) and inside and not _any_unknown(ledger, relation):
+        less, above = ledger.reach(relation)  # rounded numbers need not add up
+        off = bool(known) and not sum(known[1:]) - less <= known[0] <= sum(known[1:]) + above
+        if len(known) == len(names) and off and inside and not _any_unknown(ledger, relation):
             column = next(one.column for one in ledger.prints[names[0]])
             more = "more" if known[0] > sum(known[1:]) else "less"
             wrong.append(

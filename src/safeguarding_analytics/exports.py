@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import polars.selectors as cs
 
-from safeguarding_analytics.answers import HIDDEN_NOTE, MARKS, PER_CENT
+from safeguarding_analytics.answers import HIDDEN_NOTE, MARKS, MONEY, PER_CENT
 from safeguarding_analytics.errors import DisclosureError, ParameterError
 from safeguarding_analytics.safe import Safe
 from safeguarding_analytics.tables import Shape
@@ -327,11 +327,13 @@ def _explained(table: Safe, rows: list[list[Cell]]) -> list[str]:
 def _format(value: float, column: str, header: list[str], row: list[Cell], table: Safe) -> str:
     """How a number is shown: as on a page."""
     share = PER_CENT.get(column)
-    if table.shape.name == "proportion" and column in ("lower", "upper"):
-        share = "denominator"
+    if table.shape.name in ("proportion", "coverage") and column in ("lower", "upper"):
+        share = "denominator" if table.shape.name == "proportion" else "eligible_staff"
     if share:
         out_of = row[header.index(share)] if share in header else None
         return "0%" if isinstance(out_of, int) and out_of < 100 else "0.0%"
+    if column in MONEY:
+        return "£#,##0.00"
     if isinstance(value, int):
         return "#,##0" if column in table.shape.columns else "0"
     return "#,##0.00" if column == "standard_error" else "#,##0.0"

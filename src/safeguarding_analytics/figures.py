@@ -40,10 +40,18 @@ _NO_FIGURE = re.compile(
             # Worked out from the ballots, and said only of a ranking that is shown.
             r"W = \d\.\d\d \(0 = not at all, 1 = all the same\)|if [\d,]+ members? turned|tie for [\d,]+",
             r"in \d+ of 100 boards",
+            r"In [\d,]+ sessions?|[Tt]arget groups? \d|[Tt]raining levels? \d|of level \d|the last \d+(?: months)?",
         )
     )
 )
 """Numbers in our sentences that are no figures of a group: dates, units, settings of the board, numbers of rows."""
+
+
+_DAY = re.compile(rf"\b\d{{1,2}} {_MONTH} \d{{4}}\b")
+"""A day, whose year is not the name of a row."""
+
+_NUMBERED = re.compile(r"(?i:target group|training level) (\d)\b")
+"""Rows that go by a numeral."""
 
 
 class _Printed(NamedTuple):
@@ -152,7 +160,7 @@ class Figures:
 
     def names_in(self, text: str) -> list[str]:
         """Names of rows that stand in a text."""
-        return self._mention.findall(text)
+        return [*self._mention.findall(_DAY.sub(" ", text)), *_NUMBERED.findall(text)]
 
 
 def is_labelled(numbers: Iterable[float], text: str) -> bool:

@@ -52,6 +52,24 @@ def fetch(frame: nw.LazyFrame[Any]) -> pl.DataFrame:
     return fetched.with_columns(cs.integer().cast(pl.Int64), (cs.categorical() | cs.enum()).cast(pl.String))
 
 
+def with_short_keys(frame: nw.LazyFrame[Any], columns: Sequence[str]) -> nw.LazyFrame[Any]:
+    """Turn text into categories, of four bytes each, where polars is to keep it once per row of a large table.
+
+    Other engines look after their memory themselves: there the frame stays as it is. `fetch` gives text again.
+
+    Examples
+    --------
+    >>> import narwhals as nw, polars as pl
+    >>> bookings = nw.from_native(pl.LazyFrame({"agency": ["Health"], "places": [3]}))
+    >>> with_short_keys(bookings, ["agency", "places"]).collect_schema()
+    Schema([('agency', Categorical), ('places', Int64)])
+    """
+    if not frame.implementation.is_polars():
+        return frame
+    schema = frame.collect_schema()
+    return frame.with_columns(nw.col(name).cast(nw.Categorical) for name in columns if schema[name] == nw.String)
+
+
 def complete_sum(column: str) -> pl.Expr:
     """Sum of a column, null where a value is missing: an unknown number is not zero.
 
@@ -74,6 +92,31 @@ def complete_sum(column: str) -> pl.Expr:
     """
     known = (pl.len() > 0) & pl.col(column).is_not_null().all()
     return pl.when(known).then(pl.col(column).sum()).cast(pl.Int64).alias(column)
+
+
+def divide(count: pl.Expr, of: pl.Expr) -> pl.Expr:
+    """Divide, with null for nothing to divide by.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> pl.select(divide(pl.lit(3), pl.lit(4)).alias("share"), divide(pl.lit(3), pl.lit(0)).alias("none")).row(0)
+    (0.75, None)
+    """
+    return pl.when(of > 0).then(count / of)
+
+
+def sessions_for(people: pl.Expr, per_session: pl.Expr) -> pl.Expr:
+    """The sessions it takes to train so many people; null where a session trains none.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> pl.select(sessions_for(pl.lit(84), pl.lit(5.6))).item()
+    15
+    """
+    exact = divide(people, per_session).round(6)  # 84 / 5.6 is 15.000000000000002 to a computer
+    return exact.ceil().cast(pl.Int64)
 
 
 def group_columns(by: str | Sequence[str], known: Sequence[str], where: str, taken: Sequence[str]) -> list[str]:

@@ -29,13 +29,15 @@ from safeguarding_analytics.safe import (
     repeat_problems,
 )
 from safeguarding_analytics.shares import SHARES, half_a_unit
-from safeguarding_analytics.systems import KNOWLEDGE
+from safeguarding_analytics.systems import KNOWLEDGE, RETURNED
 from safeguarding_analytics.tables import IDENTIFYING, SHAPES, Shape, shape_of
 
 Problem = tuple[type[SafeguardingError], str]
 
 OF_SHAPES = frozenset(name for shape in SHAPES.values() for name in shape.columns)
 """Every column of every shape: none of them can name a group."""
+
+OF_RETURNS = frozenset(name for name, shape in SHAPES.items() if not RETURNED.isdisjoint(shape.counts))
 
 COLLECT = "Collect or convert it first, such as with table.collect() or polars.from_pandas(table)."
 GROUP_OR_RENAME = (
@@ -251,7 +253,7 @@ def _count_problems(frame: pl.DataFrame, shape: Shape, *, published: bool) -> li
         for column in (*shape.all_counts, "n_ballots")
         if column in frame.columns
         for problem in count_problems(
-            frame[column], may_be_unknown=published or shape.name == "proportion" or column not in shape.counts
+            frame[column], may_be_unknown=published or shape.name in OF_RETURNS or column not in shape.counts
         )
     ]
 
@@ -270,7 +272,9 @@ def _contradictions(frame: pl.DataFrame, shape: Shape) -> list[str]:
         if wrong.any():
             one, other = (" + ".join(name for name, by in link.items() if by * sign > 0) for sign in (1, -1))
             problems.append(f"{one} is not {other}: {of_rows(wrong)} wrong ({in_rows(wrong)}). {CORRECT}")
-    for link in knowledge.never_negative if shape.name != "proportion" else ():
+    for link in knowledge.never_negative:
+        if not RETURNED.isdisjoint(link):
+            continue
         wrong = _sum(frame, link) < 0
         if wrong.any():
             larger, smaller = sorted(link, key=lambda name: -link[name])
@@ -330,7 +334,7 @@ def _formula(above: Mapping[str, float], below: str, per: float) -> str:
 def _sum(frame: pl.DataFrame, link: dict[str, int]) -> pl.Series:
     """A sum of counts by row, of which some are taken away; null where one of them is unknown."""
     terms = [
-        pl.col(name).cast(pl.Int64) * factor if name in frame.columns else pl.lit(None, pl.Int64) * factor
+        pl.col(name).cast(pl.Float64) * factor if name in frame.columns else pl.lit(None, pl.Float64) * factor
         for name, factor in link.items()
     ]
     sums = pl.sum_horizontal(*terms, ignore_nulls=False)

@@ -197,7 +197,7 @@ class _Page(HTMLParser):
             return
         self.charts += 1
         spec = json.loads(text)
-        self.search.chart(spec, f"{self.before}chart {self.charts}", spaced("".join(self.caption)))
+        self.search.chart(spec, f"{self.before}chart {self.charts}", [spaced(part) for part in self.caption])
         self.pictures = [name for name in self.pictures if name != spec.get("description")]
 
     def _end_figure(self) -> None:

@@ -106,7 +106,7 @@ def sheet_of(
         unseen = HIDDEN if mark in hiding_marks else None
         values = values_of(row[group] for group in groups)
         cells[values] = {column: unseen if row[column] is None else float(row[column]) for column in columns}
-    sums = {} if slack != (0, 0) or shape.name != "attendance" else _sums_behind_shares(frame, groups)
+    sums = {} if slack != (0, 0) else _sums_behind_shares(frame, groups)
     shares = shares_of(frame, shape, groups, hiding_marks)
     return Sheet(name, shape, groups, cells, slack, exact_zeros, sums, tuple(shares))
 
@@ -115,13 +115,14 @@ def _sums_behind_shares(frame: pl.DataFrame, groups: tuple[str, ...]) -> dict[st
     """What all places add up to, which every row gives away that shows both its places and its share of them."""
     if "share_of_places" not in frame.columns:
         return {}
+    places = "attended" if "attended" in frame.columns else "places"
     rows = frame.filter(pl.all_horizontal(pl.lit(True), *(pl.col(group).cast(pl.String) != TOTAL for group in groups)))
-    seen = rows.filter((pl.col("attended") > 0) & (pl.col("share_of_places") > 0))
-    sums = {
-        round(float(attended) / share) for attended, share in seen.select("attended", "share_of_places").iter_rows()
-    }
-    shown = sum(float(count) for count in rows["attended"].drop_nulls().to_list())
-    return {"attended": float(min(sums))} if len(sums) == 1 and min(sums) >= shown else {}
+    if rows.height < 2:  # the share of one row alone is always all of it, and tells nothing
+        return {}
+    seen = rows.filter((pl.col(places) > 0) & (pl.col("share_of_places") > 0))
+    sums = {round(float(taken) / share) for taken, share in seen.select(places, "share_of_places").iter_rows()}
+    shown = sum(float(count) for count in rows[places].drop_nulls().to_list())
+    return {places: float(min(sums))} if len(sums) == 1 and min(sums) >= shown else {}
 
 
 class Relation(NamedTuple):
@@ -314,13 +315,14 @@ def common_keys(sheets: Sequence[Sheet]) -> Keys:
     for one, values in shown.items():
         for other, others in shown.items():
             met = values.keys() & others.keys()
-            taken = keys[one] in {keys[column] for column in shown if column[0] == other[0]}
+            joined = {column for column in shown if keys[column] in (keys[one], keys[other])}
+            taken = len({shape for shape, _ in joined}) < len(joined)  # no two columns of a shape count the same
             if met:
                 agree = any(values[place] > 0 for place in met) and all(values[place] == others[place] for place in met)
             else:
                 agree = bool((sums[one] & sums[other]) - {0.0})
-            if one[0] < other[0] and agree and not taken and keys[other] == " ".join(other):
-                keys[other] = keys[one]
+            if one[0] < other[0] and agree and not taken:
+                keys |= dict.fromkeys(joined, keys[one])
     return keys
 
 

@@ -9,6 +9,7 @@ import polars as pl
 
 from safeguarding_analytics.dimensions import values_of
 from safeguarding_analytics.policy import Policy
+from safeguarding_analytics.rounding import recomputed
 from safeguarding_analytics.safe import WORKED_OUT_OF, Safe, number_columns
 from safeguarding_analytics.tables import TOTAL, Shape
 
@@ -44,7 +45,9 @@ def masked(
             flag or (there and (count < policy.minimum_mean or row in without_mean))
             for flag, there, count, row in zip(flags[column], shown, few, rows, strict=True)
         ]
-    return Safe(_in_order(with_nulls(_without_lone_shares(frame, shape), flags, policy), shape), policy)
+    seen = with_nulls(_without_lone_shares(frame, shape), flags, policy)
+    # A share of all places is worked out of those that are hidden too, and would give their rounded number away.
+    return Safe(_in_order(recomputed(seen, shape) if policy.round else seen, shape), policy)
 
 
 def with_nulls(frame: pl.DataFrame, flags: Mapping[str, list[bool]], policy: Policy) -> pl.DataFrame:

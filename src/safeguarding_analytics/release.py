@@ -22,7 +22,7 @@ import polars as pl
 
 from safeguarding_analytics import __version__, linked
 from safeguarding_analytics.auditing import Effort, audit, systems_of
-from safeguarding_analytics.dimensions import read_lookups, values_of
+from safeguarding_analytics.dimensions import fitted, read_lookups, values_of
 from safeguarding_analytics.disclosure import Within
 from safeguarding_analytics.errors import DisclosureError, ParameterError, SafeguardingError, in_words, nearest
 from safeguarding_analytics.exports import from_csv, parquet_bytes, plain, to_csv
@@ -415,10 +415,10 @@ def joint_audit(
     one_run
         Whether all tables were made in one run, so that those of one measure must not contradict each other.
     """
-    found = [
-        audit(group, within=within, effort=effort_for(group, within, one_run), one_system=one_run)
-        for group in _by_measure(tables, measures)
-    ]
+    found = []
+    for group in _by_measure(tables, measures):
+        lookups = fitted(within, [table.frame() for table in group.values()])
+        found.append(audit(group, within=lookups, effort=effort_for(group, lookups, one_run), one_system=one_run))
     return pl.concat(found) if found else audit([])
 
 

@@ -21,7 +21,7 @@ import polars as pl
 
 from safeguarding_analytics.auditing import HIDING_MARKS, Effort, audit
 from safeguarding_analytics.dates import day_in_words
-from safeguarding_analytics.dimensions import read_lookups
+from safeguarding_analytics.dimensions import fitted, read_lookups
 from safeguarding_analytics.disclosure import check_adds_up
 from safeguarding_analytics.errors import DisclosureError, ParameterError, nearest, numbered
 from safeguarding_analytics.exports import parquet_bytes, plain, to_csv
@@ -422,6 +422,10 @@ def _audit_apart(
     return [each for part in parts for each in _audit_apart(part, lookups, bases, effort, one_system)]
 
 
+def _frames(tables: Iterable[Safe | pl.DataFrame]) -> list[pl.DataFrame]:
+    return [table.frame() if isinstance(table, Safe) else table for table in tables]
+
+
 def _is_contradiction(made: Audit) -> bool:
     return made.found["low"].null_count() > 0
 
@@ -434,6 +438,7 @@ def _audit(
     one_system: bool,
 ) -> Audit:
     tables = {one.name: one.table for one in group}
+    lookups = fitted(lookups, _frames(tables.values()))
     rounded = {name: base for name, base in bases.items() if name in tables}
     try:
         return Audit(audit(tables, within=lookups, rounded=rounded, effort=effort, one_system=one_system), effort)
@@ -478,8 +483,9 @@ def _repair_tables(
         for part, made in _audit_apart(standing, lookups, {}, "full", one_system=not public):
             if not made.found.is_empty():
                 named = {one.name: now[one.name] for one in part}
+                fits = fitted(lookups, _frames(named.values()))
                 fixed = named.keys() - before.keys()
-                now |= repair(named, within=lookups, fixed=fixed, one_system=not public)
+                now |= repair(named, within=fits, fixed=fixed, one_system=not public)
     rows = {name: _newly_hidden(table, now[name]) for name, table in before.items()}
     changed = {name: number for name, number in sorted(rows.items()) if number}
     for name in changed:

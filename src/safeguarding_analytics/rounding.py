@@ -12,6 +12,7 @@ import polars as pl
 
 from safeguarding_analytics.attacker import NEARLY, Flags, Floats
 from safeguarding_analytics.errors import DisclosureError
+from safeguarding_analytics.groups import divide, sessions_for
 from safeguarding_analytics.intervals import byar, wilson
 from safeguarding_analytics.safe import number_columns
 from safeguarding_analytics.tables import TOTAL, Shape
@@ -258,7 +259,7 @@ def recomputed(frame: pl.DataFrame, shape: Shape) -> pl.DataFrame:
     -----
     proportion = numerator / denominator, Wilson interval. rate = count / population x 10,000, Byar's interval, the
     population as it is. attendance_rate = (attended - walk_ins) / registered, take_up = attended / capacity (as it is),
-    share_of_places = attended / the sum of the rounded attended of all rows that are no margin: with a hidden one among
+    share_of_places = places / the sum of the rounded places of all rows that are no margin: with a hidden one among
     them that sum is unknown. The intervals take the rounded counts for true ones and know nothing of the rounding.
 
     Examples
@@ -280,21 +281,25 @@ def _worked_out(frame: pl.DataFrame, shape: Shape) -> dict[str, pl.Expr]:
     if shape.name == "mean_change":
         columns = _shortened(frame)
     else:
-        ways = {"proportion": _of_proportion, "rate": _of_rate, "attendance": _of_attendance}
+        ways = {
+            "proportion": _of_proportion,
+            "rate": _of_rate,
+            "attendance": _of_attendance,
+            "coverage": _of_coverage,
+            "need": _of_need,
+            "progress": _of_progress,
+            "cost": _of_cost,
+            "mix": _of_mix,
+        }
         groups = shape.group_columns(frame.columns)
         columns = ways[shape.name](groups) if shape.name in ways else {}
     return {name: way for name, way in columns.items() if set(way.meta.root_names()) <= set(frame.columns)}
 
 
-def _divided(count: pl.Expr, by: pl.Expr) -> pl.Expr:
-    """A quotient; null where there is nothing to divide by."""
-    return pl.when(by > 0).then(count / by)
-
-
 def _of_proportion(_groups: list[str]) -> dict[str, pl.Expr]:
     numerator, denominator = pl.col("numerator"), pl.col("denominator")
     lower, upper = wilson(numerator, denominator)
-    share = pl.when(numerator <= denominator).then(_divided(numerator, denominator))
+    share = pl.when(numerator <= denominator).then(divide(numerator, denominator))
     return {"proportion": share, "lower": lower, "upper": upper}
 
 
@@ -302,20 +307,65 @@ def _of_rate(_groups: list[str]) -> dict[str, pl.Expr]:
     count, population = pl.col("count"), pl.col("population")
     lower, upper = byar(count)
     events = {"rate": count, "lower": lower, "upper": upper}
-    return {name: _divided(number, population) * 10_000 for name, number in events.items()}
+    return {name: divide(number, population) * 10_000 for name, number in events.items()}
 
 
 def _of_attendance(groups: list[str]) -> dict[str, pl.Expr]:
     attended, registered = pl.col("attended").cast(pl.Int64), pl.col("registered").cast(pl.Int64)
     as_booked = attended - pl.col("walk_ins").cast(pl.Int64)
+    return {
+        "attendance_rate": pl.when(as_booked.is_between(0, registered)).then(divide(as_booked, registered)),
+        "take_up": divide(attended, pl.col("capacity")),
+        "share_of_places": _share_of_all(attended, groups),
+    }
+
+
+def _share_of_all(places: pl.Expr, groups: list[str]) -> pl.Expr:
+    """Share of the sum of all rows that are no margin; null where one of them is hidden."""
     no_margin = pl.all_horizontal(
         pl.lit(value=True), *(pl.col(name).cast(pl.String).ne_missing(TOTAL) for name in groups)
     )
-    everyone = attended.filter(no_margin)
+    everyone = places.filter(no_margin)
+    share = divide(places, everyone.sum())  # a rounded total may be more than the sum of its rounded parts
+    return pl.when(everyone.null_count() == 0).then(share.clip(upper_bound=1.0))
+
+
+def _of_coverage(groups: list[str]) -> dict[str, pl.Expr]:
+    people, staff = pl.col("people"), pl.col("eligible_staff")
+    lower, upper = wilson(people, staff)
+    reach = pl.when(people <= staff).then(divide(people, staff))
+    share = _share_of_all(pl.col("places").cast(pl.Int64), groups)
+    return {"reach": reach, "lower": lower, "upper": upper, "share_of_places": share}
+
+
+def _of_need(_groups: list[str]) -> dict[str, pl.Expr]:
+    return _what_it_takes("need")
+
+
+def _of_progress(_groups: list[str]) -> dict[str, pl.Expr]:
+    missing = (pl.col("target").cast(pl.Int64) - pl.col("reached").cast(pl.Int64)).clip(0)
+    return {"still_needed": pl.when(pl.col("still_needed").is_not_null()).then(missing)} | _what_it_takes(
+        "still_needed"
+    )
+
+
+def _what_it_takes(need: str) -> dict[str, pl.Expr]:
+    """The sessions and the money that a need takes, and by how many people and how much that is reckoned."""
+    sessions = sessions_for(pl.col(need), pl.col("per_session"))
+    fixed = {name: pl.col(name) for name in ("per_session", "cost_per_session")}
+    return fixed | {"sessions_needed": sessions, "cost": sessions * pl.col("cost_per_session")}
+
+
+def _of_mix(_groups: list[str]) -> dict[str, pl.Expr]:
+    """Numbers of agencies, not of people, and whole ones: they are as they were."""
+    return {name: pl.col(name) for name in ("agencies_present", "share_of_agencies", "effective_agencies")}
+
+
+def _of_cost(_groups: list[str]) -> dict[str, pl.Expr]:
+    cost = pl.col("total_cost")
     return {
-        "attendance_rate": pl.when(as_booked.is_between(0, registered)).then(_divided(as_booked, registered)),
-        "take_up": _divided(attended, pl.col("capacity")),
-        "share_of_places": pl.when(everyone.null_count() == 0).then(_divided(attended, everyone.sum())),
+        "cost_per_place": divide(cost, pl.col("places")),
+        "cost_per_person": divide(cost, pl.col("people")),
     }
 
 

@@ -9,8 +9,9 @@ from dataclasses import InitVar, dataclass, field
 import polars as pl
 
 from safeguarding_analytics.errors import DisclosureError, ParameterError, TableError, in_words, numbered, shorten
+from safeguarding_analytics.personal import PERSONAL, looks_personal
 from safeguarding_analytics.policy import Policy
-from safeguarding_analytics.tables import IDENTIFYING, PERSONAL, TOTAL, Shape, looks_personal, shape_of
+from safeguarding_analytics.tables import IDENTIFYING, TOTAL, Shape, shape_of
 
 WORKED_OUT_OF: dict[str, dict[str, tuple[str, ...]]] = {
     "proportion": dict.fromkeys(("proportion", "lower", "upper"), ("numerator", "denominator")),
@@ -20,6 +21,13 @@ WORKED_OUT_OF: dict[str, dict[str, tuple[str, ...]]] = {
         "take_up": ("attended", "capacity"),
         "share_of_places": ("attended",),
     },
+    "coverage": {
+        **dict.fromkeys(("reach", "lower", "upper"), ("people", "eligible_staff")),
+        "share_of_places": ("places",),
+    },
+    "need": dict.fromkeys(("sessions_needed", "cost"), ("need",)),
+    "progress": dict.fromkeys(("still_needed", "sessions_needed", "cost"), ("reached",)),
+    "cost": {"cost_per_place": ("places",), "cost_per_person": ("people",)},
 }
 """Per shape, its shares and rates, and the counts that must be shown with each."""
 
@@ -357,7 +365,7 @@ def _mark_problems(table: pl.DataFrame, policy: Policy | None) -> list[str]:
 def _marked_row_problems(table: pl.DataFrame, shape: Shape) -> list[str]:
     marked = table["mark"] != ""
     full = ~_all_null(number_columns(table, shape))
-    if shape.parts:
+    if shape.parts or shape.means:
         # A row that shows its first count may be marked for its parts or its means, hidden together, or for one count.
         own = [[column] for column in shape.own]
         present = [[one for one in columns if one in table.columns] for columns in (shape.parts, shape.means, *own)]

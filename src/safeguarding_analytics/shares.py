@@ -53,6 +53,11 @@ def shares_of(
 SHARES: dict[str, tuple[tuple[str, dict[str, float], tuple[str, float]], ...]] = {
     "proportion": (("proportion", {"numerator": 1.0}, ("denominator", 1.0)),),
     "rate": (("rate", {"count": 1.0}, ("population", 10_000.0)),),
+    "coverage": (("reach", {"people": 1.0}, ("eligible_staff", 1.0)),),
+    "cost": (
+        ("cost_per_place", {"total_cost": 1.0}, ("places", 1.0)),
+        ("cost_per_person", {"total_cost": 1.0}, ("people", 1.0)),
+    ),
     "attendance": (
         ("attendance_rate", {"attended": 1.0, "walk_ins": -1.0}, ("registered", 1.0)),
         ("take_up", {"attended": 1.0}, ("capacity", 1.0)),

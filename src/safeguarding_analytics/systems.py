@@ -27,7 +27,8 @@ class Promise:
 class RowKnowledge:
     """What everybody knows about the counts of one row.
 
-    ``at_least_one`` are those that are never 0 in a hidden row; the others are sums of counts (the empty name is the
+    ``at_least_one`` are those that are never 0 in a hidden row, and where all of them are unknown the first count of
+    the shape is not; the others are sums of counts (the empty name is the
     number 1) that are never negative, or always nothing.
     """
 
@@ -36,10 +37,23 @@ class RowKnowledge:
     always_nothing: tuple[dict[str, int], ...] = ()
 
 
+RETURNED = frozenset({"denominator", "eligible_staff"})
+"""Head-counts that others return: they may be unknown, and smaller than what is counted among them."""
+
 KNOWLEDGE = {
     "count": RowKnowledge(frozenset({"count"})),
     "rate": RowKnowledge(frozenset({"count"})),
     "proportion": RowKnowledge(frozenset({"denominator"}), ({"denominator": 1, "numerator": -1},)),
+    "coverage": RowKnowledge(
+        frozenset({"eligible_staff"}),
+        ({"places": 1, "people": -1}, {"eligible_staff": 1, "people": -1}),
+    ),
+    "need": RowKnowledge(
+        frozenset({"eligible_staff"}), always_nothing=({"eligible_staff": 1, "current": -1, "need": -1},)
+    ),
+    "progress": RowKnowledge(frozenset({"reached"})),
+    "mix": RowKnowledge(frozenset({"attended"})),
+    "cost": RowKnowledge(frozenset({"places", "people"}), ({"places": 1, "people": -1},)),
     "mean_change": RowKnowledge(
         frozenset({"n_pairs", "n_pre", "n_post"}),
         ({"n_pre": 1, "n_pairs": -1}, {"n_post": 1, "n_pairs": -1}),
@@ -128,14 +142,14 @@ class _Draft:
             for column in shape.own:
                 if (shape.name, column) in ledger.keys:
                     unit_of[ledger.key(shape, column)], own = own, own + 1
-        positive = self._never_zero(shapes)
+        positive, alone = self._never_zero(shapes), self._known_alone(shapes)
         cells = {cell: row for row, cell in enumerate(sorted({cell for cell, _ in ledger.counts}, key=_outwards))}
         for name in sorted(ledger.counts, key=lambda name: (cells[name[0]], name[1])):
             (cell, key), value = name, ledger.counts[name]
             if value is None:
                 continue
             printed = name in ledger.prints
-            low = float(key in positive and printed)
+            low = float((key in positive or name in alone) and printed)
             self.index[name] = self._add(
                 _Number(
                     value,
@@ -155,13 +169,23 @@ class _Draft:
         """Keys of which a hidden number is 1 or more: zeros are shown, and no row that has other numbers shows one."""
         found = set[str]()
         if self.promise.zeros_shown:
-            for shape in shapes:
-                for column in KNOWLEDGE[shape.name].at_least_one:
-                    key = self.ledger.key(shape, column)
-                    names = ((cell, key) for cell, of in self.ledger.rows if of == shape.name and cell in self.filled)
-                    if all(self.ledger.counts.get(name) != 0 for name in names):
-                        found.add(key)
-        return found
+            found = {self.ledger.key(shape, one) for shape in shapes for one in KNOWLEDGE[shape.name].at_least_one}
+        # Another shape may count the same, and show a 0 of it.
+        return {key for key in found if all(self.ledger.counts.get((cell, key)) != 0 for cell in self.filled)}
+
+    def _known_alone(self, shapes: Iterable[Shape]) -> set[Name]:
+        """Hidden first counts that are 1 or more, because what they are part of is unknown: a 0 would be shown."""
+        found = set[Name]()
+        for shape in shapes if self.promise.zeros_shown else ():
+            wholes = [self.ledger.key(shape, column) for column in KNOWLEDGE[shape.name].at_least_one]
+            lead = next(
+                (column for column in shape.counts if self.ledger.keys.get((shape.name, column)) not in wholes), ""
+            )
+            if lead and (shape.name, lead) in self.ledger.keys:
+                cells = [cell for cell, of in self.ledger.rows if of == shape.name and cell in self.filled]
+                unknown = [cell for cell in cells if all(self.ledger.counts.get((cell, key)) is None for key in wholes)]
+                found |= {(cell, self.ledger.key(shape, lead)) for cell in unknown}
+        return {name for name in found if self.ledger.counts.get(name) != 0}
 
     def _add(self, number: _Number) -> int:
         self.numbers.append(number)
@@ -210,8 +234,17 @@ class _Draft:
                     self.relations.append([*self._terms(link, shape, cell, one), (difference, -1.0)])
         for link in knowledge.always_nothing:
             sums = self._sums(link, shape, cells)
+            if not RETURNED.isdisjoint(link) and self._has_gaps(link, shape, cells):
+                continue
             if all(value == 0 or is_hidden(value) for value in sums.values()):
                 self.relations += [self._terms(link, shape, cell, one) for cell in sums]
+
+    def _has_gaps(self, link: dict[str, int], shape: Shape, cells: list[Cell]) -> bool:
+        """Whether a row lacks a number that its others should give: then nobody can rely on it in the hidden rows."""
+        columns = [self.ledger.key(shape, column) for column in link if column]
+        rows = [[self.ledger.counts.get((cell, key)) for key in columns] for cell in cells]
+        head = next(number for number, column in enumerate(link) if column in RETURNED)
+        return any(row[head] is not None and None in row for row in rows)
 
     def _is_rounded(self, cell: Cell, shape: Shape, column: str) -> bool:
         return self.numbers[self.index[cell, self.ledger.key(shape, column)]].slack != (0, 0)

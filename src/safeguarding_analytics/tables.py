@@ -6,6 +6,7 @@ Input tables are dataframely schemas; a column's ``description`` says what it me
 - ``identifying``: a value must never be printed, logged, drawn or published,
 - ``allowed``: the words a choice column may hold,
 - ``references``: ``table.column`` that must hold the value,
+- ``optional``: a file may lack the column; then it is empty,
 - ``says``: the rule in words, for reports of broken rules.
 
 Output tables have one of a few shapes, so that disclosure control and charts know shapes and not topics.
@@ -13,7 +14,6 @@ Output tables have one of a few shapes, so that disclosure control and charts kn
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,8 +23,26 @@ import polars as pl
 from safeguarding_analytics.errors import TableError
 
 STATUSES = ("attended", "did_not_attend", "cancelled", "booked", "waitlisted")
+KINDS = ("workshop", "mop_up", "conference", "e_learning")
+LEARNERS = ("local", "out_of_area", "trainer", "test")
 WAVES = ("pre", "post", "follow_up", "then")
 CATEGORIES = ("NEG", "PHY", "SAB", "EMO", "MUL")
+
+UP_TO_DATE = "up to date beyond three months"
+DUE = "due within three months"
+STARTER = "in the first three months"
+LATE = "out of date for up to a year"
+LONG = "out of date for longer"
+OTHER = "other training only"
+NONE = "no training recorded"
+NO_RULE = "no rule"
+STAGES = (UP_TO_DATE, DUE, STARTER, LATE, LONG, OTHER, NONE)
+"""How current somebody's training is, in order. The first three break no rule."""
+
+CURRENT = (UP_TO_DATE, DUE, STARTER)
+STANDING, NOT_CURRENT = "up to date", "not up to date"
+"""What the stages add up to."""
+
 PLACEHOLDERS = (
     *("unknown", "unk", "not known", "none", "nil", "null", "missing", "tbc", "tba", "test", "n/k", "nk"),
     *("-", "--", "?", "??", "x", "xx", "xxx", "xxxx", "0", "00", "000", "0000", "999", "9999", "99999", "unborn"),
@@ -39,12 +57,16 @@ ROW_RULES = {
     "walk_in_attended": "a walk-in (booked = no) has the status attended",
     "maximum_above_minimum": "maximum is larger than minimum",
     "ends_after_start": "end_date is not before start_date",
+    "leaves_after_start": "leaving_date is not before start_date",
+    "merges_whole": "merged_into and merged_on stand together, and merged_into is another agency",
 }
 """Rules about several columns of a row, in words."""
 
 
-def _text(meaning: str, *, identifying: bool = False, references: str = "", **options: Any) -> dy.String:
-    metadata = {"unit": "text", "identifying": identifying, "references": references}
+def _text(
+    meaning: str, *, identifying: bool = False, references: str = "", optional: bool = False, **options: Any
+) -> dy.String:
+    metadata = {"unit": "text", "identifying": identifying, "references": references, "optional": optional}
     return dy.String(description=meaning, metadata=metadata, min_length=1, **options)
 
 
@@ -59,8 +81,9 @@ def _identifier(meaning: str, **options: Any) -> dy.String:
     )
 
 
-def _choice(meaning: str, allowed: tuple[str, ...], **options: Any) -> dy.String:
-    metadata = {"unit": "choice", "identifying": False, "references": "", "allowed": allowed}
+def _choice(meaning: str, allowed: tuple[str, ...], *, optional: bool = False, **options: Any) -> dy.String:
+    metadata: dict[str, Any] = {"unit": "choice", "identifying": False, "references": "", "allowed": allowed}
+    metadata["optional"] = optional
     metadata["says"] = f"one of: {', '.join(allowed)}"
     return dy.String(description=meaning, metadata=metadata, check=lambda value: value.is_in(allowed), **options)
 
@@ -73,8 +96,9 @@ def _number(meaning: str, unit: str, **options: Any) -> dy.Float64:
     return dy.Float64(description=meaning, metadata={"unit": unit, "identifying": False, "references": ""}, **options)
 
 
-def _date(meaning: str, **options: Any) -> dy.Date:
-    return dy.Date(description=meaning, metadata={"unit": "date", "identifying": False, "references": ""}, **options)
+def _date(meaning: str, *, optional: bool = False, **options: Any) -> dy.Date:
+    metadata = {"unit": "date", "identifying": False, "references": "", "optional": optional}
+    return dy.Date(description=meaning, metadata=metadata, **options)
 
 
 def _yes_no(meaning: str, **options: Any) -> dy.Bool:
@@ -87,6 +111,19 @@ class Agencies(dy.Schema):
     agency = _text("Name of the agency, as it shall be printed", primary_key=True)
     sector = _text("Sector the agency belongs to", nullable=True)
     aliases = _text("Other names found in exports, separated by ';'", nullable=True)
+    merged_into = _text(
+        "Agency it became part of; its staff and bookings count there",
+        nullable=True,
+        references="agencies.agency",
+        optional=True,
+    )
+    merged_on = _date("Day of the merger", nullable=True, optional=True)
+
+    @dy.rule()
+    def merges_whole(cls) -> pl.Expr:
+        """See `ROW_RULES`."""
+        together = pl.col("merged_into").is_null() == pl.col("merged_on").is_null()
+        return together & (pl.col("merged_into").is_null() | (pl.col("merged_into") != pl.col("agency")))
 
 
 class Workforce(dy.Schema):
@@ -120,7 +157,8 @@ class Sessions(dy.Schema):
     date = _date("Day the session is held")
     half_day = _choice("Half of the day", ("morning", "afternoon"), nullable=True)
     capacity = _whole("Places offered", "places", min=0, nullable=True)
-    cost = _number("Cost of the session", "£", min=0, nullable=True)
+    cost = _number("Cost of the session; 0 = given in kind, empty = not known", "£", min=0, nullable=True)
+    kind = _choice("Kind of session; empty = workshop", KINDS, nullable=True, optional=True)
 
 
 class Bookings(dy.Schema):
@@ -132,11 +170,46 @@ class Bookings(dy.Schema):
     target_group = _whole("Target group of the person", "group", min=1, max=8, nullable=True)
     status = _choice("What became of the booking", STATUSES)
     booked = _yes_no("Whether the place was booked; no = a walk-in")
+    learner = _choice(
+        "Who took the place; empty = local. Trainers and test users take none; learners from out of the area take a "
+        "place and are nobody's eligible staff",
+        LEARNERS,
+        nullable=True,
+        optional=True,
+    )
 
     @dy.rule()
     def walk_in_attended(cls) -> pl.Expr:
         """See `ROW_RULES`."""
         return pl.col("booked") | (pl.col("status") == "attended")
+
+
+class Staff(dy.Schema):
+    """One row per person and agency: the staff record of those who are to be trained."""
+
+    person = _identifier("Pseudonym of the person, as in bookings", primary_key=True)
+    agency = _text("Agency that employs the person", primary_key=True, references="agencies.agency")
+    training_level = _whole("Level of training the person needs", "level", min=1, max=4)
+    target_group = _whole("Target group of the person", "group", min=1, max=8)
+    start_date = _date("First day with the organisation; induction runs from it")
+    post_start_date = _date("First day in this post", nullable=True, optional=True)
+    leaving_date = _date("Last day with the organisation; empty = still there", nullable=True)
+
+    @dy.rule()
+    def leaves_after_start(cls) -> pl.Expr:
+        """See `ROW_RULES`."""
+        return pl.col("leaving_date").is_null() | (pl.col("leaving_date") >= pl.col("start_date"))
+
+
+class TrainingRecords(dy.Schema):
+    """One row per person and course completed elsewhere: single-agency training, e-learning, earlier years."""
+
+    person = _identifier("Pseudonym of the person, as in bookings", primary_key=True)
+    agency = _text("Agency the person worked for", references="agencies.agency")
+    target_group = _whole("Target group of the person", "group", min=1, max=8, nullable=True)
+    course = _text("Course completed", primary_key=True)
+    training_level = _whole("Level of the training", "level", min=1, max=4)
+    completed = _date("Day it was completed", primary_key=True)
 
 
 class Items(dy.Schema):
@@ -214,6 +287,8 @@ TABLES: dict[str, type[dy.Schema]] = {
     "workforce": Workforce,
     "sessions": Sessions,
     "bookings": Bookings,
+    "staff": Staff,
+    "training_records": TrainingRecords,
     "items": Items,
     "scores": Scores,
     "plans": Plans,
@@ -234,37 +309,6 @@ IDENTIFYING = tuple(
     )
 )
 """Names of columns whose values must never be shown."""
-
-PERSONAL = (
-    *("name", "names", "initials", "signature", "email", "e_mail", "email_address", "phone", "telephone", "mobile"),
-    *("first_name", "forename", "forenames", "given_name", "middle_name", "last_name", "surname", "family_name"),
-    *("full_name", "known_as", "child_name", "person_name", "staff_name", "member_name", "parent_name", "mother_name"),
-    *("dob", "date_of_birth", "birth_date", "birthday", "address", "address_1", "address_line_1", "postcode"),
-    *("post_code", "upn", "uln", "upi", "nhs_number", "nhs_no", "ni_number", "national_insurance_number", "child_id"),
-    *("person_id", "member_id", "staff_id", "employee_id", "employee_number", "payroll_number", "case_number"),
-    *("pupil", "pupil_id", "pupil_name", "pupil_number", "student_id", "learner_id", "patient_id", "client_id"),
-)
-"""Names of columns that could identify people, as they stand or behind another word: "postcode", "home_postcode"."""
-
-FREE_TEXT = ("comment", "comments", "note", "notes", "free_text")
-"""Names of columns in which anything may be written, also a name."""
-
-
-def looks_personal(column: str, *, words: tuple[str, ...] = (*PERSONAL, *FREE_TEXT)) -> bool:
-    """Whether a column, by its name in any case and with any signs between its words, could identify a person.
-
-    Examples
-    --------
-    >>> [looks_personal(name) for name in ("child", "home_postcode", "UPN", "Date of birth", "NHSNumber")]
-    [True, True, True, True, True]
-    >>> [looks_personal(name) for name in ("course_name", "district", "funding_per_pupil")]
-    [False, False, False]
-    """
-    plain = re.sub(r"[\W_]+", "_", column.casefold()).strip("_")
-    # The name of a course is nobody's, and what is counted per pupil is no pupil.
-    endings = [word for word in words if word not in ("name", "names", "pupil")]
-    whole = {word.replace("_", "") for word in (*IDENTIFYING, *words)}
-    return plain.replace("_", "") in whole or any(plain.endswith(f"_{word}") for word in endings)
 
 
 @dataclass(frozen=True)
@@ -381,7 +425,81 @@ ATTENDANCE = Shape(
     counts=("registered", "attended", "walk_ins", "did_not_attend", "cancelled"),
     context=("capacity",),
 )
-SHAPES: dict[str, Shape] = {shape.name: shape for shape in (COUNT, PROPORTION, RATE, MEAN_CHANGE, RANKING, ATTENDANCE)}
+COVERAGE = Shape(
+    "coverage",
+    "Places, people and eligible staff side by side",
+    {
+        "places": "places taken: people × sessions that attended",
+        "people": "distinct people who attended",
+        "eligible_staff": "head-count of those who are to be trained; null where it is not known",
+        "share_of_places": "places ÷ all places taken, 0 to 1",
+        "reach": "people ÷ eligible staff, 0 to 1; null where more came than are eligible",
+        "lower": "lower end of the interval of the reach, 0 to 1",
+        "upper": "upper end of the interval of the reach, 0 to 1",
+    },
+    counts=("places", "people", "eligible_staff"),
+)
+NEED = Shape(
+    "need",
+    "How many eligible staff are still to be trained, and what that takes",
+    {
+        "eligible_staff": "head-count of those who are to be trained; null where it is not known",
+        "current": "people among them whose training is up to date",
+        "need": "eligible staff − current; null where more are current than the return says are eligible",
+        "per_session": "people one session trains",
+        "sessions_needed": "need ÷ people a session trains, rounded up",
+        "cost_per_session": "£; null where no cost is known",
+        "cost": "sessions needed × cost of one, £",
+    },
+    counts=("eligible_staff", "current", "need"),
+    context=("per_session", "cost_per_session"),
+)
+PROGRESS = Shape(
+    "progress",
+    "People reached against a target, and what is still missing",
+    {
+        "target": "people to be reached",
+        "reached": "distinct people who attended",
+        "still_needed": "target − reached, 0 where the target is passed",
+        "per_session": "people one session trains",
+        "sessions_needed": "still needed ÷ people a session trains, rounded up",
+        "cost_per_session": "£; null where no cost is known",
+        "cost": "sessions needed × cost of one, £",
+    },
+    counts=("reached",),
+    context=("target", "per_session", "cost_per_session"),
+)
+MIX = Shape(
+    "mix",
+    "How mixed the agencies of a session were",
+    {
+        "attended": "people who attended",
+        "agencies_present": "agencies they came from",
+        "share_of_agencies": "agencies present ÷ all agencies of the board, 0 to 1",
+        "effective_agencies": "1 ÷ sum of squared shares: as mixed as so many agencies of equal size, whole number",
+    },
+    counts=("attended",),
+    means=("agencies_present", "share_of_agencies", "effective_agencies"),
+)
+COST = Shape(
+    "cost",
+    "What a place and a person reached cost",
+    {
+        "places": "places taken in sessions whose cost is known",
+        "people": "distinct people who attended them",
+        "sessions": "sessions held",
+        "sessions_costed": "sessions whose cost is known",
+        "total_cost": "£ of those sessions",
+        "cost_per_place": "total cost ÷ places, £",
+        "cost_per_person": "total cost ÷ people, £",
+    },
+    counts=("places", "people"),
+    context=("sessions", "sessions_costed", "total_cost"),
+)
+SHAPES: dict[str, Shape] = {
+    shape.name: shape
+    for shape in (COUNT, PROPORTION, RATE, MEAN_CHANGE, RANKING, ATTENDANCE, COVERAGE, NEED, PROGRESS, MIX, COST)
+}
 
 
 def shape_of(columns: list[str]) -> Shape:
@@ -399,6 +517,11 @@ def shape_of(columns: list[str]) -> Shape:
     """
     marks = {
         "attendance": {"registered", "attended"},
+        "mix": {"attended", "agencies_present"},
+        "coverage": {"places", "people", "eligible_staff"},
+        "need": {"eligible_staff", "current", "need"},
+        "progress": {"target", "reached", "still_needed"},
+        "cost": {"places", "people", "total_cost"},
         "mean_change": {"n_pairs", "mean_change"},
         "ranking": {"issue", "score", "rank"},
         "proportion": {"numerator", "denominator", "proportion"},

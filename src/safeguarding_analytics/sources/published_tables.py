@@ -44,9 +44,14 @@ OPEN_DATA_AREAS = ("region_name", "la_name")
 COUNTS = frozenset(
     {name for shape in SHAPES.values() for name in (*shape.all_counts, *shape.context)}
     | {"rank", "n_ballots", "n_clusters"}
+) - {"per_session", "cost_per_session", "total_cost"}
+SHARES = frozenset(
+    {"proportion", "attendance_rate", "take_up", "share_of_places", "reach", "share_of_agencies", "p_selected"}
 )
-SHARES = frozenset({"proportion", "attendance_rate", "take_up", "share_of_places", "p_selected"})
 ENDS = frozenset({"lower", "upper"})
+POINTS = frozenset({"proportion", "reach"})
+"""Shares that have an interval."""
+
 YES_NO = {"true": True, "yes": True, "false": False, "no": False}
 FLAGS, WORDS = frozenset({"tied", "selected"}), frozenset({"issue", "verdict"})
 NEVER_GROUPS = (COUNTS - {"rank"}) | SHARES | ENDS | {"rate", *PER_CENT}
@@ -423,13 +428,13 @@ def _shape(names: list[str]) -> Shape | None:
 def _column(heading: str, names: dict[str, str]) -> Column | None:
     """How the cells of a number column are read; None for one that is none of ours."""
     name = names[heading]
-    of_shares = name in SHARES or (name in ENDS and "proportion" in names.values())
+    of_shares = name in SHARES or (name in ENDS and not POINTS.isdisjoint(names.values()))
     if name in COUNTS:
         return Column(name, heading, pl.Int64, _parse_count, "a whole number of 0 or more")
     if name in FLAGS:
         return Column(name, heading, pl.Boolean, lambda cell: YES_NO.get(cell.casefold()), "true or false")
     if of_shares:
-        point = heading if name in SHARES else next(one for one, other in names.items() if other == "proportion")
+        point = heading if name in SHARES else next(one for one, other in names.items() if other in POINTS)
         per_cent, bounded = point in PER_CENT, name != "take_up"
         wanted = "a percentage of 0 to 100" if per_cent else "a proportion of 0 to 1, or a percentage with its sign"
         return Column(
