@@ -32,7 +32,7 @@ from safeguarding_analytics.tables import TABLES
 PROJECT = Path(__file__).parents[1]
 INSTALLED = shutil.which("safeguarding", path=str(Path(sys.executable).parent)) or shutil.which("safeguarding")
 COMMAND = [INSTALLED] if INSTALLED else [sys.executable, "-c", "from safeguarding_analytics.cli import main; main()"]
-NAMES = ["demo", "init", "check", "report", "audit", "dashboards", "dictionary"]
+NAMES = ["demo", "init", "check", "key", "aliases", "report", "audit", "dashboards", "dictionary"]
 HEAVY = (
     "polars",
     "altair",
@@ -205,7 +205,7 @@ def test_check_says_that_every_rule_holds(board):
     ended = run("check", board)
     assert (ended.returncode, ended.stderr) == (0, "")
     *notes, last = ended.stdout.splitlines()
-    assert last == f"Checked 10 tables, {rows:,} rows: every rule holds."
+    assert last == f"Checked 12 tables, {rows:,} rows: every rule holds."
     assert all(note.startswith("Note: scores.csv: ") for note in notes)
 
 
@@ -243,7 +243,7 @@ def test_single_broken_rule_is_said_in_the_singular(board):
 
 def test_list_of_broken_rules_starts_no_formula(board):
     path = board / "agencies.csv"
-    path.write_text(path.read_text(encoding="utf-8") + "=1+1,,\n=1+1,,\n", encoding="utf-8")
+    path.write_text(path.read_text(encoding="utf-8") + "=1+1,,,,\n=1+1,,,,\n", encoding="utf-8")
     bookings = board / "bookings.csv"
     bookings.write_text(
         bookings.read_text(encoding="utf-8").replace("West Kent PCT", "=West Kent PCT", 1), encoding="utf-8"

@@ -59,6 +59,7 @@ def test_clean_board_has_no_problem_and_typed_tables(tmp_path: Path) -> None:
                 "target_group": pl.Series([2], dtype=pl.Int64),
                 "status": ["attended"],
                 "booked": [True],
+                "learner": pl.Series([None], dtype=pl.String),
             }
         ),
     )

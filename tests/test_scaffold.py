@@ -86,11 +86,13 @@ def test_every_setting_shown_is_one_the_program_knows_and_takes(tmp_path):
     config = read_board(tmp_path).config
     assert (config.training.target, config.priorities.seats, config.policy.children.threshold) == (1200, 4, 10)
     assert config.own_columns("workforce") == ["district"]
+    assert config.bookings_export.columns.headings()["session"] == ["Event", "Start date"]
+    assert config.bookings_export.status == {"Came late": "partly_attended", "On the door": "walk_in"}
 
 
 def test_every_setting_the_program_knows_is_shown():
     shown = {f"{section}.{name}" for section, (_, settings) in SETTINGS.items() for name, _, _ in settings}
-    known = set(names(Config)) - {"files", "columns", "words"}
+    known = set(names(Config)) - {"files", "columns", "words", "bookings_export.status", "bookings_export.role"}
     assert {f"policy.children.{name}" for name in PolicySection.model_fields} <= shown
     assert known - shown == {
         f"policy.{population}.{name}"
@@ -102,6 +104,9 @@ def test_every_setting_the_program_knows_is_shown():
         "files.bookings",
         "columns.workforce",
         'bookings.status."Did Not Arrive"',
+        'bookings_export.status."Came late"',
+        'bookings_export.status."On the door"',
+        'bookings_export.role."Course lead"',
     }  # examples of names one gives oneself
 
 
@@ -202,6 +207,63 @@ def test_all_wrong_settings_of_policies_are_reported_at_once(tmp_path):
     problems = wrong_settings(tmp_path, text)
     assert sorted(problems["column"]) == ["policy.children.mark", "policy.children.round", "policy.staff.thresold"]
     assert 'Did you mean "threshold"?' in " ".join(problems["rule"])
+
+
+@pytest.mark.parametrize(
+    ("written", "column", "rule"),
+    [
+        ("sheet = 'Report'", "", 'file must be set, such as file = "export.xlsx", where an export is to be read'),
+        (
+            "[bookings_export.columns]\nname = 'N'",
+            "",
+            'file must be set, such as file = "export.xlsx", where an export',
+        ),
+        ("file = ''", ".file", "string should have at least 1 character"),
+        (
+            "file = 'a.csv'",
+            "",
+            "[bookings_export.columns] must name the headings of session, person, status, agency, as they stand in the",
+        ),
+        ("file = 'a.csv'\ndays = 'some'", ".days", "input should be 'all' or 'any'"),
+        ("file = 'a.csv'\ndate_order = 'uk'", ".date_order", "input should be 'day_first' or 'month_first'"),
+        (
+            "home_area = ['Kent']",
+            ".home_area",
+            "a setting this program knows (file, sheet, key_file, date_order, days, ",
+        ),
+        (
+            "[bookings_export.columns]\nsesion = 'E'",
+            ".columns.sesion",
+            "a setting this program knows (session, person, ",
+        ),
+        ("[bookings_export.columns]\nsession = []", ".columns.session", "input should be a heading of the export, or "),
+        (
+            "[bookings_export.columns]\nsession = ' '",
+            ".columns.session",
+            "input should be a heading of the export, or ",
+        ),
+        ("[bookings_export.columns]\nsession = 3", ".columns.session", "input should be a valid list"),
+        ("[bookings_export.status]\nX = 'came'", ".status.X", "input should be 'attended', 'did_not_attend', "),
+        ("[bookings_export.role]\nX = 'boss'", ".role.X", "input should be 'learner' or 'trainer'"),
+    ],
+)
+def test_wrong_setting_of_an_export_is_reported_in_words(tmp_path, written, column, rule):
+    problems = wrong_settings(tmp_path, f"[bookings_export]\n{written}\n")
+    assert problems["column"].to_list() == [f"bookings_export{column}"]
+    assert problems["rule"][0].startswith(rule)
+
+
+def test_home_areas_need_a_column_that_says_where_learners_live(tmp_path):
+    columns = "[bookings_export.columns]\nsession = 'E'\nperson = 'P'\nstatus = 'S'\nagency = 'A'\n"
+    text = f"[bookings_export]\nfile = 'a.csv'\nhome_areas = ['Kent']\n{columns}"
+    assert "home_areas needs the heading of home" in wrong_settings(tmp_path, text)["rule"][0]
+    assert wrong_settings(tmp_path / "other", text + "home = 'H'\n").is_empty()
+
+
+def test_export_without_agencies_needs_one_for_blank_rows(tmp_path):
+    columns = "[bookings_export.columns]\nsession = 'E'\nperson = 'P'\nstatus = 'S'\n"
+    text = f"[bookings_export]\nfile = 'a.csv'\nblank_agency = 'X'\n{columns}"
+    assert wrong_settings(tmp_path, text).is_empty()
 
 
 def test_written_values_stand_beside_the_others_as_examples():

@@ -5,12 +5,24 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
 import polars as pl
 
+from safeguarding_analytics.agency_names import (
+    MERGED,
+    Mergers,
+    claims,
+    contested,
+    counted_twice,
+    merge_rows,
+    mergers_of,
+    notes_of_mergers,
+    propose_aliases,
+)
 from safeguarding_analytics.config import Config, PolicySection, Words, read_config
 from safeguarding_analytics.contracts import (
     CONFIG,
@@ -24,11 +36,18 @@ from safeguarding_analytics.contracts import (
     say_values,
 )
 from safeguarding_analytics.errors import ParameterError, TableError, nearest, numbered, shorten
+from safeguarding_analytics.personal import looks_personal
 from safeguarding_analytics.policy import Policy
+from safeguarding_analytics.pseudonyms import PSEUDONYM, Key, others_can_read, pseudonyms, read_key
+from safeguarding_analytics.session_notes import say_sessions
+from safeguarding_analytics.sources.bookings import Export, identities, read_export
 from safeguarding_analytics.sources.files import ROW, RawTable, digest_of, read_table
-from safeguarding_analytics.tables import TABLES, looks_personal
+from safeguarding_analytics.sources.learners import REPORT
+from safeguarding_analytics.tables import TABLES
 
-Read = TypeVar("Read", RawTable, Checked, str)
+Read = TypeVar("Read", RawTable, Checked, Export | str, Mergers, str)
+
+ENDINGS = (".csv", ".xlsx", ".parquet")
 
 
 class Tables(Mapping[str, pl.DataFrame]):
@@ -51,12 +70,19 @@ class Tables(Mapping[str, pl.DataFrame]):
             raise ParameterError(
                 f'there is no table "{name}".{nearest(name, list(TABLES))} Known: {", ".join(TABLES)}.'
             )
-        problems = self._board.problems_of(name)
+        board = self._board
+        together = board.read_from_export() if name in board.read_from_export() else [name]
+        problems = pl.concat([board.problems_of(each) for each in together])
         if not problems.is_empty():
-            raise TableError(
-                "\n".join(say_problems(problems, self._board.file_names, {name: self._board.height(name)}))
-            )
-        return self._board.checked(name).frame.drop(ROW)
+            heights = {each: board.height(each) for each in together}
+            raise TableError("\n".join(say_problems(problems, board.file_names, heights)))
+        return board.merged(name).drop(ROW)
+
+    def or_empty(self, name: str) -> pl.DataFrame:
+        """A table that an analysis can do without: the contract's columns and no rows where there is no file."""
+        if name in self or name not in TABLES:
+            return self[name]
+        return pl.DataFrame(schema={column: rule.dtype for column, rule in TABLES[name].columns().items()})
 
 
 @dataclass(frozen=True)
@@ -65,7 +91,9 @@ class Board:
 
     ``tables["bookings"]`` reads the file, parses it and checks its contract; a broken rule raises `TableError` with
     every problem of that table. A column beyond the contract is there only where ``[columns]`` of `board.toml` names
-    it. Row-level data: nothing of it may be printed or published.
+    it. Bookings, and sessions where they have no file, come from an export of a booking system where
+    ``[bookings_export]`` names one. Rows of an agency that merged are those of its successor. Row-level data: nothing
+    of it may be printed or published.
     """
 
     folder: Path
@@ -109,42 +137,134 @@ class Board:
         return self.tables["issues"]["issue"].to_list() if "issues" in self.tables else None
 
     def path(self, table: str) -> Path:
-        """Where the file of a table is: as `board.toml` says, else ``<table>`` with a known ending, CSV first."""
-        if table in self.config.files:
-            return self.folder / self.config.files[table]
-        endings = (".csv", ".xlsx", ".parquet")
-        found = [self.folder / f"{table}{ending}" for ending in endings]
-        return next((path for path in found if path.exists()), found[0])
+        """Where a table is read from: the export of bookings, what `board.toml` names, or ``<table>`` with an ending.
+
+        Of several endings, CSV comes first.
+        """
+        export = self.config.bookings_export.file
+        return self.folder / export if export and table in self.read_from_export() else self._own_path(table)
+
+    def read_from_export(self) -> list[str]:
+        """Tables that are read from the export of a booking system; none where `board.toml` names no export."""
+        export = self.config.bookings_export
+        if export.file is None:
+            return []
+        has_own = "sessions" in self.config.files or self._own_path("sessions").exists()
+        return ["bookings"] if has_own or not export.holds_sessions else ["sessions", "bookings"]
 
     def raw(self, table: str) -> RawTable:
         """The file of a table as text."""
+        if table in self.read_from_export():
+            export = self.export()
+            return RawTable(getattr(export, table), export.notes if table == "bookings" else (), export.digest)
         return self._remember(f"raw {table}", lambda: self._read(self.path(table)))
+
+    def export(self) -> Export:
+        """The export of a booking system, read without the people in it.
+
+        Raises
+        ------
+        TableError
+            When it cannot be read, there is no key, or the folder has a file of bookings as well.
+        """
+        found = self._remember("export", self._try_export)
+        if isinstance(found, str):
+            raise TableError(found)
+        return found
 
     def checked(self, table: str) -> Checked:
         """A table after its own contract, without the references to other tables."""
         return self._remember(
             f"checked {table}",
             lambda: check_table(
-                table, self.raw(table).frame, TABLES[table], self._aliases(table), self.config.own_columns(table)
+                table,
+                self.raw(table).frame,
+                TABLES[table],
+                # An export has been put into the board's words already: once more would be a chain.
+                {} if table in self.read_from_export() else self._aliases(table),
+                self.config.own_columns(table),
             ),
         )
 
     def height(self, table: str) -> int:
         """Number of rows of a table; 0 where it cannot be read."""
         try:
-            return self.raw(table).frame.height
+            return self.export().rows if table in self.read_from_export() else self.raw(table).frame.height
         except TableError:
             return 0
+
+    def merged(self, table: str) -> pl.DataFrame:
+        """A table after its contract, with rows of merged agencies under their successors.
+
+        Of the agencies themselves a merger that is still to come is left out.
+        """
+        frame = self._with_pseudonyms(self.checked(table).frame)
+        if table == "agencies":
+            merged = pl.col("agency").is_in(list(self._mergers().successors))
+            return frame.with_columns(pl.when(merged).then(pl.col("merged_into", "merged_on")))
+        return merge_rows(table, frame, self._mergers()) if table in MERGED else frame
+
+    def _with_pseudonyms(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """People of a file of the board's own as they are called in the export: by the same key, unless they are."""
+        if "person" not in frame.columns or not self.config.bookings_export.file:
+            return frame
+        already = pl.col("person").str.contains(PSEUDONYM)
+        keyed = pseudonyms(frame["person"], self._key())
+        return frame.with_columns(pl.when(already).then("person").otherwise(keyed).alias("person"))
+
+    def export_report(self) -> pl.DataFrame:
+        """What to look at in an export of bookings, row by row, when none of it is changed by itself.
+
+        Returns
+        -------
+        pl.DataFrame
+            One row per finding and row: ``finding`` (a name under several addresses, an address under several names,
+            test users, trainers, learners from out of the area), ``group`` (rows that belong together), ``row`` (as the
+            spreadsheet shows it). No name and no address is in it. Empty where the board has no export.
+        """
+        return self.export().report if self.read_from_export() else pl.DataFrame(schema=REPORT)
+
+    def unknown_agencies(self) -> pl.DataFrame:
+        """Names of agencies in all tables that the table of agencies does not know, as `propose_aliases` lists them."""
+        names = [name for name in TABLES if name != "agencies" and "agency" in self._known(name)]
+        found = [self.checked(name).frame["agency"] for name in names]
+        if "agency" not in self._known("agencies") or not found:
+            return propose_aliases(pl.Series(dtype=pl.String), pl.DataFrame({"agency": []}, {"agency": pl.String}))
+        everything = pl.concat(found)
+        if not self.read_from_export():
+            return propose_aliases(everything, self.checked("agencies").frame)
+        export = self.export()
+        personal = everything.str.to_lowercase().is_in(list(export.personal)).fill_null(value=False)
+        proposals = propose_aliases(everything.filter(~personal), self.checked("agencies").frame)
+        # A name with few people that resembles no agency may be one of them.
+        rare = pl.col("name").str.to_lowercase().is_in(list(export.rare))
+        return proposals.filter(pl.col("proposal").is_not_null() | ~rare)
+
+    def identities(self) -> dict[str, str]:
+        """What stands in the export of bookings and must stand nowhere else, with its column: people, and the key.
+
+        It is read again for this, and not kept.
+        """
+        if not self.read_from_export():
+            return {}
+        people = identities(self.path("bookings"), self.config.bookings_export)
+        return people | {self._key().hexadecimal(): "key"}
 
     def problems_of(self, table: str) -> pl.DataFrame:
         """Every broken rule of one table: its own contract and its references to other tables."""
         try:
             checked = self.checked(table)
         except TableError as error:
+            if table == "sessions" and table in self.read_from_export():
+                return no_problems()  # said of bookings, which are read from the same file
             return problem(table, str(error).removeprefix(f"{self.path(table).name}: "))
         reports = [checked.problems]
         if table == "agencies":
-            reports.append(_contested(_claims(checked.frame)))
+            reports += [contested(claims(checked.frame)), self._mergers().problems]
+        if table == "workforce":
+            reports.append(counted_twice(checked.frame, self._mergers()))
+        if table == "bookings" and "date" in self._known("sessions"):
+            reports.append(_not_yet_held(checked.frame, self.checked("sessions").frame, self.config.board.as_at))
         for name, column in TABLES[table].columns().items():
             target, _, target_column = (column.metadata or {}).get("references", "").partition(".")
             if target and target_column in self._known(target):
@@ -158,7 +278,8 @@ class Board:
                         TABLES[table],
                     )
                 )
-        return pl.concat(reports)
+        problems = pl.concat(reports)
+        return self.export().in_its_words(table, problems) if table in self.read_from_export() else problems
 
     def notes_of(self, table: str) -> list[str]:
         """What was taken for granted in reading a table, what of it is not used, and what it cannot answer."""
@@ -169,11 +290,76 @@ class Board:
         notes = list(raw.notes)
         if has_header(raw.frame, TABLES[table]):
             notes += _unused(raw.frame.columns, checked.frame.columns)
+            if table in MERGED:
+                notes += notes_of_mergers(table, checked.frame, self._mergers())
+            if table == "bookings" and self.read_from_export() and others_can_read(self._key_path()):
+                notes.append(f"others on this computer can read the key {self._key_path().name}. Take that right away")
+            if table == "sessions":
+                hidden = self.export().personal | self.export().rare if table in self.read_from_export() else ()
+                named = ~pl.col("course").str.to_lowercase().is_in(list(hidden)).fill_null(value=False)
+                notes += say_sessions(checked.frame.with_columns(pl.when(named).then("course").alias("course")))
             if table == "scores":
                 notes += _unpaired(checked.frame)
             if table == "plans":
                 notes += _uncounted(raw.frame) + _of_others(checked.frame, self.config.board.authority)
         return [f"{self.path(table).name}: {note}." for note in notes]
+
+    def _own_path(self, table: str) -> Path:
+        """Where the file of a table is or would be, were there no export."""
+        if table in self.config.files:
+            return self.folder / self.config.files[table]
+        found = [self.folder / f"{table}{ending}" for ending in ENDINGS]
+        return next((path for path in found if path.exists() and path != self._export_path()), found[0])
+
+    def _export_path(self) -> Path | None:
+        file = self.config.bookings_export.file
+        return self.folder / file if file else None
+
+    def _key_path(self) -> Path:
+        return self.folder / self.config.bookings_export.key_file
+
+    def _key(self) -> Key:
+        return read_key(self._key_path(), self.folder)
+
+    def _try_export(self) -> Export | str:
+        """The export, or why it cannot be read: it may be large, and is not tried again for every question."""
+        try:
+            return self._read_export()
+        except TableError as error:
+            return str(error)
+
+    def _read_export(self) -> Export:
+        path, other = self.path("bookings"), self._own_path("bookings")
+        if "bookings" in self.config.files or (other.exists() and other != path):
+            raise TableError(
+                f"bookings must come from one file, and there are two: this one, which [bookings_export] in {CONFIG} "
+                f"names, and {other.name}. Delete {other.name} or take it out of [files], or take away "
+                "[bookings_export]."
+            )
+        words = {"bookings": self._aliases("bookings"), "sessions": self._aliases("sessions")}
+        held = None
+        if "sessions" not in self.read_from_export() and self.path("sessions").exists():
+            held = pl.DataFrame(schema={"session": pl.String, "date": pl.Date})
+            if "date" in self._known("sessions"):
+                held = self.checked("sessions").frame.select("session", "date")
+        export = read_export(
+            path,
+            self.config.bookings_export,
+            self._key(),
+            words,
+            own=self.config.own_columns("bookings"),
+            held=held,
+        )
+        self._refuse_change(path, export.digest)
+        return export
+
+    def _mergers(self) -> Mergers:
+        def read() -> Mergers:
+            if not {"merged_into", "merged_on"} <= set(self._known("agencies")):
+                return Mergers({}, no_problems())
+            return mergers_of(self.checked("agencies").frame, self.config.board.as_at)
+
+        return self._remember("mergers", read)
 
     def _known(self, table: str) -> list[str]:
         """Columns of a table another one refers to; none when it is absent or unreadable (reported by itself)."""
@@ -193,8 +379,8 @@ class Board:
     def _agency_aliases(self) -> Words:
         if "aliases" not in self._known("agencies"):
             return {}
-        claims = _claims(self.checked("agencies").frame)
-        return dict(claims.filter(~pl.col("contested")).select("name", "agency").iter_rows())
+        known = claims(self.checked("agencies").frame)
+        return dict(known.filter(~pl.col("contested")).select("name", "agency").iter_rows())
 
     def _digest(self, path: Path) -> str:
         """Digest of a file as it was when it was first read; "" where there is none."""
@@ -202,9 +388,12 @@ class Board:
 
     def _read(self, path: Path) -> RawTable:
         raw = read_table(path)
-        if self._remember(f"digest {path}", lambda: raw.digest) != raw.digest:
-            raise TableError(f"{path.name}: the file has changed since the board's folder was opened. Open it again.")
+        self._refuse_change(path, raw.digest)
         return raw
+
+    def _refuse_change(self, path: Path, digest: str) -> None:
+        if self._remember(f"digest {path}", lambda: digest) != digest:
+            raise TableError(f"{path.name}: the file has changed since the board's folder was opened. Open it again.")
 
     def _remember(self, key: str, make: Callable[[], Read]) -> Read:
         if key not in self._cache:
@@ -266,7 +455,8 @@ def check_all(folder: str | Path) -> tuple[Board, pl.DataFrame]:
     config, problems, digest = read_config(path)
     board = Board(path, config, digest)
     reports = [problems]
-    present = [name for name in TABLES if board.path(name).exists() or name in config.files]
+    named = {*config.files, *board.read_from_export()}
+    present = [name for name in TABLES if board.path(name).exists() or name in named]
     if not present:
         reports.append(
             problem(CONFIG, f"the folder must hold at least one table, such as {board.path('bookings').name}")
@@ -275,33 +465,21 @@ def check_all(folder: str | Path) -> tuple[Board, pl.DataFrame]:
     return board, pl.concat([no_problems(), *reports])
 
 
-def _claims(agencies: pl.DataFrame) -> pl.DataFrame:
-    """One row per agency and name it goes by, its own or an alias; contested where another agency claims it too."""
-    names = pl.concat_list(pl.concat_list("agency"), pl.col("aliases").fill_null("").str.split(";"))
-    lower = pl.col("name").str.to_lowercase()
-    return (
-        agencies.filter(pl.col("agency").is_not_null())
-        .select(ROW, "agency", names.alias("name"))
-        .explode("name")
-        .with_columns(pl.col("name").str.strip_chars())
-        .filter(pl.col("name") != "")
-        .with_columns((pl.col("agency").n_unique().over(lower) > 1).alias("contested"))
-    )
-
-
-def _contested(claims: pl.DataFrame) -> pl.DataFrame:
-    """One report row per agency whose name or aliases another one has too."""
-    rows = (
-        claims.filter("contested")
-        .group_by(ROW)
-        .agg(pl.format('"{}"', "name").unique(maintain_order=True).alias("found"))
-    )
+def _not_yet_held(bookings: pl.DataFrame, sessions: pl.DataFrame, as_at: date | None) -> pl.DataFrame:
+    """Report bookings as attended of sessions that are held after the date of the evaluation."""
+    if as_at is None:
+        return no_problems()
+    later = sessions.filter(pl.col("date") > as_at).select("session")
+    rows = bookings.filter(pl.col("status") == "attended").join(later, on="session", how="semi")
     return rows.sort(ROW).select(
-        pl.lit("agencies").alias("table"),
+        pl.lit("bookings").alias("table"),
         pl.col(ROW).alias("row"),
-        pl.lit("aliases").alias("column"),
-        pl.lit("a name or alias that one agency alone has, whatever its case").alias("rule"),
-        pl.col("found").list.join(", "),
+        pl.lit("status").alias("column"),
+        pl.lit(
+            f"a session held by {as_at}, the as_at under [board] in {CONFIG}, where the status is attended. "
+            "Correct the status or the date of the session, or set a later as_at"
+        ).alias("rule"),
+        pl.lit('"attended"').alias("found"),
     )
 
 

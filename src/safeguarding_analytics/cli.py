@@ -69,7 +69,7 @@ def demo(folder: Path, jobs: int) -> None:
     write_demo_board(board)
     click.echo(f"Wrote a synthetic board to {board}")
     _check(board)
-    _print_report(_run_report(board, folder, (), {}, jobs), folder)
+    _print_report(_run_report(board, folder, (), {}, jobs))
 
 
 @commands.command()
@@ -99,6 +99,52 @@ def check(folder: Path, csv_file: Path | None) -> None:
 
 @commands.command()
 @click.argument("folder", type=FOLDER)
+def key(folder: Path) -> None:
+    """Make the key by which the people of a booking export get pseudonyms, in FOLDER.
+
+    The key is written once, for its owner's eyes alone, and never enters an output. Keep a copy where the board keeps
+    its secrets: without it the people of the next export cannot be matched with those of this one.
+    """
+    from safeguarding_analytics.board import read_board
+    from safeguarding_analytics.pseudonyms import write_key
+
+    place = write_key(folder / read_board(folder).config.bookings_export.key_file)
+    click.echo(f"Wrote a new key to {place}. Keep a copy of it in a safe place, and give it to nobody.")
+
+
+@commands.command()
+@click.argument("folder", type=FOLDER)
+def aliases(folder: Path) -> None:
+    """Propose which agency each unknown name in the bookings of FOLDER stands for.
+
+    Nothing is changed: look at each line, and paste those that are right into board.toml.
+    """
+    import polars as pl
+
+    from safeguarding_analytics.agency_names import alias_lines
+    from safeguarding_analytics.board import read_board
+    from safeguarding_analytics.contracts import say_problems
+
+    board = read_board(folder)
+    for table in ("agencies", "bookings"):
+        unread = board.problems_of(table).filter(pl.col("row").is_null())
+        if not unread.is_empty():
+            raise ParameterError("\n".join(say_problems(unread, board.file_names, {})))
+    proposals = board.unknown_agencies()
+    if proposals.is_empty():
+        click.echo("Nothing to propose: every name is that of an agency, or resembles none and may be a person's.")
+        click.echo("Names that are not known are listed, with their rows, by: safeguarding check " + str(folder))
+        return
+    click.echo("# Names by likeness of spelling: check each. Those with a # in front resemble no agency.")
+    click.echo("# As lines they mend the bookings; a name in the aliases of agencies.csv is mended in every table.")
+    click.echo("[bookings.agency]")
+    for line, row in zip(alias_lines(proposals), proposals.iter_rows(named=True), strict=True):
+        likeness = "" if row["similarity"] is None else f", likeness {row['similarity']:.2f}"
+        click.echo(f"{line}  # {numbered(row['rows'], 'row')}{likeness}")
+
+
+@commands.command()
+@click.argument("folder", type=FOLDER)
 @click.option("--out", type=FOLDER, help="Where to put the release.  [default: FOLDER with _report behind its name]")
 @click.option("-p", "parameters", nargs=2, multiple=True, metavar="NAME VALUE", help="Set a parameter.")
 @click.option("--only", multiple=True, metavar="NOTEBOOK", help="Run this notebook; may be given more than once.")
@@ -122,7 +168,7 @@ def report(
     -p time_period 2012 sets a parameter of every notebook that has it, -p repeat_plans.group category of one.
     """
     place = out or folder.resolve().with_name(f"{folder.resolve().name}_report")
-    _print_report(_run_report(folder, place, only, dict(parameters), jobs, repair=repair), place)
+    _print_report(_run_report(folder, place, only, dict(parameters), jobs, repair=repair))
 
 
 @commands.command()
@@ -367,7 +413,7 @@ def _progress_bar() -> Iterator[Callable[[int, int], None]]:
         yield show
 
 
-def _print_report(made: Report, out: Path) -> None:
+def _print_report(made: Report) -> None:
     for page in made.pages:
         click.echo(f"- {page.notebook.title}: {page.why_not or 'made'}")
     if made.repaired:

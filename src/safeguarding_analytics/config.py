@@ -6,16 +6,17 @@ import tomllib
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from safeguarding_analytics.contracts import CONFIG, no_problems, problem
 from safeguarding_analytics.errors import ParameterError, TableError, nearest
+from safeguarding_analytics.personal import looks_personal
 from safeguarding_analytics.policy import Policy
 from safeguarding_analytics.sources.files import digest_of, plain_name
-from safeguarding_analytics.tables import TABLES, looks_personal
+from safeguarding_analytics.tables import TABLES
 
 Words = dict[str, str]
 
@@ -35,11 +36,23 @@ class BoardSection(_Section):
     as_at: date | None = None
 
 
+class RuleSection(_Section):
+    """What the people of a target group must have attended."""
+
+    target_group: int = Field(ge=1, le=8)
+    training_level: int = Field(ge=1, le=4)
+    refresh_months: int = Field(default=36, ge=1)
+    yearly_level: int | None = Field(default=None, ge=1, le=4)
+
+
 class TrainingSection(_Section):
-    """The target of the programme."""
+    """The target of the programme, and the rules of training."""
 
     target: int | None = Field(default=None, ge=1)
     target_date: date | None = None
+    district_targets: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+    together: dict[str, list[str]] = Field(default_factory=dict)
+    rules: list[RuleSection] = Field(default_factory=list)
 
 
 class KnowledgeSection(_Section):
@@ -105,12 +118,98 @@ class ComparatorsSection(_Section):
     published_documents: bool = False
 
 
+def _several(headings: Any) -> Any:
+    return [headings] if isinstance(headings, str) else headings
+
+
+def _not_blank(headings: list[str]) -> list[str]:
+    if not headings or not all(plain_name(heading) for heading in headings):
+        raise ValueError('input should be a heading of the export, or several, such as ["Event", "Start date"]')
+    return headings
+
+
+Headings = Annotated[list[str], BeforeValidator(_several), AfterValidator(_not_blank)]
+"""Headings of an export whose cells together hold a value."""
+
+Outcome = Literal["attended", "did_not_attend", "cancelled", "booked", "waitlisted", "walk_in", "partly_attended"]
+"""What a word of a booking system can stand for."""
+
+
+class ExportColumnsSection(_Section):
+    """Our names of the columns of an export of bookings, and their headings there."""
+
+    session: Headings | None = None
+    person: Headings | None = None
+    name: Headings | None = None
+    agency: Headings | None = None
+    target_group: Headings | None = None
+    status: Headings | None = None
+    booked: Headings | None = None
+    role: Headings | None = None
+    home: Headings | None = None
+    attended_on: Headings | None = None
+    date: Headings | None = None
+    end_date: Headings | None = None
+    course: Headings | None = None
+    training_level: Headings | None = None
+    district: Headings | None = None
+    area: Headings | None = None
+    venue: Headings | None = None
+    half_day: Headings | None = None
+    capacity: Headings | None = None
+    cost: Headings | None = None
+    kind: Headings | None = None
+
+    def headings(self) -> dict[str, list[str]]:
+        """Headings of the columns that the export has, by our names."""
+        return self.model_dump(exclude_none=True)
+
+
+class BookingsExportSection(_Section):
+    """An export of a booking system from which bookings, and sessions where no file has them, are read."""
+
+    file: str | None = Field(default=None, min_length=1)
+    sheet: str | None = None
+    key_file: str = Field(default="pseudonym.key", min_length=1)
+    date_order: Literal["day_first", "month_first"] | None = None
+    days: Literal["all", "any"] = "all"
+    blank_agency: str | None = Field(default=None, min_length=1)
+    home_areas: list[str] = Field(default_factory=list)
+    out_of_area_agencies: list[str] = Field(default_factory=list)
+    test_users: list[str] = Field(default_factory=list)
+    columns: ExportColumnsSection = ExportColumnsSection()
+    status: dict[str, Outcome] = Field(default_factory=dict)
+    role: dict[str, Literal["learner", "trainer"]] = Field(default_factory=dict)
+
+    @property
+    def holds_sessions(self) -> bool:
+        """Whether the export says of what course a session is, so that sessions can be read from it."""
+        return self.columns.course is not None
+
+    @model_validator(mode="after")
+    def _says_what_is_needed(self) -> Self:
+        mapped = self.columns.headings()
+        if self.file is None and (mapped or self.model_fields_set - {"columns", "status", "role"}):
+            raise ValueError('file must be set, such as file = "export.xlsx", where an export is to be read')
+        needed = [name for name in ("session", "person", "status") if name not in mapped]
+        if "agency" not in mapped and self.blank_agency is None:
+            needed.append("agency")
+        if self.file is not None and needed:
+            raise ValueError(
+                f"[bookings_export.columns] must name the headings of {', '.join(needed)}, as they stand in the export"
+            )
+        if self.home_areas and "home" not in mapped:
+            raise ValueError("home_areas needs the heading of home under [bookings_export.columns]")
+        return self
+
+
 class Config(_Section):
     """All of `board.toml`; a section named after a table holds its words: ``[bookings.status]``."""
 
     board: BoardSection = BoardSection()
     files: dict[str, str] = Field(default_factory=dict)
     columns: dict[str, list[str]] = Field(default_factory=dict)
+    bookings_export: BookingsExportSection = BookingsExportSection()
     training: TrainingSection = TrainingSection()
     knowledge: KnowledgeSection = KnowledgeSection()
     priorities: PrioritiesSection = PrioritiesSection()

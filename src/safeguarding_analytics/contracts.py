@@ -81,8 +81,9 @@ def check_table(
         empty = pl.DataFrame(schema={name: column.dtype for name, column in columns.items()} | {ROW: pl.Int64})
         return Checked(empty, problem(table, rule))
     missing = [name for name in columns if name not in raw.columns]
+    wanted = [name for name in missing if not _metadata(columns[name]).get("optional")]
     others = [name for name in raw.columns if name not in columns and name != ROW]
-    reports = [problem(table, f"the column must be there.{nearest(name, others)}", column=name) for name in missing] + [
+    reports = [problem(table, f"the column must be there.{nearest(name, others)}", column=name) for name in wanted] + [
         problem(
             table,
             f"the column must be there, because [columns] in board.toml names it.{nearest(name, others)}",
@@ -115,7 +116,7 @@ def check_table(
 
 def has_header(raw: pl.DataFrame, schema: type[dy.Schema]) -> bool:
     """Whether at least half of a contract's columns are found: if not, the names may be cells of somebody's row."""
-    columns = schema.columns()
+    columns = [name for name, column in schema.columns().items() if not _metadata(column).get("optional")]
     return 2 * sum(name in raw.columns for name in columns) >= len(columns)
 
 
@@ -255,6 +256,8 @@ def say_values(
     >>> say_values(["Jane Smith"], "status", Bookings, rows, ["attended"])["Jane Smith"]
     '(not shown: it stands in one row only and resembles no allowed word)'
     """
+    if not values:
+        return {}
     if _metadata(schema.columns()[column]).get("identifying"):
         return dict.fromkeys(values, NOT_SHOWN)
     names = [name for name, other in schema.columns().items() if _metadata(other).get("identifying")]

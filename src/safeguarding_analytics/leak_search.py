@@ -72,12 +72,14 @@ def _stands_in(value: str, text: str) -> bool:
 
 
 def _identifying_values(board: Board | None) -> dict[str, str]:
-    identifying: dict[str, str] = {}
+    identifying: dict[str, str] = dict(board.identities()) if board else {}
     others: set[str] = set()
     for name, table in board.tables.items() if board else ():
         for column in table.columns:
             if column in IDENTIFYING:
-                identifying |= dict.fromkeys(table[column].drop_nulls().unique().to_list(), column)
+                raw = board.checked(name).frame[column] if board else table[column]  # also what pseudonyms stand for
+                for values in (table[column], raw):
+                    identifying |= dict.fromkeys(values.drop_nulls().unique().to_list(), column)
             elif column in TABLES[name].columns() and (table[column].dtype == pl.String or column == "target_group"):
                 others.update(table[column].drop_nulls().unique().cast(pl.String).to_list())
     return {value: column for value, column in identifying.items() if value not in others}
@@ -156,9 +158,9 @@ class Search:
         if isinstance(value, str):
             self.text(value, where)
 
-    def chart(self, spec: Mapping[str, Any], where: str, caption: str = "") -> None:
+    def chart(self, spec: Mapping[str, Any], where: str, captions: Iterable[str] = ()) -> None:
         """Look into a Vega-Lite specification: its rows, fields and texts, and its description."""
-        titles = {caption}
+        titles = set(captions)
         for key, value in _walk(spec):
             self.column(key, f"{where}, a key")
             self.text(key, f"{where}, a key")

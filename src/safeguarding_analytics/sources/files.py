@@ -52,6 +52,20 @@ def read_table(path: Path) -> RawTable:
     TableError
         When the file is missing, empty, of another kind, or its rows and header do not fit each other.
     """
+    content, name = read_content(path), path.name
+    readers = {".parquet": _read_parquet, ".xlsx": _read_workbook, ".xlsm": _read_workbook}
+    frame, notes = readers.get(path.suffix.lower(), _read_text)(content, name)
+    return RawTable(_tidy(frame, name), notes, digest_of(content))
+
+
+def read_content(path: Path) -> bytes:
+    """The bytes of a file of a kind that can be read.
+
+    Raises
+    ------
+    TableError
+        When the file is missing, empty, or of another kind.
+    """
     name = path.name
     if not path.exists():
         raise TableError(f"{name}: file not found in {path.parent}. Put it there, or name another file in board.toml.")
@@ -61,10 +75,7 @@ def read_table(path: Path) -> RawTable:
         raise TableError(f"{name}: a file of this kind cannot be read. Wanted one of: {', '.join(READABLE)}.")
     if path.stat().st_size == 0:
         raise TableError(f"{name}: the file is empty. Wanted a header row and one row per record.")
-    content = path.read_bytes()
-    readers = {".parquet": _read_parquet, ".xlsx": _read_workbook, ".xlsm": _read_workbook}
-    frame, notes = readers.get(path.suffix.lower(), _read_text)(content, name)
-    return RawTable(_tidy(frame, name), notes, digest_of(content))
+    return path.read_bytes()
 
 
 def digest_of(content: bytes) -> str:
@@ -79,14 +90,30 @@ def digest_of(content: bytes) -> str:
 
 
 def _read_text(content: bytes, name: str) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    records, notes = read_records(content, name)
+    return _as_frame(records, name), notes
+
+
+def read_records(content: bytes, name: str, *, header_lines: int = 1) -> tuple[list[list[str]], tuple[str, ...]]:
+    """All records of a text file, blank ones as empty lists so that row numbers stay true, and notes on the reading.
+
+    Parameters
+    ----------
+    content
+        The bytes of the file.
+    name
+        Its name, for errors.
+    header_lines
+        So many lines tell by which sign columns are separated: 1 where the first one is the header.
+    """
     text, notes = _decode(content, name)
-    records, more_notes = _read_records(text, name)
-    return _as_frame(records, name), (*notes, *more_notes)
+    records, more_notes = _split(text, name, header_lines)
+    return records, (*notes, *more_notes)
 
 
 def _decode(raw: bytes, name: str) -> tuple[str, tuple[str, ...]]:
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return raw.decode("utf-16"), ("read as UTF-16",)
+        return raw.decode("utf-16", errors="replace"), ("read as UTF-16",)
     if raw[:4] in (b"PK\x03\x04", b"PAR1", b"\xd0\xcf\x11\xe0") or b"\x00" in raw:
         raise TableError(
             f"{name}: this is not a text file, although its name says so. Save it as CSV, or give it its true ending."
@@ -97,10 +124,9 @@ def _decode(raw: bytes, name: str) -> tuple[str, tuple[str, ...]]:
         return raw.decode("cp1252", errors="replace"), ("read as Windows-1252, because it is not valid UTF-8",)
 
 
-def _read_records(text: str, name: str) -> tuple[list[list[str]], tuple[str, ...]]:
-    """All records, blank ones as empty lists so that row numbers stay true."""
-    header = text.lstrip("\r\n").split("\n", 1)[0]
-    delimiter = max(",;\t", key=header.count)
+def _split(text: str, name: str, header_lines: int) -> tuple[list[list[str]], tuple[str, ...]]:
+    first = "".join(text.lstrip("\r\n").split("\n", header_lines)[:header_lines])
+    delimiter = max(",;\t", key=first.count)
     try:
         records = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
     except csv.Error as error:
@@ -168,20 +194,35 @@ def plain_name(header: str) -> str:
 
 
 def _read_workbook(content: bytes, name: str) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    frame, sheets = read_sheet(content, name, None)
+    notes = (f'only its first sheet, "{sheets[0]}", was read',) if len(sheets) > 1 else ()
+    return _as_frame([["" if cell is None else str(cell) for cell in row] for row in frame.rows()], name), notes
+
+
+def read_sheet(content: bytes, name: str, sheet: str | None) -> tuple[pl.DataFrame, list[str]]:
+    """A sheet of a workbook as text, from its first row on and from its first used column, and the sheets it has.
+
+    Parameters
+    ----------
+    content
+        The bytes of the workbook.
+    name
+        Its name, for errors.
+    sheet
+        Name of the sheet, which must be there; None for the first.
+    """
     import fastexcel
 
     try:
         workbook = fastexcel.read_excel(content)
-        sheet = workbook.load_sheet(0, header_row=None, dtypes="string")
+        # From row 1 on: otherwise empty rows at the top would be left out, and row numbers would not be true.
+        loaded = workbook.load_sheet(sheet or 0, header_row=None, skip_rows=0, dtypes="string")
+        return loaded.to_polars(), workbook.sheet_names
     except fastexcel.FastExcelError as error:
         reason = str(error).splitlines()[0] if str(error) else "unknown reason"
         raise TableError(
             f"{name}: the workbook cannot be opened ({reason}). Remove its password, or save its first sheet as CSV."
         ) from None
-    rows = sheet.to_polars().rows()
-    sheets = workbook.sheet_names
-    notes = (f'only its first sheet, "{sheets[0]}", was read',) if len(sheets) > 1 else ()
-    return _as_frame([["" if cell is None else str(cell) for cell in row] for row in rows], name), notes
 
 
 def _read_parquet(content: bytes, name: str) -> tuple[pl.DataFrame, tuple[str, ...]]:
@@ -202,9 +243,13 @@ def _read_parquet(content: bytes, name: str) -> tuple[pl.DataFrame, tuple[str, .
 
 
 def _tidy(frame: pl.DataFrame, name: str) -> pl.DataFrame:
-    """Trim every cell; an empty cell and the words that Excel users write for "nothing" are null."""
     if ROW in frame.columns[:-1]:
         raise TableError(f'{name}: the column name "{ROW}" is taken by this program. Rename that column.')
-    text = pl.exclude(ROW).str.replace_all("\u00a0", " ").str.strip_chars()
+    return tidy(frame)
+
+
+def tidy(frame: pl.DataFrame) -> pl.DataFrame:
+    """Trim every cell; an empty cell and the words that Excel users write for "nothing" are null."""
+    text = pl.exclude(ROW).str.replace_all("\u00a0", " ", literal=True).str.strip_chars()
     nothing = ("", "n/a", "#n/a", "null", "nan")
     return frame.with_columns(pl.when(text.str.to_lowercase().is_in(nothing)).then(None).otherwise(text).name.keep())
