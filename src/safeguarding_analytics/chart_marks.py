@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import date
 from textwrap import TextWrapper
 from typing import Any
 
@@ -30,15 +31,22 @@ _LABEL_ROOM = 1.25  # the axis of bars ends this far beyond the longest, so that
 def _finish(
     layers: Sequence[Any], rows: Rows, *, title: str, what: str, height: float, subtitle: str | None = None
 ) -> alt.LayerChart:
-    chart = alt.LayerChart(layer=list(layers), data=rows.frame)
-    heading = alt.Title(_wrapped(title, 60), subtitle=_wrapped(subtitle, 70) if subtitle else alt.Undefined)
-    drawn: alt.LayerChart = chart.properties(
-        title=heading, description=describe(rows, title, what), width="container", height=height
+    return finish(layers, rows.frame, title=title, said=describe(rows, title, what), height=height, subtitle=subtitle)
+
+
+def finish(
+    layers: Sequence[Any], drawn: pl.DataFrame, *, title: str, said: str, height: float, subtitle: str | None = None
+) -> alt.LayerChart:
+    """Layers over the rows they draw, with the title and the description, as wide as there is room."""
+    above = alt.Title(_wrapped(title, 60), subtitle=_wrapped(subtitle, 70) if subtitle else alt.Undefined)
+    chart: alt.LayerChart = alt.LayerChart(layer=list(layers), data=drawn).properties(
+        title=above, description=said, width="container", height=height
     )
-    return drawn
+    return chart
 
 
-def _nothing(title: str) -> alt.LayerChart:
+def nothing(title: str) -> alt.LayerChart:
+    """What is drawn of a table without rows."""
     data = alt.InlineData(values=[{"note": "No rows to draw"}])
     text = alt.Chart(data).mark_text(align="left").encode(text="note:N", x=alt.value(0))
     description = f"{sentence(title)} No rows to draw."
@@ -52,17 +60,18 @@ def _wrapped(text: str, letters: int) -> list[str]:
     return TextWrapper(width=letters, break_on_hyphens=False, break_long_words=False).wrap(text) or [text]
 
 
-def _lines_of(name: str) -> list[str]:
+def lines_of(name: str) -> list[str]:
+    """The name of a row, broken into lines."""
     return _wrapped(name, _NAME_WIDTH)
 
 
-def _looked_up(names: Sequence[str], keys: Sequence[str] | Sequence[float], label: str) -> str:
+def looked_up(names: Sequence[str], keys: Sequence[str] | Sequence[float], label: str) -> str:
     """A Vega expression that finds the name of a key and breaks it into lines."""
-    return f"{json.dumps([_lines_of(name) for name in names])}[indexof({json.dumps(keys)}, {label})]"
+    return f"{json.dumps([lines_of(name) for name in names])}[indexof({json.dumps(keys)}, {label})]"
 
 
 def _row_height(rows: Rows, least: int) -> int:
-    return max(least, 18 * max(len(_lines_of(name)) for name in rows.order))
+    return max(least, 18 * max(len(lines_of(name)) for name in rows.order))
 
 
 def _row_axis(rows: Rows) -> alt.Y:
@@ -70,7 +79,7 @@ def _row_axis(rows: Rows) -> alt.Y:
     moved = [
         {"test": f"indexof({json.dumps(names)}, datum.label) >= 0", "value": -7.5 * (count - 1)}
         for count in range(2, 6)
-        if (names := [name for name in rows.order if len(_lines_of(name)) == count])
+        if (names := [name for name in rows.order if len(lines_of(name)) == count])
     ]
     axis = alt.Axis(
         labelOffset={"condition": moved, "value": 0} if moved else 0,
@@ -78,7 +87,7 @@ def _row_axis(rows: Rows) -> alt.Y:
         ticks=False,
         domain=False,
         labelPadding=10,
-        labelExpr=_looked_up(rows.order, rows.order, "datum.label"),
+        labelExpr=looked_up(rows.order, rows.order, "datum.label"),
     )
     return alt.Y("row:N", sort=rows.order, axis=axis, scale=alt.Scale(padding=0.2))
 
@@ -91,8 +100,9 @@ def _colour(rows: Rows) -> dict[str, Any]:
     """Colour by series; the first colour for all where there are none."""
     if not rows.series:
         return {"color": alt.value(COLOURS[0])}
-    # Long names stand in two columns, or they would not fit on a telephone.
-    columns = 2 if len("".join(rows.series)) > 24 else len(rows.series)
+    # Long names stand in two columns, two of them in one, or they would not fit on a telephone.
+    count, letters = len(rows.series), len("".join(rows.series))
+    columns = (1 if letters > 20 else 2) if count == 2 else 2 if letters > 24 else count
     legend = alt.Legend(title=rows.series_name, symbolOpacity=1, columns=columns)
     return {"color": alt.Color("series:N", scale=_scale(rows, COLOURS), legend=legend)}
 
@@ -117,12 +127,22 @@ def _notes(y: alt.Y, beside: dict[str, Any]) -> alt.Chart:
     return drawn
 
 
-def dots(rows: Rows, *, title: str, axis: str, number_format: str, behind: Sequence[alt.Chart] = ()) -> alt.LayerChart:
-    """Dots by row, each with the line of its interval."""
+def dots(
+    rows: Rows,
+    *,
+    title: str,
+    axis: str,
+    number_format: str,
+    behind: Sequence[alt.Chart] = (),
+    said: str | None = None,
+) -> alt.LayerChart:
+    """Dots by row, each with the line of its interval. ``said`` is the description, where the usual one will not do."""
     if rows.frame.is_empty():
-        return _nothing(title)
+        return nothing(title)
     y, colour, beside, hover = _row_axis(rows), _colour(rows), _beside(rows), _hover(rows)
     x_axis = alt.Axis(title=_wrapped(axis, 30), format=number_format, tickCount=6)
+    # Where all is hidden, Vega finds no ends for the axis.
+    scale = alt.Undefined if rows.frame["value"].count() else alt.Scale(domain=[0, 1])
     shape = {"shape": alt.Shape("series:N", scale=_scale(rows, SYMBOLS), title=rows.series_name)} if rows.series else {}
     interval = (
         _where("isValid(datum.lower) && isValid(datum.upper)")
@@ -132,30 +152,183 @@ def dots(rows: Rows, *, title: str, axis: str, number_format: str, behind: Seque
     point = (
         _where("isValid(datum.value)")
         .mark_point(filled=True, size=120, opacity=1)
-        .encode(x=alt.X("value:Q", axis=x_axis), y=y, tooltip=hover, **colour, **beside, **shape)
+        .encode(x=alt.X("value:Q", axis=x_axis, scale=scale), y=y, tooltip=hover, **colour, **beside, **shape)
     )
     height = len(rows.order) * _row_height(rows, max(38, 20 * len(rows.series) + 14))
     what = f"Dots with intervals: {axis}, by {within(rows.row_name)}"
-    intervals = [interval] if "lower" in rows.frame.columns else []
-    return _finish([*behind, *intervals, point, _notes(y, beside)], rows, title=title, what=what, height=height)
+    intervals = [interval] if "lower" in rows.frame.columns and rows.frame["lower"].count() else []
+    layers = [*behind, *intervals, point, _notes(y, beside)]
+    return finish(layers, rows.frame, title=title, said=said or describe(rows, title, what), height=height)
 
 
-def bars(rows: Rows, *, title: str, axis: str) -> alt.LayerChart:
-    """Bars by row, each with its number at its end."""
+def bars(rows: Rows, *, title: str, axis: str, one_each: bool = False, said: str | None = None) -> alt.LayerChart:
+    """Bars by row, each with its number at its end; side by side by series, unless a row has one bar only.
+
+    ``said`` is the description, where the usual one will not do.
+    """
     if rows.frame.is_empty():
-        return _nothing(title)
-    y, beside = _row_axis(rows), _beside(rows)
+        return nothing(title)
+    y, beside = _row_axis(rows), {} if one_each else _beside(rows)
     x = _bar_axis(rows, axis)
     seen = _where("isValid(datum.value)")
     bar = seen.mark_bar().encode(x=x, y=y, tooltip=_hover(rows), **_colour(rows), **beside)
     label = seen.mark_text(align="left", dx=6).encode(x=x, y=y, text="shown:N", **beside)
-    height = len(rows.order) * _row_height(rows, max(36, 18 * len(rows.series) + 14))
+    height = len(rows.order) * _row_height(rows, max(36, 18 * (1 if one_each else len(rows.series)) + 14))
     what = f"Bars: {within(axis)}, by {within(rows.row_name)}"
-    return _finish([bar, label, _notes(y, beside)], rows, title=title, what=what, height=height)
+    layers = [bar, label, _notes(y, beside)]
+    return finish(layers, rows.frame, title=title, said=said or describe(rows, title, what), height=height)
+
+
+def bars_with_words(rows: Rows, *, title: str, axis: str, said: str) -> alt.LayerChart:
+    """Bars of two series by row, each with its number at its end, and under them the ``words`` of the row."""
+    if rows.frame.is_empty():
+        return nothing(title)
+    y, x = _row_axis(rows), _bar_axis(rows, axis)
+    lanes = alt.Scale(domain=[*rows.series, ""])
+    beside = {"yOffset": alt.YOffset("series:N", scale=lanes)}
+    seen = _where("isValid(datum.value)")
+    bar = seen.mark_bar().encode(x=x, y=y, tooltip=_hover(rows), **_colour(rows), **beside)
+    label = seen.mark_text(align="left", dx=6).encode(x=x, y=y, text=alt.Text("value:Q", format=",d"), **beside)
+    words = _where("datum.words != ''").mark_text(align="left", dx=2)
+    below = words.encode(x=alt.value(0), y=y, yOffset=alt.YOffsetDatum("", scale=lanes), text="words:N")
+    height = len(rows.order) * _row_height(rows, 20 * len(lanes.domain) + 14)
+    return finish([bar, label, below, _notes(y, beside)], rows.frame, title=title, said=said, height=height)
+
+
+def pairs(rows: Rows, *, title: str, axis: str, said: str) -> alt.LayerChart:
+    """Two symbols by row on one line, the second one hollow and around the first, and the ``words`` of the row."""
+    if rows.frame.is_empty():
+        return nothing(title)
+    y, hover = _row_axis(rows), _hover(rows)
+    end = extent(rows)[1] * _LABEL_ROOM or 5.0
+    ticks = alt.Axis(title=axis, format=",d", tickMinStep=1, tickCount=6)
+    x = alt.X("value:Q", axis=ticks, scale=alt.Scale(domain=[0, end], nice=False))
+    first, second = (f"datum.series == {json.dumps(name)}" for name in rows.series)
+    between = alt.Chart().mark_rule(color=INK, opacity=0.5)
+    line = between.encode(x=alt.X("min(value):Q", axis=ticks), x2="max(value):Q", y=y)
+    legend = alt.Legend(title=None, columns=1)  # two beside each other would not fit on a telephone
+    colour = alt.Color("series:N", scale=_scale(rows, COLOURS), legend=legend)
+    shape = alt.Shape("series:N", scale=_scale(rows, SYMBOLS), legend=legend)
+    looks = {"x": x, "y": y, "tooltip": hover, "color": colour, "shape": shape}
+    inner = _where(f"{first} && isValid(datum.value)").mark_point(filled=True, size=90, opacity=1).encode(**looks)
+    outer = _where(f"{second} && isValid(datum.value)").mark_point(size=220, strokeWidth=2, opacity=1).encode(**looks)
+    words = _where("datum.words != ''").mark_text(align="left", dx=16).encode(x=x, y=y, text="words:N")
+    notes = _where(f"{first} && datum.note != ''").mark_text(align="left", dx=6)
+    note = notes.encode(x=alt.value(0), y=y, text="note:N")
+    height = len(rows.order) * _row_height(rows, 30)
+    return finish([line, outer, inner, words, note], rows.frame, title=title, said=said, height=height)
+
+
+def steps(
+    rows: Rows,
+    *,
+    title: str,
+    axis: str,
+    said: str,
+    level: tuple[str, float] | None,
+    day: tuple[str, date] | None,
+) -> alt.LayerChart:
+    """Steps with dots over the days of the rows, against a level line and the upright line of a day.
+
+    The steps stop at a day whose number is hidden and begin again with the next that is shown. ``label`` stands at the
+    dots that matter most.
+    """
+    if rows.frame.is_empty():
+        return nothing(title)
+    height = 340
+    top = max(extent(rows)[1], level[1] if level else 0.0, 1.0) * 1.12
+    scale = alt.Scale(domain=[0, top], nice=False)
+    y = alt.Y("value:Q", scale=scale, axis=alt.Axis(title=None, format=",d", tickMinStep=1, tickCount=6))
+    # A day is the same day in every time zone.
+    x = alt.X("row:T", scale=alt.Scale(type="utc", padding=24), axis=_day_axis(rows, day[1] if day else None))
+    line = alt.Chart().mark_line(interpolate="step-after", strokeWidth=2.5, color=COLOURS[0]).encode(x=x, y=y)
+    seen = _where("isValid(datum.value)")
+    hover = [alt.Tooltip("shown:N", title="Shown")]
+    point = seen.mark_point(filled=True, size=60, opacity=1, color=COLOURS[0]).encode(x=x, y=y, tooltip=hover)
+    last = _where("datum.label != ''").mark_text(align="right", baseline="bottom", dx=2, dy=-8, fontWeight="bold")
+    told = (rows.frame["label"] != "").any()
+    layers = [
+        *(_level_line(level[0], level[1], scale) if level else []),
+        *(_day_line(*day, *(date.fromisoformat(rows.order[end]) for end in (0, -1))) if day else []),
+        line,
+        *([point] if rows.frame["value"].count() else []),
+        *([last.encode(x=x, y=y, text="label:N")] if told else []),  # Vega complains of a scale of no rows
+        *_day_notes(x, height, rows.frame.filter(pl.col("note") != "").height),
+    ]
+    return finish([heading(axis, 24 if day else 8), *layers], rows.frame, title=title, said=said, height=height)
+
+
+def _day_notes(x: alt.X, height: int, count: int) -> list[alt.Chart]:
+    """What stands at the baseline in place of numbers: beside its day, as the next may be close, and in two rows."""
+    every = _where("datum.note != ''").transform_window(place="row_number()")
+    return [
+        every.transform_filter(f"datum.place % 2 == {1 - row}")
+        .mark_text(align="right", baseline="bottom", dx=-3, dy=-4 - 15 * row)
+        .encode(x=x, y=alt.value(height), text="note:N")
+        for row in range(min(count, 2))
+    ]
+
+
+def _day_axis(rows: Rows, more: date | None) -> alt.Axis:
+    """Days without their year where it is the same, so that there is room for more of them; then the title has it."""
+    years = {day[:4] for day in [*rows.order, *([more.isoformat()] if more else [])]}
+    title, form = (f"{rows.row_name}, {min(years)}", "%-d %b") if len(years) == 1 else (rows.row_name, "%-d %b %Y")
+    return alt.Axis(title=title, format=form, tickCount=8, labelOverlap="greedy", labelFlush=48, grid=False)
+
+
+def heading(text: str, above: int) -> alt.Chart:
+    """What is drawn, in words above the chart: on a telephone there is no room for a title beside the axis."""
+    data = alt.InlineData(values=[{"note": text}])
+    drawn: alt.Chart = alt.Chart(data).mark_text(align="left", baseline="bottom", fontStyle="italic")
+    return drawn.encode(x=alt.value(0), y=alt.value(-above), text="note:N")
+
+
+def _day_line(label: str, day: date, first: date, last: date) -> list[alt.Chart]:
+    """A labelled upright line at a day that does not come from the table; the label stands where there is room."""
+    data = alt.InlineData(values=[{"row": day.isoformat(), "note": label}])
+    early = day - first < last - day
+    text = alt.Chart(data).mark_text(
+        align="left" if early else "right", baseline="bottom", dx=-4 if early else 4, dy=-2
+    )
+    x = alt.X("row:T", scale=alt.Scale(type="utc"))  # the same day in every time zone
+    return [
+        alt.Chart(data).mark_rule(color=INK, strokeDash=[2, 3]).encode(x=x),
+        text.encode(x=x, y=alt.value(0), text="note:N"),
+    ]
+
+
+def funnel_bars(drawn: pl.DataFrame, *, title: str, axis: str, said: str) -> alt.LayerChart:
+    """Bars from one baseline in the order of the rows, each with its name and its numbers above it.
+
+    What a bar shows is ``value`` without ``less``. Numbers that follow from those of the table are worked out where
+    they are drawn, so that the chart holds no number but those of the table.
+    """
+    order = drawn["row"].to_list()
+    share = "isValid(datum.share) ? datum.share : datum.number / datum.whole"
+    words = (
+        "datum.note != '' ? datum.note : format(datum.number, ',') + (!(datum.whole > 0) ? '' : "
+        f"' of ' + format(datum.whole, ',') + ' ' + datum.of + ': ' + "
+        f"format({share}, datum.whole < 100 ? '.0%' : '.1%') + datum.rate)"
+    )
+    counted = alt.Chart().transform_calculate(number="isValid(datum.value) ? datum.value - datum.less : null")
+    worked_out = counted.transform_calculate(words=words)
+    y = alt.Y("row:N", sort=order, axis=None, scale=alt.Scale(padding=0))
+    end = max([1, *drawn["value"].drop_nulls()])
+    ticks = alt.Axis(title=axis, format=",d", tickMinStep=1, tickCount=6, grid=False)
+    x = alt.X("number:Q", axis=ticks, scale=alt.Scale(domain=[0, end], nice=False))
+    hover = [alt.Tooltip("row:N", title="What"), alt.Tooltip("words:N", title="Shown")]
+    colour = alt.condition("datum.outline", alt.value("white"), alt.value(COLOURS[0]))
+    bar = worked_out.transform_filter("isValid(datum.number)").mark_bar(
+        height=18, yOffset=18, stroke=COLOURS[0], strokeWidth=2, description=alt.expr("datum.row + ': ' + datum.words")
+    )
+    name = alt.Chart().mark_text(align="left", dy=-19, fontWeight="bold").encode(x=alt.value(0), y=y, text="row:N")
+    text = worked_out.mark_text(align="left", dy=-2).encode(x=alt.value(0), y=y, text="words:N")
+    layers = [bar.encode(x=x, y=y, color=colour, tooltip=hover), name, text]
+    return finish(layers, drawn, title=title, said=said, height=68 * len(order))
 
 
 def _bar_axis(rows: Rows, axis: str) -> alt.X:
-    end = _ends(rows)[1] * _LABEL_ROOM or 1.0
+    end = extent(rows)[1] * _LABEL_ROOM or 1.0
     return alt.X(
         "value:Q",
         axis=alt.Axis(title=_wrapped(axis, 30), format=",d", tickMinStep=1, tickCount=6),
@@ -166,7 +339,7 @@ def _bar_axis(rows: Rows, axis: str) -> alt.X:
 def ranked_bars(rows: Rows, *, title: str, what: str, axis: str, cut: Sequence[alt.Chart]) -> alt.LayerChart:
     """Bars in the order of the rows, each with words under it."""
     if rows.frame.is_empty():
-        return _nothing(title)
+        return nothing(title)
     y = _row_axis(rows)
     ticks = alt.Axis(title=axis, format=",f", tickCount=6)
     bar = (
@@ -183,9 +356,9 @@ def ranked_bars(rows: Rows, *, title: str, what: str, axis: str, cut: Sequence[a
 def lines(rows: Rows, *, title: str, axis: str, reference: tuple[str, float] | None) -> alt.LayerChart:
     """A line per series over the rows, each with the band of its interval and its name at its end or in the legend."""
     if rows.frame.is_empty():
-        return _nothing(title)
+        return nothing(title)
     height = 340
-    top = max(_ends(rows)[1], reference[1] if reference else 0.0, 0.01) * 1.05
+    top = max(extent(rows)[1], reference[1] if reference else 0.0, 0.01) * 1.05
     scale = alt.Scale(domain=[0, top], nice=False)
     y_axis = alt.Axis(title=None, format=".0%", tickCount=6)
     x = alt.X("row:O", sort=rows.order, axis=alt.Axis(title=rows.row_name, labelAngle=0, labelOverlap="greedy"))
@@ -227,7 +400,7 @@ def _names_at_the_ends(rows: Rows, top: float, height: int) -> dict[str, float] 
     """The value at which each line ends, from the lowest; None where the names would overlap there."""
     seen = rows.frame.filter(pl.col("value").is_not_null())
     ends = dict(seen.group_by("series").agg(pl.last("value")).sort("value", "series").iter_rows())
-    room = [(15 * len(_lines_of(name)) + 3) * top / height for name in ends]
+    room = [(15 * len(lines_of(name)) + 3) * top / height for name in ends]
     places = list(ends.values())
     apart = all(places[n + 1] - places[n] >= (room[n] + room[n + 1]) / 2 for n in range(len(places) - 1))
     return ends if apart else None
@@ -239,7 +412,7 @@ def _line_names(heights: dict[str, float], scale: alt.Scale) -> alt.Chart:
     axis = alt.Axis(
         orient="right",
         values=places,
-        labelExpr=_looked_up(list(heights), places, "datum.value"),
+        labelExpr=looked_up(list(heights), places, "datum.value"),
         labelOverlap=False,
         title=None,
         grid=False,
@@ -271,7 +444,7 @@ def upright(label: str, value: float, *, dashed: bool = True) -> list[alt.Chart]
     return [rule, text.encode(x="value:Q", y=alt.value(0), text="note:N")] if label else [rule]
 
 
-def _ends(rows: Rows) -> tuple[float, float]:
+def extent(rows: Rows) -> tuple[float, float]:
     """The smallest and the largest number drawn; an axis holds 0 as well."""
     columns = [name for name in ("value", "lower", "upper") if name in rows.frame.columns]
     numbers = [0.0, *(number for name in columns for number in rows.frame[name].drop_nulls())]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -17,6 +18,9 @@ from safeguarding_analytics.tables import TOTAL, Shape
 NO_FIGURE = "no figure"
 IN_ORDER = ("time_period", "training_level", "target_group", "stage", "change")
 """Groups that have an order of their own; the rows of others are sorted by the number drawn."""
+
+SHOWN_BY = {"progress": "plot_need", "cost": "show_table"}
+"""What shows a shape that has no chart of its own name."""
 
 Shown = Callable[[dict[str, Any]], str]
 """Puts the numbers of one row into words."""
@@ -47,7 +51,7 @@ def opened(table: Safe, shape: Shape) -> pl.DataFrame:
     if table.shape.name != shape.name:
         raise ParameterError(
             f"this chart draws tables of shape {shape.name}. Found: {table.shape.name}. "
-            f"Use plot_{table.shape.name} instead."
+            f"Use {SHOWN_BY.get(table.shape.name, f'plot_{table.shape.name}')} instead."
         )
     return table.frame()
 
@@ -123,22 +127,35 @@ def note_of(value: str) -> pl.Expr:
 
 def describe(rows: Rows, title: str, what: str) -> str:
     """The accessible name: title, what is drawn, largest and smallest with their groups, how many are hidden."""
-    frame = rows.frame
-    one_each = frame["row"].n_unique() == frame.height
-    name = pl.col("row") if one_each else pl.concat_str("row", "series", separator=", ")
-    seen = frame.with_columns(name.alias("name")).filter(pl.col("value").is_not_null()).sort("value", "name")
-    said = [sentence(title), sentence(what)]
+    return " ".join(
+        [sentence(title), sentence(what), *extremes(rows.frame, rows.row_name), *without_number(rows.frame)]
+    )
+
+
+def extremes(drawn: pl.DataFrame, row_name: str = "") -> list[str]:
+    """Say the largest and the smallest number drawn, with their groups; the one number, where there is one."""
+    one_each = drawn["row"].n_unique() == drawn.height
+    # A bare numeral says nothing: "target group 2".
+    numeral = pl.col("row").str.contains(r"^\d{1,2}$")
+    row = pl.concat_str(pl.when(numeral).then(pl.lit(f"{within(row_name)} ".lstrip())).otherwise(pl.lit("")), "row")
+    name = row if one_each else pl.concat_str(row, "series", separator=", ")
+    seen = drawn.with_columns(name.alias("name")).filter(pl.col("value").is_not_null()).sort("value", "name")
     if seen.height == 1:
-        said.append(f"{seen['name'][0]}: {seen['shown'][0]}.")
-    elif seen.height:
-        low, high = seen.row(0, named=True), seen.row(-1, named=True)
-        said.append(f"Largest: {high['name']}, {high['shown']}. Smallest: {low['name']}, {low['shown']}.")
-    without = frame.filter(pl.col("note") != "")
+        return [f"{seen['name'][0]}: {seen['shown'][0]}."]
+    if seen.is_empty():
+        return []
+    low, high = seen.row(0, named=True), seen.row(-1, named=True)
+    return [f"Largest: {high['name']}, {high['shown']}. Smallest: {low['name']}, {low['shown']}."]
+
+
+def without_number(drawn: pl.DataFrame) -> list[str]:
+    """Say how many rows are hidden, and for how many there is no figure."""
+    without = drawn.filter(pl.col("note") != "")
     marks = without.filter(pl.col("note") != NO_FIGURE)["note"]
     in_which = f" ({', '.join(sorted(set(marks)))})" if len(marks) else ""
-    said.append(f"Hidden{in_which}: {len(marks)} of {frame.height:,}.")
     missing = without.height - len(marks)
-    return " ".join([*said, f"No figure: {missing}."] if missing else said)
+    hidden = f"Hidden{in_which}: {len(marks)} of {drawn.height:,}."
+    return [hidden, f"No figure: {missing}."] if missing else [hidden]
 
 
 def sentence(text: str) -> str:
@@ -161,6 +178,20 @@ def within(heading: str) -> str:
     'year to 31 March'
     """
     return heading[:1].lower() + heading[1:]
+
+
+def month_in_words(text: str, form: str = "%B %Y") -> str:
+    """A month as it is written; any other text as it is.
+
+    Examples
+    --------
+    >>> month_in_words("2011-05"), month_in_words("2011-05", "%b"), month_in_words("Q1")
+    ('May 2011', 'May', 'Q1')
+    """
+    try:
+        return datetime.strptime(text, "%Y-%m").strftime(form)
+    except ValueError:
+        return text
 
 
 def share_in_words(row: dict[str, Any]) -> str:
