@@ -4,28 +4,28 @@ Calibrated to what the Kent and Kirklees documents print (see ``data/published/R
 dates and venues, the 76% of places that went to health and CFE, the 920 plan starts of 2007/08 with 19.2% second or
 subsequent, the 15 issues and the four agreed priorities, the eight themes of three boards. The rest is invented:
 areas, costs, head-counts, agencies' other shares, the other issues, two boards' names, every answer, ballot, booking
-and plan. The three extra dates of July 2011 are left out: the board is as it stood on 1 July, before the first of them.
+and plan, and every staff and training record. Of the 18 agencies nine keep a record of all eligible staff, five of some
+and four of none: the first needs analysis of Kirklees found records lacking, but printed no figures. Courses taken
+elsewhere are named as in the Kirklees table of target groups. The three extra dates of July 2011 are left out: the
+board is as it stood on 1 July, before the first of them.
 """
 
 from __future__ import annotations
 
 import csv
 import math
-from bisect import bisect
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
-from itertools import accumulate
 from pathlib import Path
-from random import Random
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import polars as pl
 
+from safeguarding_analytics.demo_draws import Draws
 from safeguarding_analytics.demo_facts import (
     AGENCIES,
     AS_AT,
     BOARDS,
-    CAPACITY,
     CATEGORY_WEIGHTS,
     DISTRICTS,
     FIRST_LINES,
@@ -33,156 +33,36 @@ from safeguarding_analytics.demo_facts import (
     ITEMS,
     LENGTH_WEIGHTS,
     NO_GAIN,
-    NO_RETURN,
-    OVER_FILLED,
     SETTINGS,
     THEMES,
+)
+from safeguarding_analytics.demo_training import (
+    Row,
+    booking_rows,
+    session_rows,
+    staff_rows,
+    training_record_rows,
+    workforce_rows,
 )
 from safeguarding_analytics.errors import ParameterError
 from safeguarding_analytics.release import Release, is_release, previous
 from safeguarding_analytics.scaffold import board_toml
 from safeguarding_analytics.tables import TABLES
 
-T = TypeVar("T")
-Row = tuple[object, ...]
-
-
-class _Draws:
-    """Random choices that are the same on every platform and version of Python.
-
-    Only ``Random.random`` promises that; ``shuffle``, ``choice`` and ``gauss`` do not, and ``sum`` of decimals changed
-    in Python 3.12. So everything is built from that one function, whole numbers and `math.fsum`.
-    """
-
-    def __init__(self, seed: int, table: str) -> None:
-        self._uniform = Random(f"{seed} {table}").random
-
-    def chance(self, percent: int) -> bool:
-        return self._uniform() * 100 < percent
-
-    def whole(self, lowest: int, highest: int) -> int:
-        return lowest + int(self._uniform() * (highest - lowest + 1))
-
-    def one(self, values: Sequence[T]) -> T:
-        return values[self.whole(0, len(values) - 1)]
-
-    def weighted(self, weights: Mapping[T, int]) -> T:
-        reached = list(accumulate(weights.values()))
-        return list(weights)[bisect(reached, self.whole(0, reached[-1] - 1))]
-
-    def shuffled(self, values: Iterable[T]) -> list[T]:
-        return sorted(values, key=lambda _: self._uniform())
-
-    def bell(self) -> float:
-        """Nearly standard normal: no logarithm or sine, which differ between platforms in the last digit."""
-        return math.fsum(self._uniform() for _ in range(12)) - 6.0
-
-    def working_day(self, first: date, last: date) -> date:
-        while (day := first + timedelta(days=self.whole(0, (last - first).days))).weekday() > 4:
-            pass
-        return day
-
-
-class _Person(NamedTuple):
-    person: str
-    agency: str
-    target_group: int | None
-
-
-class _Staff:
-    """The people the agencies can send, and those who already have a booking."""
-
-    def __init__(self, draws: _Draws) -> None:
-        self.draws = draws
-        self.unseen = {
-            profile.agency: draws.shuffled(g for g, size in _head_counts(profile.staff).items() for _ in range(size))
-            for profile in AGENCIES
-        }
-        self.seen: dict[str, list[_Person]] = {profile.agency: [] for profile in AGENCIES}
-
-    def send(self, agency: str, present: set[_Person], again_percent: int) -> _Person:
-        """Someone of the agency who is not in the session yet: at times a person seen in another session."""
-        others = [person for person in self.seen[agency] if person not in present]
-        if others and self.draws.chance(again_percent):
-            return self.draws.one(others)
-        group: int | None = self.unseen[agency].pop()
-        if len(self.unseen[agency]) > 200:  # in large agencies some are of other target groups, or give none
-            group = self.draws.weighted({group: 93, 1: 2, 5: 1, 6: 1, 7: 1, None: 2})
-        person = _Person(f"P{sum(map(len, self.seen.values())) + 1:04d}", agency, group)
-        self.seen[agency].append(person)
-        return person
-
-
-def _head_counts(staff: int) -> dict[int, int]:
-    """Staff by target group, whole numbers that add up."""
-    return {2: staff * 3 // 10, 3: staff - staff * 3 // 10 - staff // 5, 4: staff // 5}
-
-
-def _workforce() -> list[Row]:
-    return [
-        (profile.agency, 2, group, "2012", None if profile.agency == NO_RETURN else size)
-        for profile in AGENCIES
-        for group, size in _head_counts(profile.staff).items()
-    ]
-
-
-def _sessions() -> list[Row]:
-    course = ("Threshold criteria workshop", 2)
-    halves = [(at, half) for at in DISTRICTS for half in ("morning", "afternoon")]
-    return [
-        (f"S{number:02d}", *course, at.district, at.area, at.venue, at.date, half, CAPACITY, at.cost)
-        for number, (at, half) in enumerate(halves, 1)
-    ]
-
-
-def _places_by_agency(places: int) -> dict[str, int]:
-    """Share the attended places out exactly: each agency gets what the running total leaves, rounded down."""
-    shares, running = {}, 0
-    for profile in AGENCIES:
-        shares[profile.agency] = (running + profile.places) * places // 1000 - running * places // 1000
-        running += profile.places
-    return shares
-
-
-def _bookings(draws: _Draws, areas: Mapping[str, str]) -> list[Row]:
-    """Rows of the bookings table; ``areas`` gives the area of each session."""
-    attended = {
-        session: (46, 6) if session == OVER_FILLED else (draws.whole(40, 46), draws.whole(1, 4)) for session in areas
-    }
-    left = _places_by_agency(sum(booked + walk_ins for booked, walk_ins in attended.values()))
-    absent = {profile.agency: profile.places + 4 for profile in AGENCIES if profile.staff >= 60}
-    home = {profile.agency: profile.area for profile in AGENCIES}
-    staff = _Staff(draws)
-    rows: list[Row] = []
-    for session in draws.shuffled(areas):
-        booked, walk_ins = attended[session]
-        outcomes = ["attended"] * (booked + walk_ins) + ["did_not_attend"] * draws.whole(3, 7)
-        outcomes += ["cancelled"] * draws.whole(2, 5) + ["waitlisted"] * draws.whole(0, 2)
-        present: set[_Person] = set()
-        for place, status in enumerate(outcomes):
-            if status == "attended":
-                near = {"", "Mid", areas[session]}
-                agency = draws.weighted({name: n * (10 if home[name] in near else 1) for name, n in left.items()})
-                left[agency] -= 1
-            else:
-                agency = draws.weighted(absent)
-            person = staff.send(agency, present, 4 if status == "attended" else 25)
-            present.add(person)
-            walked_in = booked <= place < booked + walk_ins
-            rows.append((session, *person, status, not walked_in))
-    return sorted(rows, key=lambda row: row[:2])
+BY_ALIAS = ("scores", "staff", "training_records")
+"""Files that name agencies by their first alias."""
 
 
 def _items() -> list[Row]:
     return [(f"Q{number:02d}", item.text, "choice", 0.0, 2.0, False) for number, item in enumerate(ITEMS, 1)]
 
 
-def _scores(draws: _Draws, bookings: Iterable[Row], districts: Mapping[str, str]) -> list[Row]:
+def _scores(draws: Draws, bookings: Iterable[Row], districts: Mapping[str, str]) -> list[Row]:
     """Rows of the scores table; ``districts`` gives the district of each session."""
     # Shares of the points: people differ by 0.1 (2 points of 20), sessions by 0.012 in what they teach.
     taught = {session: -0.125 if place == NO_GAIN else 0.012 * draws.bell() for session, place in districts.items()}
     rows: list[Row] = []
-    for session, person, agency, _, status, _ in bookings:
+    for session, person, agency, _, status, *_ in bookings:
         if status != "attended":
             continue
         waves = draws.weighted({("pre", "post"): 76, ("pre",): 12, ("post",): 6, (): 6})
@@ -208,13 +88,13 @@ class _Plan(NamedTuple):
 _Family = list[_Plan]
 
 
-def _end(draws: _Draws, start: date) -> date | None:
+def _end(draws: Draws, start: date) -> date | None:
     shortest, longest = draws.weighted(LENGTH_WEIGHTS)
     end = draws.working_day(start + timedelta(days=shortest), start + timedelta(days=longest))
     return end if end <= AS_AT else None
 
 
-def _family(draws: _Draws, first: date, last: date, children: Mapping[int, int], district: str) -> _Family:
+def _family(draws: Draws, first: date, last: date, children: Mapping[int, int], district: str) -> _Family:
     """Plans of siblings, who start on one day; ``children`` gives each child's earlier plans."""
     start = draws.working_day(first, last)
     category, end = draws.weighted(CATEGORY_WEIGHTS), _end(draws, start)
@@ -231,7 +111,7 @@ def _family(draws: _Draws, first: date, last: date, children: Mapping[int, int],
     ]
 
 
-def _returning(draws: _Draws, families: Iterable[_Family], plans: int, first: date, last: date) -> list[_Family]:
+def _returning(draws: Draws, families: Iterable[_Family], plans: int, first: date, last: date) -> list[_Family]:
     """As many new plans, between two days, of children whose earlier plan ended at least a month before."""
     found: list[_Family] = []
     for family in draws.shuffled(families):
@@ -243,7 +123,7 @@ def _returning(draws: _Draws, families: Iterable[_Family], plans: int, first: da
     return found
 
 
-def _first_seen(draws: _Draws, plans: int, repeats: int, first: date, last: date, child: int) -> list[_Family]:
+def _first_seen(draws: Draws, plans: int, repeats: int, first: date, last: date, child: int) -> list[_Family]:
     """Families with no earlier row; so many of their plans have a history from before the table."""
     families: list[_Family] = []
     while plans:
@@ -255,7 +135,7 @@ def _first_seen(draws: _Draws, plans: int, repeats: int, first: date, last: date
     return families
 
 
-def _plans(draws: _Draws) -> list[Row]:
+def _plans(draws: Draws) -> list[Row]:
     """Rows of the plans table: 972 starts in 2006/07, 190 of them repeats (19.5%), and 920 in 2007/08, 177 (19.2%)."""
     before, new_year, last = date(2006, 4, 1), date(2007, 4, 1), date(2008, 3, 31)
     earlier = _first_seen(draws, 966, 184, before, new_year - timedelta(days=1), 0)
@@ -274,7 +154,7 @@ def _plans(draws: _Draws) -> list[Row]:
     ]
 
 
-def _ballots(draws: _Draws) -> list[Row]:
+def _ballots(draws: Draws) -> list[Row]:
     """Rows of the ballots table: a third of the members see no more than a few steps, so they tie."""
     rows: list[Row] = []
     for member, agency in enumerate((p.agency for p in AGENCIES for _ in range(p.seats)), 1):
@@ -287,7 +167,7 @@ def _ballots(draws: _Draws) -> list[Row]:
     return rows
 
 
-def _themes(draws: _Draws) -> list[Row]:
+def _themes(draws: Draws) -> list[Row]:
     def near(average: int) -> float:
         return float(min(10, max(1, average + draws.whole(-2, 2))))
 
@@ -305,19 +185,20 @@ def demo_tables(seed: int = 2011) -> dict[str, pl.DataFrame]:
     Returns
     -------
     dict[str, pl.DataFrame]
-        The ten tables of `safeguarding_analytics.tables.TABLES`, each in a fixed row order and within its contract.
+        The twelve tables of `safeguarding_analytics.tables.TABLES`, each in a fixed row order and within its contract.
         Synthetic, so nothing is suppressed.
 
     Notes
     -----
     Whatever the seed: 24 sessions of 50 places on the published days; health and CFE take 76% of the places attended;
-    177 of 920 plans that start in the year to 31 March 2008 are second or subsequent. What depends on the seed: who
-    gains how much, and which issues win.
+    177 of 920 plans that start in the year to 31 March 2008 are second or subsequent; nine agencies keep a record of
+    all their eligible staff. What depends on the seed: who gains how much, who is up to date, and which issues win.
 
     References
     ----------
     Kent district safeguarding workshops plan, 2011; Kent Safeguarding Children Board, Annual Report 2007-08; Kirklees
-    Safeguarding Children Board, newsletter 14, January 2016.
+    Safeguarding Children Board, newsletter 14, January 2016, and
+    Multi-agency Learning and Development Strategy, 2011-14 (names of courses).
 
     Examples
     --------
@@ -327,19 +208,23 @@ def demo_tables(seed: int = 2011) -> dict[str, pl.DataFrame]:
     >>> tables["plans"].height
     1892
     """
-    sessions = _sessions()
-    bookings = _bookings(_Draws(seed, "bookings"), {str(row[0]): str(row[4]) for row in sessions})
-    rows: dict[str, list[Row]] = {
-        "agencies": [(profile.agency, profile.sector, ";".join(profile.aliases)) for profile in AGENCIES],
-        "workforce": _workforce(),
+    sessions = session_rows()
+    bookings = booking_rows(Draws(seed, "bookings"), {str(row[0]): str(row[4]) for row in sessions})
+    days = {str(row[0]): row[6] for row in sessions}
+    staff = staff_rows(Draws(seed, "staff"), bookings, days)
+    rows: dict[str, Sequence[Row]] = {
+        "agencies": [(profile.agency, profile.sector, ";".join(profile.aliases), None, None) for profile in AGENCIES],
+        "workforce": workforce_rows(),
         "sessions": sessions,
         "bookings": bookings,
+        "staff": staff,
+        "training_records": training_record_rows(Draws(seed, "training_records"), bookings, staff),
         "items": _items(),
-        "scores": _scores(_Draws(seed, "scores"), bookings, {str(row[0]): str(row[3]) for row in sessions}),
-        "plans": _plans(_Draws(seed, "plans")),
+        "scores": _scores(Draws(seed, "scores"), bookings, {str(row[0]): str(row[3]) for row in sessions}),
+        "plans": _plans(Draws(seed, "plans")),
         "issues": [(issue, description) for issue, description, _ in ISSUES],
-        "ballots": _ballots(_Draws(seed, "ballots")),
-        "themes": _themes(_Draws(seed, "themes")),
+        "ballots": _ballots(Draws(seed, "ballots")),
+        "themes": _themes(Draws(seed, "themes")),
     }
     return {
         name: pl.DataFrame(rows[name], {key: column.dtype for key, column in schema.columns().items()}, orient="row")
@@ -372,8 +257,8 @@ def write_demo_board(folder: Path, seed: int = 2011) -> None:
 
     Notes
     -----
-    ``scores.csv`` names agencies by their first alias ("CFE"), as questionnaires do; the reader of a board's folder
-    turns aliases into names.
+    ``scores.csv``, ``staff.csv`` and ``training_records.csv`` name agencies by their first alias ("CFE"), as
+    questionnaires and agencies' own systems do; the reader of a board's folder turns aliases into names.
     """
     config = folder / "board.toml"
     names = [config.name, *(f"{name}.csv" for name in TABLES)]
@@ -389,7 +274,7 @@ def write_demo_board(folder: Path, seed: int = 2011) -> None:
     config.write_text(board_toml(FIRST_LINES, SETTINGS), encoding="utf-8", newline="\n")
     short = {profile.agency: profile.aliases[0] for profile in AGENCIES}
     for name, frame in demo_tables(seed).items():
-        written = frame.with_columns(pl.col("agency").replace(short)) if name == "scores" else frame
+        written = frame.with_columns(pl.col("agency").replace(short)) if name in BY_ALIAS else frame
         with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(written.columns)

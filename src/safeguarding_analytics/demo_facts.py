@@ -16,6 +16,7 @@ SETTINGS = {
     "board.as_at": "2011-07-01",
     "training.target": "1200",
     "training.target_date": "2011-06-30",
+    "training.together": '{ "Health and CFE" = ["Health", "Children, families and education"] }',
     "knowledge.meaningful_gain": "2.0",
     "priorities.seats": "4",
     "priorities.weight": '"member"',
@@ -70,6 +71,85 @@ AGENCIES = (
     Agency("Coroner's office", "Courts", ("Coroner",), 2, 4),
     Agency(NOBODY_CAME, "Fire and rescue", ("KFRS", "Fire service"), 0, 62, 1),
 )
+
+
+class Recording(NamedTuple):
+    """What an agency writes down of its staff, and how recent their training was on 1 July 2011; all per cent."""
+
+    kept: int  # of its eligible staff have a staff record; 0 = it keeps none
+    current: int  # last level 2 course less than 33 months before; of new starters: trained within three months
+    due: int  # 33 to 36 months before
+    lapsed: int  # more than 36 months before; the rest never, as far as anybody wrote down
+    aware: int  # took the e-learning on awareness
+
+
+# Synthetic: the first needs analysis of Kirklees says only that records of training were lacking.
+RECORDS = {
+    CFE: Recording(0, 14, 4, 12, 20),
+    "Eastern and Coastal Kent PCT": Recording(100, 48, 11, 27, 60),
+    "West Kent PCT": Recording(100, 66, 6, 18, 70),
+    "Kent and Medway NHS Partnership": Recording(100, 38, 9, 33, 45),
+    "East Kent Hospitals": Recording(45, 50, 6, 24, 55),
+    "Kent Police": Recording(100, 57, 8, 22, 50),
+    "Kent Probation": Recording(100, 68, 9, 14, 60),
+    "Youth Offending Service": Recording(100, 84, 6, 6, 80),
+    "Connexions": Recording(100, 72, 8, 12, 70),
+    "Academies and independent schools": Recording(25, 40, 8, 20, 30),
+    "Early years providers": Recording(35, 45, 10, 20, 50),
+    "District council housing": Recording(60, 35, 6, 25, 35),
+    "Adult social services": Recording(30, 30, 5, 30, 40),
+    NO_RETURN: Recording(0, 0, 0, 0, 0),
+    "Young carers project": Recording(0, 0, 0, 0, 50),
+    "CAFCASS": Recording(100, 75, 10, 10, 80),
+    "Coroner's office": Recording(0, 0, 0, 0, 0),
+    NOBODY_CAME: Recording(100, 22, 4, 30, 25),
+}
+
+# Course, level; named after the table of target groups of Kirklees.
+AWARENESS = ("Awareness of Child Abuse and Neglect", 1)
+WORKING_TOGETHER = ("Working Together", 2)
+REFRESHER = ("Working Together refresher", 2)
+CONFERENCES = ("Making Positive Contributions to Child Protection Conferences and Core Groups", 3)
+ROLE_COURSES = {
+    4: ("Single-agency training for the role", 3),
+    5: ("Lessons from serious case reviews", 3),
+    6: ("Managing Allegations against People who Work with Children", 4),
+}
+"""What those of a target group take besides."""
+
+E_LEARNING_OPEN = (date(2008, 9, 1), date(2011, 6, 24))
+LEVEL_2_DAYS = {
+    "current": (date(2008, 10, 6), date(2011, 6, 24)),
+    "due": (date(2008, 7, 7), date(2008, 9, 30)),
+    "lapsed": (date(2006, 1, 9), date(2008, 6, 27)),
+}
+"""When the last level 2 course was, if it is to be refreshed within 36 months."""
+
+LEVEL_3_DAYS = {
+    "current": (date(2010, 10, 4), date(2011, 6, 24)),
+    "due": (date(2010, 7, 5), date(2010, 9, 30)),
+    "lapsed": (date(2007, 1, 8), date(2010, 6, 25)),
+}
+"""When the last course of `ROLE_COURSES` was, if there is to be one within 12 months."""
+
+NEW_STARTERS = (date(2010, 7, 2), date(2011, 6, 29))
+START_WEIGHTS = {
+    (date(1985, 1, 7), date(1994, 12, 30)): 8,
+    (date(1995, 1, 2), date(2004, 12, 31)): 30,
+    (date(2005, 1, 3), date(2010, 6, 30)): 50,
+    NEW_STARTERS: 12,
+}
+"""When staff started."""
+
+INDUCTION_DAYS = {"in time": (7, 85), "late": (100, 240)}
+"""Days from the start to the training of new starters."""
+
+LEAVERS = 3
+"""Of 100 staff on record, so many more have left in the last year."""
+
+LEAVING_DAYS = (date(2010, 7, 5), date(2011, 6, 29))
+NOTICE_DAYS = (date(2011, 7, 4), date(2011, 9, 30))
+"""When those leave who are still there on 1 July 2011 but have given notice."""
 
 
 class District(NamedTuple):
