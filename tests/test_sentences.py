@@ -136,7 +136,10 @@ def test_hidden_share_is_said_to_be_hidden_and_no_number_of_it_is_said():
         }
     )
     safe = suppress(table, Policy.dfe())
-    assert say(safe, agency="A") == f"{HIDDEN} (eligible staff, attended)"
+    assert say(safe, agency="A") == (
+        "How many of the eligible staff attended is hidden because the number is small, or because it would give a "
+        "small number away."
+    )
 
 
 def test_unknown_denominator_is_never_a_zero():

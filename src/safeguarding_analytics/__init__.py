@@ -17,7 +17,7 @@ if "rfc3987_syntax" not in sys.modules:
     sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # None is how Python marks "cannot be imported"
 
 if TYPE_CHECKING:
-    from safeguarding_analytics.answers import show_table, show_text, show_versions, unless_empty
+    from safeguarding_analytics.answers import show_gaps, show_table, show_text, show_versions, unless_empty
     from safeguarding_analytics.auditing import audit
     from safeguarding_analytics.board import Board, check_board, read_board
     from safeguarding_analytics.charts import (
@@ -31,15 +31,37 @@ if TYPE_CHECKING:
     )
     from safeguarding_analytics.child_protection import repeat_plan_rate, stock_and_flow
     from safeguarding_analytics.comparators import comparator_rates, read_comparators
+    from safeguarding_analytics.contrasts import compare_with_others
+    from safeguarding_analytics.currency import (
+        TrainingRule,
+        currency_ageing,
+        induction_on_time,
+        rule_levels,
+        training_currency,
+        training_rules,
+        training_status,
+        with_returns,
+    )
     from safeguarding_analytics.dashboards import served_release, show_answer, show_release
-    from safeguarding_analytics.dates import in_reporting_year
+    from safeguarding_analytics.dates import day_in_words, evaluation_day, held_by, in_reporting_year, latest_period
     from safeguarding_analytics.disclosure import suppress
     from safeguarding_analytics.errors import in_words
     from safeguarding_analytics.exports import write_csv, write_parquet, write_workbook
     from safeguarding_analytics.intervals import byar, wilson
     from safeguarding_analytics.knowledge import knowledge_gain, participation
+    from safeguarding_analytics.needs import training_gaps, training_needs
     from safeguarding_analytics.policy import Policy
     from safeguarding_analytics.priorities import ballots_to_change, kendall_w, rank_priorities
+    from safeguarding_analytics.programme import (
+        coverage_needed,
+        cumulative_reach,
+        inter_agency_mix,
+        programme_targets,
+        progress_by,
+        running_totals,
+        training_cost,
+    )
+    from safeguarding_analytics.registers import with_sector
     from safeguarding_analytics.release import Release, publish, published_before
     from safeguarding_analytics.repairs import repair
     from safeguarding_analytics.rounding import percentage_decimals
@@ -59,7 +81,29 @@ if TYPE_CHECKING:
     )
     from safeguarding_analytics.sources.published import read_published
     from safeguarding_analytics.sources.published_tables import read_published_table
-    from safeguarding_analytics.training import attendance, training_reach
+    from safeguarding_analytics.training import attendance, reconcile_attendance, training_coverage, training_reach
+    from safeguarding_analytics.training_charts import (
+        plot_ageing,
+        plot_coverage,
+        plot_funnel,
+        plot_mix,
+        plot_need,
+        plot_panels,
+        plot_to_date,
+    )
+    from safeguarding_analytics.training_sentences import (
+        say_attendance,
+        say_compared,
+        say_cost,
+        say_coverage,
+        say_due,
+        say_induction,
+        say_mergers,
+        say_mix,
+        say_need,
+        say_over_reached,
+        say_training_rules,
+    )
 
 _HOME = {
     "auditing": ("audit",),
@@ -76,14 +120,14 @@ _HOME = {
     "child_protection": ("repeat_plan_rate", "stock_and_flow"),
     "comparators": ("comparator_rates", "read_comparators"),
     "dashboards": ("served_release", "show_answer", "show_release"),
-    "dates": ("in_reporting_year",),
+    "dates": ("day_in_words", "evaluation_day", "held_by", "in_reporting_year", "latest_period"),
     "disclosure": ("suppress",),
     "policy": ("Policy",),
     "safe": ("Safe", "already_public"),
     "errors": ("in_words",),
     "intervals": ("byar", "wilson"),
     "knowledge": ("knowledge_gain", "participation"),
-    "answers": ("show_table", "show_text", "show_versions", "unless_empty"),
+    "answers": ("show_gaps", "show_table", "show_text", "show_versions", "unless_empty"),
     "priorities": ("ballots_to_change", "kendall_w", "rank_priorities"),
     "exports": ("write_csv", "write_parquet", "write_workbook"),
     "release": ("Release", "publish", "published_before"),
@@ -104,7 +148,54 @@ _HOME = {
     ),
     "sources.published": ("read_published",),
     "sources.published_tables": ("read_published_table",),
-    "training": ("attendance", "training_reach"),
+    "contrasts": ("compare_with_others",),
+    "currency": (
+        "TrainingRule",
+        "currency_ageing",
+        "induction_on_time",
+        "rule_levels",
+        "training_currency",
+        "training_rules",
+        "training_status",
+        "with_returns",
+    ),
+    "needs": (
+        "training_gaps",
+        "training_needs",
+    ),
+    "programme": (
+        "coverage_needed",
+        "cumulative_reach",
+        "inter_agency_mix",
+        "programme_targets",
+        "progress_by",
+        "running_totals",
+        "training_cost",
+    ),
+    "registers": ("with_sector",),
+    "training": ("attendance", "reconcile_attendance", "training_coverage", "training_reach"),
+    "training_charts": (
+        "plot_ageing",
+        "plot_coverage",
+        "plot_funnel",
+        "plot_mix",
+        "plot_need",
+        "plot_panels",
+        "plot_to_date",
+    ),
+    "training_sentences": (
+        "say_attendance",
+        "say_compared",
+        "say_cost",
+        "say_coverage",
+        "say_due",
+        "say_induction",
+        "say_mergers",
+        "say_mix",
+        "say_need",
+        "say_over_reached",
+        "say_training_rules",
+    ),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -113,6 +204,7 @@ __all__ = [
     "Policy",
     "Release",
     "Safe",
+    "TrainingRule",
     "already_public",
     "attendance",
     "audit",
@@ -121,21 +213,40 @@ __all__ = [
     "check_board",
     "comparator_rates",
     "compare_rules",
+    "compare_with_others",
+    "coverage_needed",
+    "cumulative_reach",
+    "currency_ageing",
+    "day_in_words",
+    "evaluation_day",
     "head_to_head",
+    "held_by",
     "in_reporting_year",
     "in_words",
+    "induction_on_time",
+    "inter_agency_mix",
     "kemeny",
     "kendall_w",
     "knowledge_gain",
+    "latest_period",
     "participation",
     "percentage_decimals",
+    "plot_ageing",
     "plot_attendance",
     "plot_changes",
     "plot_count",
+    "plot_coverage",
+    "plot_funnel",
     "plot_mean_change",
+    "plot_mix",
+    "plot_need",
+    "plot_panels",
     "plot_proportion",
     "plot_ranking",
     "plot_rate",
+    "plot_to_date",
+    "programme_targets",
+    "progress_by",
     "publish",
     "published_before",
     "rank_priorities",
@@ -143,29 +254,53 @@ __all__ = [
     "read_comparators",
     "read_published",
     "read_published_table",
+    "reconcile_attendance",
     "repair",
     "repeat_plan_rate",
+    "rule_levels",
+    "running_totals",
     "say_agreement",
+    "say_attendance",
     "say_ballots_to_change",
+    "say_compared",
+    "say_cost",
+    "say_coverage",
+    "say_due",
+    "say_induction",
     "say_mean_change",
+    "say_mergers",
+    "say_mix",
+    "say_need",
+    "say_over_reached",
     "say_proportion",
     "say_range",
     "say_ranking",
     "say_rules",
     "say_stock_and_flow",
     "say_target",
+    "say_training_rules",
     "say_unknown",
     "served_release",
     "show_answer",
+    "show_gaps",
     "show_release",
     "show_table",
     "show_text",
     "show_versions",
     "stock_and_flow",
     "suppress",
+    "training_cost",
+    "training_coverage",
+    "training_currency",
+    "training_gaps",
+    "training_needs",
     "training_reach",
+    "training_rules",
+    "training_status",
     "unless_empty",
     "wilson",
+    "with_returns",
+    "with_sector",
     "write_csv",
     "write_parquet",
     "write_workbook",

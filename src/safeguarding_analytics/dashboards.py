@@ -1,14 +1,19 @@
 """Serves a release with Voilà: read-only, on this computer alone, without sources, tracebacks or outside requests.
 
-The page has no script of Voilà's and opens no websocket: the kernel draws the page once and is ended when idle.
+A page is a notebook in ``dashboards``, and nothing else: its address is the name of its file. No page has a script of
+Voilà's or opens a websocket: the kernel draws the page once and is ended when idle. Every other address, those of
+Jupyter and Voilà too, is answered with one plain page that says that there is nothing.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from html import escape
 from pathlib import Path
@@ -16,11 +21,16 @@ from shutil import copytree
 from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
+import polars as pl
+
 from safeguarding_analytics.answers import Html, show_table, show_text
+from safeguarding_analytics.chart_rows import sentence
 from safeguarding_analytics.dates import day_in_words
 from safeguarding_analytics.errors import ParameterError, SafeguardingError
-from safeguarding_analytics.pages import NOT_WORKED_OUT, TEMPLATES, page_shell, prose
+from safeguarding_analytics.pages import NOT_WORKED_OUT, TEMPLATES, message_html, page_html, prose, vega_bundle
 from safeguarding_analytics.release import Release
+from safeguarding_analytics.safe import Safe
+from safeguarding_analytics.tables import TOTAL
 
 SERVED = "SAFEGUARDING_RELEASE"
 """Environment variable that tells a dashboard's kernel which release to open."""
@@ -30,6 +40,24 @@ IN_REPOSITORY = Path(__file__).parents[2] / "dashboards"
 LOCALHOST = "127.0.0.1"
 IDLE_SECONDS = 10
 """A kernel has nothing left to do once its page is drawn."""
+
+FIRST = "overview"
+"""The notebook whose address is the server itself."""
+
+NO_PAGE = "There is no page at this address."
+NOT_SHOWN = "This page cannot be shown."
+NOT_ANSWERED = (
+    "This release does not answer this question: the board's folder did not hold what it takes, or it was not asked."
+)
+
+
+@dataclass(frozen=True)
+class Page:
+    """A notebook of a dashboard, and where it is found."""
+
+    notebook: Path
+    title: str
+    address: str
 
 
 def served_release() -> Release:
@@ -64,50 +92,79 @@ def show_release(release: Release) -> Html:
     Html
         One sentence.
     """
-    about = release.manifest
-    as_at = f", as at {day_in_words(date.fromisoformat(about['as_at']))}" if about["as_at"] else ""
+    about, day = release.manifest, _as_at(release)
+    as_at = f", as at {day}" if day else ""
     made = day_in_words(date.fromisoformat(about["made_on"]))
-    sentence = f"{about['board']}{as_at}. Release made on {made} from data version {about['data_version']}."
-    return Html(f"<p>{escape(sentence)}</p>", sentence)
+    said = f"{about['board']}{as_at}. Release made on {made} from data version {about['data_version']}."
+    return Html(f"<p>{escape(said)}</p>", said)
 
 
-def show_answer(release: Release, name: str, draw: Callable[..., Any], **options: Any) -> Html:
-    """The answer to one question: its headline, its chart, the definition, and the table behind it.
+def show_answer(
+    release: Release, name: str, draw: Callable[..., Any] | None = None, *, target_from: str = "", **options: Any
+) -> Html:
+    """The answer to one question: its headline, its chart, the table behind it, the definition, and the day it holds.
 
     Parameters
     ----------
     release
         An open release.
     name
-        Name of the table, or how it begins (``"training_reach"`` finds ``"training_reach_by_agency"``).
+        Name of the table, or how it begins (``"training_reach"`` finds ``"training_reach_by_agency"``). Of several that
+        begin so, one with a headline is shown.
     draw
-        A chart function of `charts`.
+        A chart function of `charts` or `training_charts`. Without one, or where it cannot draw the table, the table
+        itself is the answer.
+    target_from
+        Name of a table of shape progress, of the same release: the chart's ``target`` is taken from it, of each group
+        where the chart shows its groups, else in all.
     options
         Passed to the chart function.
 
     Returns
     -------
     Html
-        The answer; a sentence where the release has no such table.
+        The answer, without a headline where the table has none; a sentence where the release has no such table.
     """
-    found = [each for each in release.tables() if each.startswith(name) and release.entry(each).headline]
-    if not found:
-        return show_text(
-            "This release does not answer this question: the board's folder did not hold the tables for it."
-        )
-    entry, table = release.entry(found[0]), release[found[0]]
-    numbers = show_table(table, caption=entry.title)
-    figure = draw(table, **options)._repr_mimebundle_()["text/html"]
-    html = (
-        f"{show_text(entry.headline).html}{figure}"
-        f"<details><summary>The numbers behind the chart</summary>{numbers.html}</details>"
-        f'<p class="note">Definition: {escape(entry.definition)}</p>'
+    found = sorted(
+        (each for each in release.tables() if each.startswith(name)),
+        key=lambda each: (each != name, not release.entry(each).headline),
     )
-    return Html(html, f"{entry.headline}\n{numbers.text}\nDefinition: {entry.definition}")
+    if not found:
+        return show_text(NOT_ANSWERED)
+    entry, table = release.entry(found[0]), release[found[0]]
+    if target_from in release.tables():
+        options["target"] = _target(release[target_from], table)
+    headline, numbers = show_text(entry.headline), show_table(table, caption=entry.title)
+    asked = str(entry.parameters.get("as_at", "")).strip()
+    day = day_in_words(date.fromisoformat(asked)) if asked else _as_at(release)
+    note = f"Definition: {sentence(entry.definition)}{f' As at {day}.' if day else ''}"
+    html = f'{headline.html}{_shown(table, numbers, draw, options)}<p class="note">{escape(note)}</p>'
+    return Html(html, "\n".join(filter(None, [headline.text, numbers.text, note])))
+
+
+def _shown(table: Safe, numbers: Html, draw: Callable[..., Any] | None, options: Mapping[str, Any]) -> str:
+    """A chart with its numbers folded behind it; the numbers alone where there is no chart of them."""
+    if draw is None:
+        return numbers.html
+    try:
+        figure = draw(table, **options)._repr_mimebundle_()["text/html"]
+    except ParameterError:  # such as more groups than a chart can tell apart
+        return numbers.html
+    return f"{figure}<details><summary>The numbers behind the chart</summary>{numbers.html}</details>"
+
+
+def _target(progress: Safe, drawn: Safe) -> int | dict[str, int] | None:
+    """What is to be reached: of each group, where a drawn table has the groups of the progress, else in all."""
+    frame = progress.frame()
+    group, *_ = progress.shape.group_columns(frame.columns)  # a further one, such as the month, tells as at when
+    targets = dict(frame.select(pl.col(group).cast(pl.String), "target").drop_nulls().iter_rows())
+    if group in drawn.frame().columns:
+        return targets
+    return targets.get(TOTAL, sum(targets.values()) if len(targets) == frame.height else None)
 
 
 def serve(folder: Path, *, port: int) -> int:
-    """Serve the overview of a release until it is stopped.
+    """Serve the pages of a release until it is stopped.
 
     Parameters
     ----------
@@ -127,18 +184,31 @@ def serve(folder: Path, *, port: int) -> int:
         When the port is taken.
     """
     require_free(port)
-    notebook = (INSTALLED if INSTALLED.is_dir() else IN_REPOSITORY) / "overview.ipynb"
+    pages = pages_in(INSTALLED if INSTALLED.is_dir() else IN_REPOSITORY)
+    board = str(Release.open(folder).manifest["board"])
     with TemporaryDirectory(prefix="safeguarding") as shelf:
-        _write_templates(Path(shelf))
+        for kind in ("nbconvert", "voila"):
+            copytree(TEMPLATES / kind, Path(shelf) / kind)
         os.environ[SERVED] = str(folder.resolve())
         os.environ["JUPYTER_PATH"] = shelf
         from voila.app import Voila
 
-        app = Voila(config=_settings(port))
-        app.initialize([str(notebook)])
+        app = Voila(config=_settings(port, {page.notebook.stem: _shell(page, pages, board) for page in pages}))
+        app.initialize([str(pages[0].notebook)])
+        app.tornado_settings = {**app.tornado_settings, **_plain_refusals(pages, board)}
+        app.init_handlers = lambda: _handlers(app, pages)  # in place of all those of Voilà's own
         logging.disable(logging.ERROR)  # logs of Voilà, Tornado and asyncio may hold cell sources and values
         app.start()
     return 0
+
+
+def pages_in(folder: Path) -> list[Page]:
+    """The pages that a folder of notebooks makes, in the order that the notebooks give themselves."""
+    read = {path: json.loads(path.read_text(encoding="utf-8"))["metadata"] for path in folder.glob("*.ipynb")}
+    return [
+        Page(path, about["title"], "/" if path.stem == FIRST else f"/{path.stem}")
+        for path, about in sorted(read.items(), key=lambda each: each[1]["safeguarding"]["order"])
+    ]
 
 
 def require_free(port: int) -> None:
@@ -151,17 +221,65 @@ def require_free(port: int) -> None:
             raise ParameterError(f"port {port} is taken by another program. Choose another one with --port.") from None
 
 
-def _write_templates(shelf: Path) -> None:
-    """Lay out the templates as Voilà looks for them, with the page of the board pack around the cells."""
-    copytree(TEMPLATES / "nbconvert", shelf / "nbconvert")
-    target = shelf / "voila" / "templates" / "dashboard"
-    copytree(TEMPLATES / "voila" / "templates" / "dashboard", target)
-    before, after = page_shell(title="Overview of the release")
-    for name, text in (("before.html", before), ("after.html", after)):
-        (target / name).write_text(f"{{% raw %}}{text}{{% endraw %}}", encoding="utf-8")  # scripts hold "{#" and "{{"
+def _as_at(release: Release) -> str:
+    """The day on which the numbers of a release hold, in words; empty where it does not say."""
+    day = release.manifest.get("as_at", "")
+    return day_in_words(date.fromisoformat(day)) if day else ""
 
 
-def _settings(port: int) -> Any:
+def _handlers(app: Any, pages: Sequence[Page]) -> list[tuple[Any, ...]]:
+    """What is answered: the pages, each at its own address, and one plain refusal for everything else."""
+    from jupyter_server.base.handlers import Template404
+    from voila.tornado.handler import TornadoVoilaHandler
+
+    given = {
+        "template_paths": app.template_paths,
+        "config": app.config,
+        "voila_configuration": app.voila_configuration,
+    }
+    return [
+        *(
+            (re.escape(page.address), TornadoVoilaHandler, {**given, "notebook_path": page.notebook.name})
+            for page in pages
+        ),
+        (r".*", Template404),
+    ]
+
+
+def _plain_refusals(pages: Sequence[Page], board: str) -> dict[str, Any]:
+    """The pages that refuse, in place of Jupyter's: they say neither what was asked nor what went wrong.
+
+    One who asks under another name than this computer's is not told the board's name either.
+    """
+    from jinja2 import DictLoader, Environment
+
+    environment = Environment(loader=DictLoader({"404.html": "{{ missing }}", "error.html": "{{ refused }}"}))  # noqa: S701  # what is filled in are pages
+    environment.globals["missing"] = message_html(
+        NO_PAGE, title="Page not found", navigation=_navigation(pages), board=board
+    )
+    environment.globals["refused"] = message_html(NOT_SHOWN, title="Page not shown", navigation=[])
+    return {"jinja2_env": environment, "voila_jinja2_env": environment}
+
+
+def _shell(page: Page, pages: Sequence[Page], board: str) -> list[str]:
+    """What stands before and after the cells of a page: a page of the board pack without cells, cut open."""
+    from nbformat.v4 import new_notebook
+
+    empty = page_html(
+        new_notebook(),  # type: ignore[no-untyped-call]  # nbformat types its functions but not this one
+        title=page.title,
+        bundle=vega_bundle(),
+        navigation=_navigation(pages),
+        board=board,
+    )
+    return re.split("<h1>.*?</h1>", empty, maxsplit=1)  # the notebook brings its own heading
+
+
+def _navigation(pages: Sequence[Page]) -> list[tuple[str, str]]:
+    return [(page.address, page.title) for page in pages]
+
+
+def _settings(port: int, shells: Mapping[str, Sequence[str]]) -> Any:
     from traitlets.config import Config
 
     # Each kernel has sockets of its own in a folder of this user: 65 characters behind the temporary folder, of the 103
@@ -176,7 +294,6 @@ def _settings(port: int) -> Any:
                 "open_browser": False,
                 "config_file_paths": [],  # a configuration lying about must not loosen these settings
                 "tornado_settings": {"allow_remote_access": False},  # answers only to names of this computer
-                "kernel_websocket_connection_class": "safeguarding_analytics.quiet_connection.QuietConnection",
             },
             "VoilaConfiguration": {
                 "template": "dashboard",
@@ -185,7 +302,7 @@ def _settings(port: int) -> Any:
                 "file_allowlist": [],
                 "strip_sources": True,
                 "show_tracebacks": False,
-                "resources": {"not_worked_out": NOT_WORKED_OUT},
+                "resources": {"not_worked_out": NOT_WORKED_OUT, "shells": shells},
                 "http_keep_alive_timeout": 3600,  # its sign of life is a script, which the page does not allow
             },
             "VoilaExecutor": {"allow_errors": True},  # one answer that fails does not take the others with it

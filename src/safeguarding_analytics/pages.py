@@ -124,17 +124,6 @@ def page_html(
     return _filled("page.html.j2", body=body, heading=heading, scripts=scripts, **about)
 
 
-def page_shell(*, title: str) -> tuple[str, str]:
-    """What stands before and after the body of a page with charts: for pages whose body is made while they are sent.
-
-    The body brings its own ``<h1>``.
-    """
-    body = "<!-- the body -->"
-    page = _filled("page.html.j2", title=title, navigation=[], body=body, scripts=_scripts(vega_bundle()))
-    before, after = page.split(body)
-    return before, after
-
-
 def message_html(sentence: str, *, title: str, navigation: Sequence[tuple[str, str]], board: str = "") -> str:
     """A page that says one sentence, such as why the page is not there."""
     body = f'<p class="message">{escape(sentence)}</p>'

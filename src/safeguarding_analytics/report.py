@@ -18,7 +18,7 @@ from typing import Any
 
 from safeguarding_analytics.board import Board, check_all
 from safeguarding_analytics.contracts import say_problems
-from safeguarding_analytics.dates import day_in_words
+from safeguarding_analytics.dates import day_in_words, evaluation_day
 from safeguarding_analytics.errors import ParameterError, SafeguardingError, TableError, in_words, nearest
 from safeguarding_analytics.leaks import refuse_leaks
 from safeguarding_analytics.release import (
@@ -202,6 +202,8 @@ def make_report(
             )
     for notebook in wanted:
         _values(notebook, given)
+    if given.get("as_at"):
+        evaluation_day(str(given["as_at"]))
     place = Path(out) / PLACE
     refuse_other_folders(place)
     _refuse_to_lose_pages(place, wanted)
@@ -220,7 +222,7 @@ def make_report(
         gather(built, runs, {notebook.name: _about(notebook, given, board) for notebook in wanted})
         repaired = _repaired(built, place, board.data_version) if repair else []
         pages = _without_what_is_hidden(pages, built, repaired)
-        _write_pack(board, pages, built, today)
+        _write_pack(board, pages, built, today, str(given.get("as_at") or ""))
         refuse_leaks(built, board)
         about = {
             "board": board.config.board.name,
@@ -423,7 +425,7 @@ def _refuse_failures(pages: list[Page]) -> None:
         raise TableError("\n".join(f"{page.notebook.name}: {page.why_not}" for page in pages))
 
 
-def _write_pack(board: Board, pages: list[Page], built: Path, today: date) -> None:
+def _write_pack(board: Board, pages: list[Page], built: Path, today: date, what_if: str) -> None:
     from safeguarding_analytics.pages import index_html, message_html, page_html, vega_bundle
 
     name = board.config.board.name
@@ -449,6 +451,8 @@ def _write_pack(board: Board, pages: list[Page], built: Path, today: date) -> No
         for page in pages
     ]
     notes = [f"Data version {board.data_version}."]
+    if what_if:
+        notes.insert(0, f"Pages that ask what if were made as at {day_in_words(evaluation_day(what_if))}.")
     if board.config.board.as_at:
         notes.insert(0, f"As at {day_in_words(board.config.board.as_at)}.")
     index = index_html(
@@ -462,5 +466,7 @@ def _write_pack(board: Board, pages: list[Page], built: Path, today: date) -> No
 
 
 def _headline(name: str, published: list[dict[str, Any]]) -> str:
-    """Headline of a notebook: that of the first of its tables that has one."""
-    return next((each["headline"] for each in published if each["notebook"] == name and each["headline"]), "")
+    """Headline of a notebook: that of the table called after it, else of the first of its tables that has one."""
+    own = [each for each in published if each["notebook"] == name and each["headline"]]
+    called = [each for each in own if each["name"].startswith(name)]
+    return str(next((each["headline"] for each in [*called, *own]), ""))

@@ -31,7 +31,9 @@ def percent(share: float, denominator: int | None = None) -> str:
     return f"{share * 100:.{0 if denominator is not None and denominator < 100 else 1}f}%"
 
 
-def say_proportion(table: Safe, *, of: str, have: str, where: Mapping[str, str] | None = None) -> str:
+def say_proportion(
+    table: Safe, *, of: str, have: str, where: Mapping[str, str] | None = None, if_empty: str = ""
+) -> str:
     """Put one row of a table of shares into words.
 
     Parameters
@@ -42,15 +44,20 @@ def say_proportion(table: Safe, *, of: str, have: str, where: Mapping[str, str] 
         What the denominator counts ("eligible staff") and what the numerator has ("attended a workshop").
     where
         Group values of the row; those not named are ``"Total"``. May be left out where the table has one row.
+    if_empty
+        What to say of a table without rows.
 
     Raises
     ------
     ParameterError
-        When no row, or more than one, has those group values.
+        When no row, or more than one, has those group values, and nothing is to be said of an empty table.
     """
+    if if_empty and table.frame().is_empty():
+        return if_empty
     row = _row(table, where)
     if row["mark"]:
-        return f"{HIDDEN} ({of}, {have})"
+        hidden = HIDDEN.removeprefix("The figure is hidden")
+        return f"How many of the {of} {have} is hidden{hidden}"
     if row["numerator"] is None and row["denominator"] is not None:
         return f"How many of {row['denominator']:,} {of} {have} is not known, so no overall share can be given."
     if row["denominator"] is None:
@@ -81,9 +88,10 @@ def say_range(table: Safe, *, groups: str) -> str:
     if shown.height < 2:
         return f"Too few {groups} have a figure that can be shown to compare them."
     ends = shown.sort("proportion", column)
+    heading = f"{column.replace('_', ' ')} " if shown[column].cast(pl.String).str.contains(r"^\d{1,2}$").all() else ""
     low, high = (
         f"{percent(row['proportion'], row['denominator'])} "
-        f"({row[column]}{f'; {_interval(row)}' if row['lower'] is not None else ''})"
+        f"({heading}{row[column]}{f'; {_interval(row)}' if row['lower'] is not None else ''})"
         for row in (ends.row(0, named=True), ends.row(-1, named=True))
     )
     return f"Among the {shown.height:,} {groups} whose figures can be shown, the share runs from {low} to {high}."
@@ -215,10 +223,12 @@ def say_unknown(table: Safe, *, what: str) -> str:
     group = pl.col(column).cast(pl.String)
     unknown = frame.filter(pl.col("numerator").is_not_null(), pl.col("denominator").is_null(), group != TOTAL)
     names = unknown[column].cast(pl.String).sort().to_list()
+    if names and all(name is not None and name.isdecimal() for name in names):
+        names = [f"{column.replace('_', ' ')} {name}" for name in names]
     return f"It is not known {what}: {in_words(names)}." if names else ""
 
 
-def say_target(table: Safe, *, target: int | None, by_day: date | None, first: date, last: date) -> str:
+def say_target(table: Safe, *, target: int | None, by_day: date | None, first: date | None, last: date | None) -> str:
     """Set the people reached against the programme's target.
 
     Parameters
@@ -228,7 +238,7 @@ def say_target(table: Safe, *, target: int | None, by_day: date | None, first: d
     target, by_day
         People to be trained, and the day by which; None where the board set none.
     first, last
-        Days of the first and the last session that is counted.
+        Days of the first and the last session that is counted; None where there is none.
 
     Returns
     -------
@@ -239,6 +249,8 @@ def say_target(table: Safe, *, target: int | None, by_day: date | None, first: d
         return ""
     reached = _row(table, None)["numerator"]
     when = f" by {day_in_words(by_day)}" if by_day else ""
+    if first is None or last is None:
+        return f"The target was {target:,} people{when}; no session is counted yet."
     if reached is None:
         return f"The target was {target:,} people{when}. {HIDDEN}"
     gap = target - reached

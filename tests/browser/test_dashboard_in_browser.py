@@ -1,5 +1,9 @@
+from types import SimpleNamespace
+
 import pytest
 from test_pages_in_browser import ARGUMENTS, CHROMIUM
+
+from test_dashboards import make_release
 
 pytestmark = [
     pytest.mark.browser,
@@ -10,77 +14,173 @@ pytestmark = [
 
 NAMES = ("training_reach_by_agency", "knowledge_gain", "repeat_plans", "priorities")
 DRAWN = "document.querySelectorAll('.chart.drawn .live svg').length"
+WAITING = "document.querySelectorAll('figure.chart:not(.drawn)').length"
+VIEWS = {
+    "overview": ("demo", "/", "Overview"),
+    "training": ("demo", "/training", "Training"),
+    "training, every table": ("all", "/training", "Training"),
+}
+"""Release, address and heading of each page that is looked at."""
 
 
 @pytest.fixture(scope="module")
-def release(demo_report):
-    """The release of the synthetic board."""
-    return demo_report.made.release
+def releases(demo_report, tmp_path_factory):
+    """The release of the synthetic board, and one that holds every table a dashboard asks for."""
+    every = make_release(
+        tmp_path_factory.mktemp("all"), about={**demo_report.made.release.manifest, "board": "A board"}
+    )
+    return {"demo": demo_report.made.release, "all": every}
 
 
 @pytest.fixture(scope="module")
-def page(serve, release):
-    """The dashboard in Chromium; what it asks for and complains about is noted on it."""
+def browser():
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    served = serve(release.folder)
     with playwright.sync_playwright() as running:
         arguments = [*ARGUMENTS, "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
         browser = running.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        page = browser.new_page(viewport={"width": 1024, "height": 900})
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def opened(browser, serve, releases):
+    """Open an address of a dashboard; what the page asks for and complains about is noted on it."""
+    served = {name: serve(release.folder) for name, release in releases.items()}
+
+    def open_page(release, address, **options):
+        page = browser.new_page(viewport={"width": 1024, "height": 900}, **options)
         page.asked, page.complaints, page.sockets = [], [], []
         page.on("request", lambda request: page.asked.append(request.url))
         page.on("console", lambda message: page.complaints.append(message.text))
         page.on("pageerror", lambda error: page.complaints.append(str(error)))
         page.on("websocket", lambda opened: page.sockets.append(opened.url))
-        page.address = f"http://127.0.0.1:{served.port}/"
-        page.goto(page.address)
-        page.wait_for_function(f"{DRAWN} === 4")
-        yield page
-        browser.close()
+        page.server = f"http://127.0.0.1:{served[release].port}"
+        page.goto(page.server + address)
+        page.wait_for_function(f"{WAITING} === 0")
+        return page
+
+    return open_page
 
 
-def test_four_charts_are_drawn_with_the_headlines_of_the_release(page, release):
+@pytest.fixture(scope="module")
+def views(opened):
+    return {name: opened(release, address) for name, (release, address, _) in VIEWS.items()}
+
+
+@pytest.fixture(params=VIEWS)
+def view(views, request):
+    """Each of the pages, and what it should be."""
+    release, address, heading = VIEWS[request.param]
+    return SimpleNamespace(page=views[request.param], release=release, address=address, heading=heading)
+
+
+def in_focus(page):
+    return page.evaluate("[document.activeElement.tagName, document.activeElement.textContent.trim()]")
+
+
+def broken_rules(page):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    found = axe.Axe().run(page).response
+    assert found["passes"]
+    return [(rule["id"], [node["html"][:80] for node in rule["nodes"]]) for rule in found["violations"]]
+
+
+def test_overview_draws_four_charts_with_the_headlines_of_the_release(views, releases):
+    page = views["overview"]
     assert page.evaluate(DRAWN) == page.locator("figure.chart").count() == 4
-    headlines = [release.entry(name).headline for name in NAMES]
+    headlines = [releases["demo"].entry(name).headline for name in NAMES]
     assert all(headlines)
     assert page.locator("p.headline").all_inner_texts() == headlines
-    assert page.locator(".message").count() == 0
 
 
-def test_dashboard_asks_for_itself_alone_and_complains_of_nothing(page):
-    page.wait_for_timeout(500)
-    assert page.asked == [page.address]
-    assert page.sockets == []
-    assert page.complaints == []
+def test_training_page_draws_a_chart_of_each_table_but_those_of_induction_and_costs(views):
+    page = views["training, every table"]
+    assert page.evaluate(DRAWN) == page.locator("figure.chart").count() == 11
+    assert page.locator("details").count() == 11
+    shown = page.locator("table:visible caption").all_inner_texts()
+    assert shown == ["Table of induction_on_time", "Table of training_cost"]
 
 
-def test_dashboard_has_one_heading_title_and_language(page):
-    assert page.locator("h1").all_inner_texts() == ["Overview"]
-    assert page.title() == "Overview of the release"
-    assert page.locator("html").get_attribute("lang") == "en-GB"
+def test_training_page_draws_its_charts_to_the_target(views):
+    text = views["training, every table"].locator(".live svg").all_text_contents()
+    assert not any("target 480" in words for words in text)  # a table that holds no target is drawn to none
+    assert any("target 300" in words and "target 180" in words for words in text)
 
 
-def test_numbers_behind_a_chart_open_with_the_keyboard(page):
-    details = page.locator("details").first
+def test_every_part_of_a_page_is_worked_out(view):
+    assert view.page.locator(".message").count() == 0
+    assert view.page.evaluate(DRAWN) == view.page.locator("figure.chart").count() > 0
+
+
+def test_page_asks_for_itself_alone_and_complains_of_nothing(view):
+    view.page.wait_for_timeout(500)
+    assert view.page.asked == [view.page.server + view.address]
+    assert view.page.sockets == []
+    assert view.page.complaints == []
+
+
+def test_page_has_one_heading_title_and_language(view, releases):
+    assert view.page.locator("h1").all_inner_texts() == [view.heading]
+    assert view.page.title() == f"{view.heading} – {releases[view.release].manifest['board']}"
+    assert view.page.locator("html").get_attribute("lang") == "en-GB"
+
+
+def test_page_marks_itself_in_the_navigation(view):
+    assert view.page.locator("nav a").all_inner_texts() == ["Overview", "Training"]
+    assert view.page.locator("nav a[aria-current=page]").all_inner_texts() == [view.heading]
+
+
+def test_numbers_behind_a_chart_open_with_the_keyboard(view):
+    details = view.page.locator("details").first
     assert not details.locator("table").is_visible()
     for _ in range(10):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.tagName") == "SUMMARY":
+        view.page.keyboard.press("Tab")
+        if in_focus(view.page)[0] == "SUMMARY":
             break
-    page.keyboard.press("Enter")
+    view.page.keyboard.press("Enter")
     assert details.locator("table").is_visible()
 
 
-@pytest.mark.parametrize("width", [360, 1024, 1920])
-def test_dashboard_does_not_scroll_sideways_with_all_tables_open(page, width):
-    page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
-    page.set_viewport_size({"width": width, "height": 900})
-    page.wait_for_timeout(200)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+@pytest.mark.parametrize("width", [360, 1024, 1280, 1920])
+def test_page_does_not_scroll_sideways_with_all_tables_open(view, width):
+    view.page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+    view.page.set_viewport_size({"width": width, "height": 900})
+    view.page.wait_for_timeout(200)
+    assert view.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_dashboard_breaks_no_rule_of_accessibility(page):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
-    found = axe.Axe().run(page).response
-    assert [(rule["id"], [node["html"][:80] for node in rule["nodes"]]) for rule in found["violations"]] == []
-    assert found["passes"]
+def test_page_breaks_no_rule_of_accessibility(view):
+    assert broken_rules(view.page) == []
+
+
+def test_pages_are_changed_with_the_keyboard(opened):
+    page = opened("demo", "/")
+    seen = []
+    for _ in range(3):
+        page.keyboard.press("Tab")
+        seen.append(in_focus(page))
+    assert seen == [["A", "Skip to the content"], ["A", "Overview"], ["A", "Training"]]
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    page.wait_for_function(f"{WAITING} === 0")
+    assert page.url == f"{page.server}/training"
+    assert page.locator("nav a[aria-current=page]").all_inner_texts() == ["Training"]
+    assert page.complaints == []
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")  # skips the navigation
+    assert page.evaluate("document.activeElement.id") == "main"
+    page.close()
+
+
+def test_address_without_a_page_leads_back_to_the_pages(opened):
+    page = opened("demo", "/trainings", bypass_csp=True)  # which forbids every script, that of axe too
+    assert page.locator("h1").all_inner_texts() == ["Page not found"]
+    assert page.title().startswith("Page not found – ")
+    assert page.locator("nav a").all_inner_texts() == ["Overview", "Training"]
+    assert page.locator("nav a[aria-current]").count() == 0
+    assert page.asked == [f"{page.server}/trainings"]
+    assert page.locator("script").count() == 0
+    assert broken_rules(page) == []
+    page.set_viewport_size({"width": 360, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.close()
