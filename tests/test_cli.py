@@ -32,7 +32,7 @@ from safeguarding_analytics.tables import TABLES
 PROJECT = Path(__file__).parents[1]
 INSTALLED = shutil.which("safeguarding", path=str(Path(sys.executable).parent)) or shutil.which("safeguarding")
 COMMAND = [INSTALLED] if INSTALLED else [sys.executable, "-c", "from safeguarding_analytics.cli import main; main()"]
-NAMES = ["demo", "init", "check", "key", "aliases", "report", "audit", "dashboards", "dictionary"]
+NAMES = ["demo", "init", "check", "key", "aliases", "plan", "report", "audit", "dashboards", "dictionary"]
 HEAVY = (
     "polars",
     "altair",

@@ -204,7 +204,7 @@ def test_post_score_without_a_pre_is_noted_not_refused(tmp_path: Path) -> None:
     )
     assert check_board(folder).is_empty()
     assert read_board(folder).notes_of("scores") == [
-        "scores.csv: 1 people answered only after the session, so their gain is not known."
+        "scores.csv: 1 person answered only after the session, so that gain is not known."
     ]
 
 

@@ -13,7 +13,7 @@ from polars.testing import assert_frame_equal
 from safeguarding_analytics.errors import ParameterError, TableError
 from safeguarding_analytics.intervals import wilson
 from safeguarding_analytics.registers import with_sector
-from safeguarding_analytics.tables import COVERAGE, shape_of
+from safeguarding_analytics.shapes import COVERAGE, shape_of
 from safeguarding_analytics.training import attendance, training_coverage, training_reach
 from test_programme import (
     BOARDS,

@@ -27,7 +27,8 @@ from safeguarding_analytics.disclosure import suppress
 from safeguarding_analytics.errors import ParameterError, TableError
 from safeguarding_analytics.intervals import wilson
 from safeguarding_analytics.policy import Policy
-from safeguarding_analytics.tables import COUNT, PROPORTION, STAGES, shape_of
+from safeguarding_analytics.shapes import COUNT, PROPORTION, shape_of
+from safeguarding_analytics.tables import STAGES
 from whole_number_reader import broken_promises
 
 UP_TO_DATE, DUE, STARTER, LATE, LONG, OTHER, NONE = STAGES

@@ -15,7 +15,7 @@ import pytest
 from tornado.httpclient import HTTPClientError
 from tornado.websocket import websocket_connect
 
-from safeguarding_analytics import charts
+from safeguarding_analytics import charts, knowledge_charts
 from safeguarding_analytics.dashboards import (
     NO_PAGE,
     NOT_ANSWERED,
@@ -56,6 +56,8 @@ TABLES = {
     "knowledge_gain": pl.DataFrame(
         {
             "n_pairs": [60],
+            "mean_pre": [10.0],
+            "mean_post": [12.1],
             "mean_change": [2.1],
             "lower": [1.2],
             "upper": [3.0],
@@ -193,12 +195,79 @@ NEW = {
 """The other tables of the training page, without a headline."""
 
 
-def make_release(folder, names=(*TABLES, *NEW), about=ABOUT, **others):
+def gains(group, *names):
+    """Rows of mean changes, each of 60 pairs."""
+    numbers = {"n_pairs": 60, "mean_pre": 10.0, "mean_post": 12.1, "mean_change": 2.1, "lower": 1.2, "upper": 3.0}
+    return pl.DataFrame({group: names}).with_columns(
+        *(pl.lit(value).alias(name) for name, value in numbers.items()),
+        *(pl.lit(value, pl.Int64).alias(name) for name, value in {"n_up": 40, "n_same": 8, "n_down": 12}.items()),
+    )
+
+
+def estimated(group, *names):
+    numbers = {"estimate": [2.1] * len(names), "lower": [1.2] * len(names), "upper": [3.0] * len(names)}
+    return pl.DataFrame({group: names, "n": [60] * len(names), **numbers})
+
+
+GROUPED = [
+    *(("yes", "yes", 60), ("yes", "no", 10), ("yes", "Total", 70), ("no", "yes", 8), ("no", "no", 22)),
+    *(("no", "Total", 30), ("Total", "yes", 68), ("Total", "no", 32), ("Total", "Total", 100)),
+]
+KNOWLEDGE = {
+    "answers": pl.DataFrame(GROUPED, schema=["before", "after", "count"], orient="row"),
+    "effect_sizes": estimated("definition", "g_av: mean change ÷ …", "d_z: mean change ÷ …"),
+    "gain_under_assumptions": estimated("assumption", "Pairs alone", "All, if the others gained nothing"),
+    "answered_once": estimated("who", "Before: of those who answered twice", "Before: of those who answered once"),
+    "question_changes": pl.DataFrame(
+        {
+            "question": ["Who may be told?", "Whom to call?"],
+            "n_pairs": [60, 60],
+            "n_up": [30, 12],
+            "n_same_high": [10, 20],
+            "n_same_low": [14, 20],
+            "n_down": [6, 8],
+            "share_before": [16 / 60, 28 / 60],
+            "share_after": [40 / 60, 32 / 60],
+            "p_value": [0.0001, 0.5],
+            "p_holm": [0.0002, 0.5],
+        }
+    ),
+    "rating_answers": pl.DataFrame(
+        {
+            "question": ["How sure are you?"] * 6,
+            "wave": ["before"] * 3 + ["after"] * 3,
+            "answer": ["1", "2", "3"] * 2,
+            "count": [20, 30, 10, 10, 20, 30],
+        }
+    ),
+    "rating_changes": gains("comparison", "Rated before, and after", 'Rated after: "then", and now'),
+    "knowledge_gain_by_agency": gains("agency", "<b>Police</b>", "Health")
+    .drop("lower", "upper")
+    .with_columns(shrunken=pl.lit(2.1)),
+    "knowledge_gain_by_district": gains("district", "Ashford", "Dover")
+    .drop("lower", "upper")
+    .with_columns(shrunken=pl.lit(2.1)),
+    "knowledge_gain_by_starting_score": gains("starting_score", "Lowest: 9 or less", "Top: 10 or more"),
+    "all_points": pl.DataFrame(
+        {"wave": ["before", "after"], "numerator": [6, 12], "denominator": [60, 60], "proportion": [0.1, 0.2]}
+    ).with_columns(lower=pl.col("proportion") - 0.05, upper=pl.col("proportion") + 0.1),
+    "courses_of_one_questionnaire": gains("course", "Basics", "Thresholds").with_columns(
+        g_av=pl.lit(0.5), g_av_lower=pl.lit(0.3), g_av_upper=pl.lit(0.7)
+    ),
+    "follow_up_retention": pl.DataFrame(
+        {"numerator": [41], "denominator": [60], "proportion": [41 / 60], "lower": [0.56], "upper": [0.79]}
+    ),
+    "follow_up_changes": gains("comparison", "Before to follow-up", "After to follow-up"),
+}
+"""The other tables of the page on knowledge gain, in its order, without a headline."""
+
+
+def make_release(folder, names=(*TABLES, *NEW, *KNOWLEDGE), about=ABOUT, **others):
     built = folder / "built"
     built.mkdir()
     for name in names:
         publish(
-            already_public({**TABLES, **NEW, **others}[name], "made up"),
+            already_public({**TABLES, **NEW, **KNOWLEDGE, **others}[name], "made up"),
             name,
             into=built,
             title=f"Table of {name}",
@@ -239,10 +308,12 @@ def answers(served):
 @pytest.fixture(scope="module")
 def pages(served, answers):
     """Each page by its address."""
-    status, training, headers = served.ask("/training")
-    assert status == 200
-    assert "no-store" in headers["Cache-Control"]
-    return {"/": answers[0][1], "/training": training}
+    found = {"/": answers[0][1]}
+    for address in ("/training", "/knowledge"):
+        status, found[address], headers = served.ask(address)
+        assert status == 200
+        assert "no-store" in headers["Cache-Control"]
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -250,7 +321,8 @@ def html(pages):
     return pages["/"]
 
 
-every_page = pytest.mark.parametrize(("path", "title"), [("/", "Overview"), ("/training", "Training")])
+PAGES = [("/", "Overview"), ("/training", "Training"), ("/knowledge", "Knowledge gain")]
+every_page = pytest.mark.parametrize(("path", "title"), PAGES)
 
 
 # The pages
@@ -299,6 +371,36 @@ def test_training_page_gives_numbers_and_definition_of_each_answer(pages):
     assert NOT_WORKED_OUT not in html
 
 
+def test_knowledge_page_asks_what_a_board_must_know_of_a_gain(pages):
+    assert re.findall(r"<h2[^>]*>(.*?)</h2>", without_scripts(pages["/knowledge"])) == [
+        "How many of those who attended answered?",
+        "Did knowledge rise or fall?",
+        "How large is the change?",
+        "What if those who answered once were different?",
+        "Which questions do more people answer rightly?",
+        "How do people rate themselves?",
+        "How did groups do, once chance is allowed for?",
+        "Did those who began low gain more?",
+        "How many had all points?",
+        "How do courses compare?",
+        "What was left weeks later?",
+    ]
+
+
+def test_knowledge_page_gives_numbers_and_definition_of_each_answer(pages):
+    first, *others = KNOWLEDGE
+    names = [first, "knowledge_gain", *others]
+    html = pages["/knowledge"]
+    assert re.findall(r"<caption>Table of (.*?)</caption>", html) == names
+    assert re.findall(r"Definition: How (.*?) is counted &amp; why. As at 1 July 2011.", html) == names
+    assert set(re.findall(r'<p class="headline">(.*?)</p>', html)) == {escape(HEADLINES["knowledge_gain"])}
+    drawn = ("answers", "knowledge_gain", "question_changes", "rating_answers", "follow_up_changes")
+    by_group = ("knowledge_gain_by_agency", "knowledge_gain_by_district", "courses_of_one_questionnaire")
+    assert html.count("<details>") == len(drawn) + len(by_group)
+    assert html.count('<figure class="chart">') == html.count("<details>") + 1  # the gain, and its rises and falls
+    assert NOT_WORKED_OUT not in html
+
+
 @every_page
 def test_page_says_whose_figures_these_are(pages, path, title):
     said = f"{ABOUT['board']}, as at 1 July 2011. Release made on 22 November 2026 from data version 08104d23e8d5."
@@ -308,8 +410,10 @@ def test_page_says_whose_figures_these_are(pages, path, title):
 @every_page
 def test_page_shows_no_source_of_a_cell(pages, path, title):
     html = pages[path]
-    cells = json.loads((FOLDER / f"{title.lower()}.ipynb").read_text(encoding="utf-8"))["cells"]
-    lines = [line.strip() for cell in cells if cell["cell_type"] == "code" for line in cell["source"]]
+    name = path.strip("/") or "overview"
+    cells = json.loads((FOLDER / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
+    sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    lines = [line.strip() for source in sources for line in source.splitlines()]
     telling = [line for line in lines if re.search("[_=]", line)]  # a bracket alone, or "release,", is in any page
     assert len(telling) > 5
     assert [line for line in telling if line in html or escape(line) in html] == []
@@ -330,7 +434,7 @@ def test_page_has_language_title_and_one_heading(pages, path, title):
 def test_page_leads_to_the_others_and_says_which_one_it_is(pages, path, title):
     (navigation,) = re.findall(r"<nav .*?</nav>", pages[path], flags=re.DOTALL)
     links = re.findall(r'<a href="([^"]*)"( aria-current="page")?>([^<]*)</a>', navigation)
-    assert [(address, text) for address, _, text in links] == [("/", "Overview"), ("/training", "Training")]
+    assert [(address, text) for address, _, text in links] == PAGES
     assert [text for _, current, text in links if current] == [title]
 
 
@@ -338,7 +442,7 @@ def test_page_leads_to_the_others_and_says_which_one_it_is(pages, path, title):
 def test_page_loads_nothing_and_links_to_the_pages_alone(pages, path, title):
     html = without_scripts(pages[path])
     addresses = re.findall(r"""\s(?:src|srcset|href|action|data|poster|ping)=["']([^"']*)""", html)
-    assert [address for address in addresses if not address.startswith("#")] == ["/", "/training"]
+    assert [address for address in addresses if not address.startswith("#")] == ["/", "/training", "/knowledge"]
     assert not re.search(r"<(link|iframe|object|embed|base|form)\b", html)
     assert not re.search(r"<script[^>]*\ssrc", pages[path])
     assert "url(" not in html
@@ -387,6 +491,8 @@ def nothing(served):
         "/training/",
         "/Training",
         "/%74raining",
+        "/knowledge.ipynb",
+        "/knowledge/",
         "/training/../training",
         "//training",
         "//",
@@ -446,7 +552,7 @@ def test_plain_page_leads_to_the_pages_and_says_no_more(nothing):
     assert re.findall(r"<main.*</main>", nothing, flags=re.DOTALL) == [
         f'<main id="main" tabindex="-1">\n<h1>Page not found</h1>\n<p class="message">{NO_PAGE}</p>\n</main>'
     ]
-    assert re.findall(r'href="([^"]*)"', nothing) == ["#main", "/", "/training"]
+    assert re.findall(r'href="([^"]*)"', nothing) == ["#main", "/", "/training", "/knowledge"]
     assert "<script" not in nothing
     assert "nothing" not in nothing.replace("fetches nothing", "")
 
@@ -669,11 +775,34 @@ def test_chart_gets_its_target_from_a_table_of_progress(tmp_path, needed, in_all
     show_answer(release, names[0], draw, target_from="a table that is not there", measure="people")
     show_answer(release, names[0], draw, measure="people")
     assert given == [
-        {"measure": "people", "target": in_all},
-        {"measure": "people", "target": by_district},
-        {"measure": "people"},
-        {"measure": "people"},
+        {"title": f"Table of {names[0]}", "measure": "people", "target": in_all},
+        {"title": f"Table of {names[1]}", "measure": "people", "target": by_district},
+        {"title": f"Table of {names[0]}", "measure": "people"},
+        {"title": f"Table of {names[0]}", "measure": "people"},
     ]
+
+
+def test_chart_is_named_after_its_table_unless_it_is_given_a_title(release):
+    for given, title in (({}, "Table of knowledge_gain"), ({"title": "Rises"}, "Rises")):
+        drawn = show_answer(release, "knowledge_gain", knowledge_charts.plot_rose_same_fell, **given).html
+        assert re.findall(r'<svg role="img" aria-label="([^"]+)"', drawn)[0].startswith(title)
+
+
+def test_answer_may_have_a_second_chart_of_the_same_table_with_one_fold_of_numbers(release):
+    shown = show_answer(
+        release, "knowledge_gain", knowledge_charts.plot_rose_same_fell, also=knowledge_charts.plot_rose_same_fell
+    ).html
+    assert (shown.count('<figure class="chart">'), shown.count("<details>"), shown.count("<table>")) == (2, 1, 1)
+
+
+def test_table_without_a_row_is_no_answer_and_gives_way_to_one_that_has_rows(tmp_path):
+    rows = KNOWLEDGE["courses_of_one_questionnaire"]
+    names = ["courses_of_one_questionnaire", "courses_of_several_questionnaires"]
+    both = make_release(
+        tmp_path, names, courses_of_one_questionnaire=rows.clear(), courses_of_several_questionnaires=rows
+    )
+    assert show_answer(both, "courses_of_").text.splitlines()[0] == "Table of courses_of_several_questionnaires"
+    assert show_answer(both, "courses_of_one_questionnaire").text == NOT_ANSWERED
 
 
 def test_of_several_tables_the_one_of_that_name_is_shown_else_one_with_a_headline(tmp_path):

@@ -6,6 +6,7 @@ Counts are made here in plain Python and polars, never by the measures. Publishe
 from __future__ import annotations
 
 import csv
+import hashlib
 import tomllib
 from collections import Counter
 from datetime import date
@@ -28,6 +29,11 @@ BOARD = demo_tables()
 OTHER_BOARD = demo_tables(7)
 
 
+POINTS = ["Q01", "Q02", "Q03", "Q04", "Q05", "Q06", "Q07", "Q08", "Q09", "Q10"]
+RATINGS = ["Q11", "Q12", "Q13"]
+WAVES = ("pre", "post", "then", "follow_up")
+
+
 def published(name):
     with (DATA / "published" / name).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
@@ -42,8 +48,10 @@ def year_starts(board, year):
 
 
 def totals():
-    """One row per questionnaire, with its points out of 20."""
-    return BOARD["scores"].group_by("session", "person", "wave").agg(points=pl.col("score").sum(), answered=pl.len())
+    """One row per questionnaire before or after, with its points out of 20."""
+    asked = pl.col("item").is_in(POINTS) & pl.col("wave").is_in(["pre", "post"])
+    answers = BOARD["scores"].filter(asked)
+    return answers.group_by("session", "person", "wave").agg(points=pl.col("score").sum(), answered=pl.len())
 
 
 def pairs():
@@ -65,10 +73,10 @@ def test_committed_board_is_regenerated_byte_for_byte_and_holds_nothing_else(tmp
 
 def test_committed_board_is_small():
     sizes = {path.name: path.stat().st_size for path in DEMO_BOARD.iterdir()}
-    assert sizes["scores.csv"] < 600_000
+    assert sizes["scores.csv"] < 900_000
     assert sizes["staff.csv"] < 150_000
     assert sizes["training_records.csv"] < 400_000
-    assert sum(sizes.values()) < 1_300_000
+    assert sum(sizes.values()) < 1_600_000
 
 
 def test_committed_board_breaks_no_rule():
@@ -91,6 +99,9 @@ def test_committed_files_hold_the_tables_once_aliases_are_turned_into_names(name
     if name in ("scores", "staff", "training_records"):
         assert set(found["agency"]) <= set(names)
         found = found.with_columns(pl.col("agency").replace(names))
+    if name == "items":
+        assert "course" not in found.columns
+        found = found.with_columns(course=pl.lit(None, pl.String))
     assert_frame_equal(found, BOARD[name])
 
 
@@ -138,6 +149,7 @@ def test_board_toml_says_first_that_it_is_synthetic_and_holds_the_agreed_keys():
         "bookings": {"status": {}},
         "bookings_export": {"columns": {}, "role": {}, "status": {}},
         "columns": {},
+        "forms": {"columns": {}, "items": {}, "key": {}, "labels": {}, "points": {}},
         "comparators": {"published_documents": True},
         "training": {
             "target": 1200,
@@ -145,6 +157,7 @@ def test_board_toml_says_first_that_it_is_synthetic_and_holds_the_agreed_keys():
             "together": {"Health and CFE": ["Health", "Children, families and education"]},
         },
         "knowledge": {"meaningful_gain": 2.0},
+        "evaluation": {"report_dates": [date(2011, 7, 1), date(2011, 7, 15)]},
         "priorities": {
             "seats": 4,
             "weight": "member",
@@ -503,22 +516,50 @@ def until(taken, level, years):
 # Knowledge
 
 
-def test_questionnaire_has_ten_questions_worth_twenty_points():
-    assert BOARD["items"].height == 10
-    assert BOARD["items"]["maximum"].sum() == 20
-    assert not BOARD["items"]["reversed"].any()
+def test_questionnaire_has_ten_questions_worth_twenty_points_and_three_ratings():
+    kinds = BOARD["items"].select("item", "kind", "minimum", "maximum", "reversed").rows()
+    assert kinds == [(item, "choice", 0, 2, False) for item in POINTS] + [
+        ("Q11", "likert", 1, 5, False),
+        ("Q12", "likert", 1, 5, False),
+        ("Q13", "likert", 1, 5, True),
+    ]
 
 
-def test_scores_are_whole_points_within_the_range_of_the_question():
-    scores = BOARD["scores"].join(BOARD["items"], on="item")
-    assert scores["score"].is_in([0.0, 1.0, 2.0]).all()
-    assert scores.height == BOARD["scores"].height
+@BOARDS
+def test_scores_are_whole_points_or_ratings_within_the_range_of_the_question(board):
+    scores = dict(board["scores"].group_by("item").agg(pl.col("score").unique()).iter_rows())
+    assert {item: sorted(found) for item, found in scores.items()} == {
+        **{item: [0, 1, 2] for item in POINTS},
+        **{item: [1, 2, 3, 4, 5] for item in RATINGS},
+    }
 
 
-def test_only_attendees_answered_and_they_answered_every_question():
-    came = attended(BOARD).select("session", "person", "agency")
-    assert BOARD["scores"].join(came, on=["session", "person", "agency"], how="anti").is_empty()
-    assert totals()["answered"].unique().to_list() == [10]
+def questionnaires(board):
+    """The questions answered, by wave, session and person."""
+    asked = board["scores"].group_by("wave", "session", "person", maintain_order=True).agg("item")
+    return {wave: {(s, p): items for w, s, p, items in asked.iter_rows() if w == wave} for wave in WAVES}
+
+
+@BOARDS
+def test_only_attendees_answered(board):
+    came = attended(board).select("session", "person", "agency")
+    assert board["scores"].join(came, on=["session", "person", "agency"], how="anti").is_empty()
+
+
+@BOARDS
+def test_every_question_is_answered_before_and_after_and_only_ratings_looking_back(board):
+    given = questionnaires(board)
+    for wave, asked in (("pre", POINTS + RATINGS), ("post", POINTS + RATINGS), ("then", RATINGS)):
+        assert all(items == asked for items in given[wave].values())
+
+
+def test_points_before_and_after_are_those_of_the_board_without_ratings():
+    """SHA-256 of the rows of scores.csv as it was written before ratings and follow-up stood in it."""
+    rows = (DEMO_BOARD / "scores.csv").read_text(encoding="utf-8").splitlines(keepends=True)[1:]
+    kept = [row for row in rows if row.split(",")[3] in ("pre", "post") and row.split(",")[4] in POINTS]
+    assert len(kept) == 19_080
+    digest = hashlib.sha256("".join(kept).encode()).hexdigest()
+    assert digest == "1d4ad8eb01d36b1116c3e10ac268d845a8da2d451fba0a5beb96e6cb13962c86"
 
 
 def test_some_people_answered_only_before_some_only_after_and_some_never():
@@ -528,6 +569,91 @@ def test_some_people_answered_only_before_some_only_after_and_some_never():
     assert 0.09 < counts["pre"] / places < 0.15
     assert 0.04 < counts["post"] / places < 0.08
     assert waves.len() < places
+
+
+@BOARDS
+def test_most_of_those_who_answered_after_and_nobody_else_rated_looking_back(board):
+    given = questionnaires(board)
+    assert set(given["then"]) < set(given["post"])
+    assert 0.85 < len(given["then"]) / len(given["post"]) < 0.95
+
+
+@BOARDS
+def test_follow_up_is_of_the_sessions_six_weeks_or_more_before_the_evaluation(board):
+    """20 May 2011 is 42 days before 1 July: the workshops of 10, 11, 13, 17 and 18 May, morning and afternoon."""
+    days = dict(board["sessions"].select("session", "date").iter_rows())
+    due = {session for session, day in days.items() if day <= date(2011, 5, 20)}
+    assert len(due) == 10
+    assert {session for session, _ in questionnaires(board)["follow_up"]} == due
+
+
+@BOARDS
+def test_about_half_of_the_attendees_answered_the_follow_up_and_some_of_them_not_after(board):
+    given = questionnaires(board)
+    due = {session for session, _ in given["follow_up"]}
+    came = set(attended(board).filter(pl.col("session").is_in(due)).select("session", "person").iter_rows())
+    answered = set(given["follow_up"])
+    assert 0.42 < len(answered) / len(came) < 0.58
+    assert 10 < len(answered - set(given["post"])) < 50
+    assert answered - set(given["pre"]) - set(given["post"])
+    after = came & set(given["post"])
+    assert len(answered & after) / len(after) > len(answered - after) / len(came - after)
+
+
+@BOARDS
+def test_a_few_follow_ups_leave_one_question_open(board):
+    answered = Counter(len(items) for items in questionnaires(board)["follow_up"].values())
+    assert set(answered) == {12, 13}
+    assert 0 < answered[12] / answered.total() < 0.1
+
+
+def ratings(board):
+    """One row per person, session and rating, a column per wave; the last question turned round."""
+    turned = pl.when(pl.col("item") == "Q13").then(6 - pl.col("score")).otherwise("score")
+    found = board["scores"].filter(pl.col("item").is_in(RATINGS)).with_columns(score=turned)
+    return found.pivot("wave", index=["session", "person", "item"], values="score")
+
+
+def changes(board, earlier, later):
+    """Mean change of those who answered both times, by rating."""
+    change = (pl.col(later) - pl.col(earlier)).mean()
+    return ratings(board).group_by("item").agg(change).sort("item")[later].to_list()
+
+
+@BOARDS
+def test_ratings_rise_by_about_half_a_step_and_some_fall(board):
+    assert all(0.3 < change < 0.7 for change in changes(board, "pre", "post"))
+    rises = ratings(board).select(pl.col("post") - pl.col("pre")).drop_nulls()["post"]
+    assert (rises > 0).mean() > 0.4
+    assert 0.05 < (rises < 0).mean() < 0.15
+
+
+@BOARDS
+def test_ratings_looking_back_are_lower_than_the_real_ones_before(board):
+    assert all(-0.55 < change < -0.25 for change in changes(board, "pre", "then"))
+
+
+@BOARDS
+def test_ratings_lose_part_of_their_rise_until_the_follow_up(board):
+    assert all(change > 0 for change in changes(board, "pre", "follow_up"))
+    assert all(change < 0 for change in changes(board, "post", "follow_up"))
+
+
+@BOARDS
+def test_confidence_rises_where_nothing_was_taught(board):
+    there = board["sessions"].filter(pl.col("district") == NO_GAIN)["session"].to_list()
+    found = ratings(board).filter(pl.col("session").is_in(there))
+    assert 0.3 < found.select(pl.col("post") - pl.col("pre"))["post"].mean() < 0.7
+
+
+@BOARDS
+def test_part_of_the_gain_is_lost_until_the_follow_up(board):
+    answers = board["scores"].filter(pl.col("item").is_in(POINTS))
+    found = answers.group_by("session", "person", "wave").agg(pl.col("score").sum(), answered=pl.len())
+    points = found.filter(pl.col("answered") == 10).pivot("wave", index=["session", "person"], values="score")
+    assert points.drop_nulls().height > 150
+    means = points.drop_nulls().select("pre", "post", "follow_up").mean().row(0)
+    assert means[0] + 1 < means[2] < means[1] - 0.5
 
 
 def test_gain_is_about_two_and_a_half_points_and_some_people_fall():

@@ -23,7 +23,8 @@ from safeguarding_analytics.inputs import check_rounding
 from safeguarding_analytics.policy import Policy
 from safeguarding_analytics.repairs import repair
 from safeguarding_analytics.safe import Safe, already_public
-from safeguarding_analytics.tables import IDENTIFYING, MEAN_CHANGE, TOTAL
+from safeguarding_analytics.shapes import MEAN_CHANGE
+from safeguarding_analytics.tables import IDENTIFYING, TOTAL
 
 POLICY = Policy.dfe()
 CHILD_COLUMNS = sorted(IDENTIFYING)
@@ -1044,6 +1045,7 @@ def gains(n_pairs, mark="", **more):
     """One row of mean changes with these pairs."""
     means = {"mean_pre": 11.0, "mean_post": 13.0, "mean_change": 2.0, "lower": 1.0, "upper": 3.0}
     words = {"standard_error": 0.5, "verdict": "clearly at least"}
+    words |= {"g_av": 0.5, "g_av_lower": 0.3, "g_av_upper": 0.7, "shrunken": 1.9}
     row = {"course": "C", "n_pairs": n_pairs, **means, "n_pre": 60, "n_post": 61, **words, **more, "mark": mark}
     integers = dict.fromkeys(("n_pairs", "n_pre", "n_post", "n_up", "n_same", "n_down"), pl.Int64)
     return pl.DataFrame([row], schema_overrides={name: integers[name] for name in row if name in integers})

@@ -22,7 +22,32 @@ MEASURES = {
     "kemeny",
     "kendall_w",
     "knowledge_gain",
-    "participation",
+    "all_attended",
+    "answered_once",
+    "answers_given",
+    "at_maximum",
+    "change_tests",
+    "design_table",
+    "effect_sizes",
+    "evaluate",
+    "evaluation_timetable",
+    "follow_up_gains",
+    "follow_up_retention",
+    "gain_by_course",
+    "gain_by_starting_score",
+    "gain_under_assumptions",
+    "item_changes",
+    "left_open",
+    "one_question_right",
+    "rating_answers",
+    "rating_gains",
+    "sessions_needed",
+    "shrunken_gains",
+    "smallest_gain",
+    "wholly_shown",
+    "with_all_answers",
+    "with_margins",
+    "with_shrunken",
     "rank_priorities",
     "repeat_plan_rate",
     "stock_and_flow",
@@ -115,8 +140,18 @@ def test_measure_shows_an_example(name):
 
 
 def test_every_measure_is_listed():
-    measures = ("training", "programme", "currency", "needs", "contrasts", "knowledge", "child_protection")
-    modules = (*measures, "comparators", "priorities", "rules", "intervals")
+    of_training = ("training", "programme", "currency", "needs", "contrasts")
+    of_knowledge = (
+        "knowledge",
+        "sizes",
+        "questions",
+        "nonresponse",
+        "follow_up",
+        "shrinkage",
+        "evaluation",
+        "planning",
+    )
+    modules = (*of_training, *of_knowledge, "child_protection", "comparators", "priorities", "rules", "intervals")
     homes = {name for name in FUNCTIONS for module in modules if PUBLIC[name].__module__.endswith(f".{module}")}
     settings = {"rule_levels", "training_rules"}
     assert {name for name in homes if not name.startswith("read_")} - settings == MEASURES
@@ -131,7 +166,7 @@ def test_readme_commands_are_those_that_are_tried():
 
 def test_scripts_of_the_readme_print_what_it_says():
     scripts = re.findall(r"^```python\n(.*?)^```.*?^```text\n(.*?)^```", read("README.md"), re.MULTILINE | re.DOTALL)
-    assert len(scripts) == 3
+    assert len(scripts) == 4
     for script, printed in scripts:
         done = subprocess.run([sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=True)
         assert done.stdout == printed
@@ -152,6 +187,21 @@ def test_glossary_has_the_terms_of_the_field():
         "take-up",
         "walk-in",
         "knowledge gain",
+        "g_av",
+        "clustered interval",
+        "cr2",
+        "normalised gain",
+        "rank-biserial",
+        "mcnemar",
+        "holm",
+        "shrunken",
+        "regression to the mean",
+        "ceiling",
+        "response shift",
+        "missing at random",
+        "intraclass correlation",
+        "design effect",
+        "kirkpatrick",
         "child protection plan",
         "second or subsequent plan",
         "ballot",

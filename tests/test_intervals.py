@@ -1,6 +1,5 @@
 """Intervals against published numbers and the stored answers of R packages."""
 
-import json
 import math
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from safeguarding_analytics.errors import ParameterError
-from safeguarding_analytics.intervals import byar, clustered_mean, wilson
+from safeguarding_analytics.intervals import byar, wilson
 
 SHARED = Path(__file__).parents[2] / "shared"
 needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="../shared is not beside the project")
@@ -19,15 +18,6 @@ LEVELS = pytest.mark.parametrize(("confidence", "suffix"), [(0.95, "95_0cl"), (0
 
 def oracle_rows(name: str) -> list[dict]:
     return pl.read_csv(SHARED / "data" / "intervals" / name, infer_schema_length=None).rows(named=True)
-
-
-def gains(name: str) -> pl.DataFrame:
-    table = pl.read_csv(SHARED / "data" / "evaluation" / "csv" / f"{name}.csv", infer_schema_length=None)
-    return table.drop_nulls(["pre", "post"]).with_columns((pl.col("post") - pl.col("pre")).alias("gain"))
-
-
-def evaluation_oracle(name: str) -> dict:
-    return json.loads((SHARED / "data" / "evaluation" / "oracles.json").read_text())[name]
 
 
 @needs_shared
@@ -130,46 +120,3 @@ def test_wilson_holds_the_share_and_stays_within_zero_and_one(counts, confidence
 def test_byar_holds_the_count(count):
     lower, upper = byar(count)
     assert 0 <= lower <= count < upper
-
-
-@needs_shared
-def test_clustered_mean_equals_clubsandwich_on_thirteen_studies():
-    oracle = evaluation_oracle("cluster_sai")
-    studies = gains("sai_calm_score").group_by("study").agg(pl.col("gain").sum(), pl.len().alias("size"))
-    found = clustered_mean(studies["gain"].to_list(), studies["size"].to_list(), 0.0)
-    assert found.mean == pytest.approx(oracle["mean"], abs=1e-12)
-    assert found.standard_error == pytest.approx(oracle["se_CR1"], abs=1e-12)
-    assert found.degrees_of_freedom == oracle["k"] - 1
-    # Student's t on 12 degrees of freedom, two-sided 95%: 2.178813 (any table).
-    assert found.upper - found.mean == pytest.approx(2.178813 * oracle["se_CR1"], abs=1e-7)
-
-
-@needs_shared
-@pytest.mark.parametrize("name", ["student_sleep", "darwin_zea_mays", "stata_fuel", "anorexia_FT", "anorexia_Cont"])
-def test_one_cluster_gives_the_paired_t_interval_of_r(name):
-    oracle, gain = evaluation_oracle(name), gains(name)["gain"]
-    found = clustered_mean([gain.sum()], [len(gain)], (gain**2).sum())
-    assert found.mean == pytest.approx(oracle["mean_gain"], abs=1e-9)
-    assert found.degrees_of_freedom == oracle["t_test"]["df"]
-    assert found.mean / found.standard_error == pytest.approx(oracle["t_test"]["t"], abs=1e-9)
-    assert (found.lower, found.upper) == pytest.approx(oracle["t_test"]["ci95"], abs=1e-9)
-
-
-def test_student_1908_as_published():
-    # Extra hours of sleep, drug 2 minus drug 1, of ten patients; help page of t.test in R: mean 1.58, 0.7001 to 2.4599.
-    extra = [1.2, 2.4, 1.3, 1.3, 0.0, 1.0, 1.8, 0.8, 4.6, 1.4]
-    found = clustered_mean([sum(extra)], [10], sum(hours * hours for hours in extra))
-    assert [round(found.mean, 2), round(found.lower, 4), round(found.upper, 4)] == [1.58, 0.7001, 2.4599]
-
-
-def test_persons_as_their_own_clusters_give_the_one_sample_interval():
-    # CR1 with clusters of one: √(Σe²)/n × √(n/(n−1)) = sd/√n.
-    values = [1.0, 4.0, 2.0, 9.0]
-    of_persons = clustered_mean(values, [1, 1, 1, 1], 0.0)
-    in_one = clustered_mean([sum(values)], [4], sum(value * value for value in values))
-    assert of_persons == pytest.approx(in_one)
-
-
-def test_nobody_and_one_person_have_no_interval():
-    assert clustered_mean([], [], 0.0) == (None, None, None, None, None)
-    assert clustered_mean([2.0], [1], 4.0) == (2.0, None, None, None, None)

@@ -728,6 +728,10 @@ def test_whole_way_from_tables_to_a_promoted_release_with_its_pack(tmp_path, boa
         ("A: 7 of 38. 31 fewer in C.", True),  # 38 - 7, which everybody can see
         ("A: 7 of 38. C: 8 of 70.", False),  # each sentence by the names in it
         ("A: 18% and 24 people.", False),  # no count follows from a share
+        ("A and D: 7 and 8 of 70 staff, 10%.", True),  # 7 / 70, both of which are said
+        ("A and D: 7 and 8 of 70 staff, 12%.", False),  # 8 / 70 = 11.4 %
+        ("A: 7 came, 10%.", False),  # 70 is not said
+        ("A: 7 of 38, so 82% stayed away.", False),  # 31 is no figure
         ("Total: 258 − 7 + 8 = 259.", False),  # names no row of 7 or 8
         ("A, D: 38 + 70 − 8 = 100.", True),
         ("A, D: 38, 70 and 8, hence 100.", False),  # no equation
@@ -738,3 +742,44 @@ def test_whole_way_from_tables_to_a_promoted_release_with_its_pack(tmp_path, boa
 )
 def test_sentence_says_figures_of_the_rows_it_names(sentence, expected):
     assert Figures.of([suppress(SHARES, Policy.dfe())]).says(sentence) is expected
+
+
+ANSWERED = pl.DataFrame(
+    {
+        "before": ["yes", "yes", "yes", "no", "Total"],
+        "after": ["yes", "no", "Total", "Total", "Total"],
+        "count": [40, 12, 52, 8, 60],
+    }
+)
+WAVES = pl.DataFrame({"wave": ["before", "after"], "count": [45, 33]})
+GAIN = pl.DataFrame({"n_pairs": [40], "mean_pre": [10.5], "mean_change": [2.5]})
+ANSWERS = Figures.of([already_public(table, "By hand") for table in (ANSWERED, WAVES, GAIN)])
+
+
+@pytest.mark.parametrize(
+    ("labels", "texts", "expected"),
+    [
+        (["yes", "Total"], ["52"], True),
+        (["yes"], ["40 (77%)"], True),  # 40 / 52 = 76.9 %
+        (["yes"], ["40 (66.7%)"], True),  # 40 / 60
+        (["yes"], ["40 (88%)"], False),  # 40 / 45, which stands in another table
+        (["no"], ["8 (13%)"], True),  # 8 / 60 = 13.3 %
+        (["no"], ["8 (77%)"], False),  # the share of another row
+        (["yes"], ["40 (76)"], False),  # no percentage, and no figure
+    ],
+)
+def test_percentage_of_a_row_is_a_share_of_counts_of_its_table(labels, texts, expected):
+    assert ANSWERS.has_row(labels, [], texts) is expected
+
+
+def test_answers_and_waves_are_no_names_that_a_sentence_goes_by():
+    assert ANSWERS.names_in("Before and after: yes or no, before, after, Total.") == ["Total"]
+    assert ANSWERS.says("Of 60, 52 answered before and 40 also after (77% of 52), no more than that.")
+    assert not ANSWERS.says("Of 60, 52 answered before and 41 also after, no more than that.")
+
+
+def test_row_called_before_or_after_may_be_that_of_the_one_row_there_is():
+    assert ANSWERS.has_row(["before"], [10.5])  # the mean before, of the table of one row
+    assert ANSWERS.has_row(["before"], [45.0])
+    assert not ANSWERS.has_row(["before"], [33.0])  # that is after
+    assert not ANSWERS.has_row(["Total"], [10.5])  # a name of rows elsewhere

@@ -5,7 +5,8 @@ import pytest
 
 from safeguarding_analytics.masking import masked
 from safeguarding_analytics.policy import Policy
-from safeguarding_analytics.tables import TOTAL, shape_of
+from safeguarding_analytics.shapes import shape_of
+from safeguarding_analytics.tables import TOTAL
 
 DFE = Policy.dfe()
 

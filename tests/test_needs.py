@@ -21,7 +21,8 @@ from safeguarding_analytics.needs import (
     training_gaps,
     training_needs,
 )
-from safeguarding_analytics.tables import CURRENT, NEED, NO_RULE, STAGES, shape_of
+from safeguarding_analytics.shapes import NEED, shape_of
+from safeguarding_analytics.tables import CURRENT, NO_RULE, STAGES
 
 UP_TO_DATE, DUE, STARTER, LATE, *_, NONE = STAGES
 LEVELS = rule_levels(KIRKLEES_2011)

@@ -25,8 +25,9 @@ from safeguarding_analytics.intervals import wilson
 from safeguarding_analytics.policy import Policy
 from safeguarding_analytics.programme import cumulative_reach, inter_agency_mix, running_totals
 from safeguarding_analytics.safe import Safe
+from safeguarding_analytics.shapes import SHAPES, shape_of
 from safeguarding_analytics.sources.published_tables import read_published_table
-from safeguarding_analytics.tables import SHAPES, TOTAL, shape_of
+from safeguarding_analytics.tables import TOTAL
 from safeguarding_analytics.training import attendance
 from whole_number_reader import RULES, Rules, broken_promises
 

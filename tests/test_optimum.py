@@ -19,8 +19,9 @@ from safeguarding_analytics.disclosure import Policy, already_public, suppress
 from safeguarding_analytics.errors import ParameterError
 from safeguarding_analytics.ledger import open_ledger, sheet_of
 from safeguarding_analytics.protection import protect
+from safeguarding_analytics.shapes import COUNT
 from safeguarding_analytics.systems import Promise, write_down
-from safeguarding_analytics.tables import COUNT, TOTAL
+from safeguarding_analytics.tables import TOTAL
 
 SHARED = Path(__file__).parents[2] / "shared"
 DATA = SHARED / "data" / "disclosure"

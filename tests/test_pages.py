@@ -162,6 +162,27 @@ def test_only_tables_that_went_through_suppress_are_shown():
         answers.show_table(pl.DataFrame({"agency": ["A"], "count": [9]}), caption="x")
 
 
+def test_sentences_that_belong_together_are_a_list_without_the_empty_ones():
+    shown = answers.show_list(["It rose.", "", f"So did {NASTY}."])
+    assert shown.html == (
+        "<ul><li>It rose.</li><li>So did &lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt; &amp; Sons.</li></ul>"
+    )
+    assert shown.text == f"It rose.\nSo did {NASTY}."
+
+
+@pytest.mark.parametrize("sentences", [[], [""], ["", ""]])
+def test_list_of_nothing_is_nothing(sentences):
+    assert answers.show_list(sentences) == answers.Html("", "")
+
+
+def test_question_without_rows_shows_nothing(safe):
+    shown = answers.show_table(safe, caption="Reach")
+    assert answers.unless_empty(safe, shown) is shown
+    assert answers.unless_empty(suppress(safe.frame().drop("mark").clear(), Policy.dfe()), shown) == answers.Html(
+        "", ""
+    )
+
+
 def test_names_are_escaped_everywhere(page, safe):
     for html in (
         page,

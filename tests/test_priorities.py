@@ -17,7 +17,7 @@ from safeguarding_analytics import pairwise
 from safeguarding_analytics.errors import ParameterError, TableError
 from safeguarding_analytics.priorities import ballots_to_change, kendall_w, rank_priorities
 from safeguarding_analytics.rules import compare_rules, head_to_head, kemeny
-from safeguarding_analytics.tables import shape_of
+from safeguarding_analytics.shapes import shape_of
 
 VOTES = Path(__file__).parents[2] / "shared" / "data" / "votes"
 COLUMNS = ["member", "agency", "issue", "rank"]

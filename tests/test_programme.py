@@ -31,7 +31,8 @@ from safeguarding_analytics.registers import (
     taking_places,
     with_what_it_takes,
 )
-from safeguarding_analytics.tables import COST, COUNT, LEARNERS, MIX, PROGRESS, STATUSES, shape_of
+from safeguarding_analytics.shapes import COST, COUNT, MIX, PROGRESS, shape_of
+from safeguarding_analytics.tables import LEARNERS, STATUSES
 
 BOOKINGS = {
     "session": pl.String,

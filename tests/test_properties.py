@@ -138,6 +138,9 @@ def test_swapping_before_and_after_turns_a_gain_into_the_same_fall(rows):
         n_post="n_pre",
         n_up="n_down",
         n_down="n_up",
+        g_av=-pl.col("g_av"),
+        g_av_lower=-pl.col("g_av_upper"),
+        g_av_upper=-pl.col("g_av_lower"),
     )
     assert_frame_equal(mirrored, forth, abs_tol=1e-9)
 

@@ -35,19 +35,33 @@ TODAY = date(2011, 7, 2)
 SECONDS = 1309564800  # 2011-07-02 00:00 UTC: 15,157 days of 86,400 seconds after 1970-01-01
 PAGES = ["training_reach", "knowledge_gain", "repeat_plans", "priorities"]
 TABLES = [
+    "all_points",
+    "answered_once",
     "answers",
     "attendance",
+    "courses_of_one_questionnaire",
+    "courses_of_several_questionnaires",
     "coverage_needed_by_area",
     "coverage_needed_by_district",
     "currency_ageing",
+    "effect_sizes",
+    "follow_up_changes",
+    "follow_up_retention",
+    "gain_under_assumptions",
     "induction_on_time",
     "inter_agency_mix",
     "knowledge_gain",
     "knowledge_gain_by_agency",
+    "knowledge_gain_by_district",
+    "knowledge_gain_by_starting_score",
     "people_reached_by_district_and_month",
     "people_reached_to_date",
     "places_taken_by_district",
     "priorities",
+    "question_changes",
+    "questionnaires_left_open",
+    "rating_answers",
+    "rating_changes",
     "repeat_plans",
     "repeat_plans_by_district",
     "repeat_plans_comparators",
@@ -221,19 +235,33 @@ def test_manifest_says_which_notebook_made_each_table_and_with_which_values(demo
     release = demo.made.release
     made_by = {name: release.entry(name).notebook for name in TABLES}
     assert made_by == {
+        "all_points": "knowledge_gain",
+        "answered_once": "knowledge_gain",
         "answers": "knowledge_gain",
         "attendance": "training_reach",
+        "courses_of_one_questionnaire": "knowledge_gain",
+        "courses_of_several_questionnaires": "knowledge_gain",
         "coverage_needed_by_area": "training_reach",
         "coverage_needed_by_district": "training_reach",
         "currency_ageing": "training_reach",
+        "effect_sizes": "knowledge_gain",
+        "follow_up_changes": "knowledge_gain",
+        "follow_up_retention": "knowledge_gain",
+        "gain_under_assumptions": "knowledge_gain",
         "induction_on_time": "training_reach",
         "inter_agency_mix": "training_reach",
         "knowledge_gain": "knowledge_gain",
         "knowledge_gain_by_agency": "knowledge_gain",
+        "knowledge_gain_by_district": "knowledge_gain",
+        "knowledge_gain_by_starting_score": "knowledge_gain",
         "people_reached_by_district_and_month": "training_reach",
         "people_reached_to_date": "training_reach",
         "places_taken_by_district": "training_reach",
         "priorities": "priorities",
+        "question_changes": "knowledge_gain",
+        "questionnaires_left_open": "knowledge_gain",
+        "rating_answers": "knowledge_gain",
+        "rating_changes": "knowledge_gain",
         "repeat_plans": "repeat_plans",
         "repeat_plans_by_district": "repeat_plans",
         "repeat_plans_comparators": "repeat_plans",
@@ -245,6 +273,8 @@ def test_manifest_says_which_notebook_made_each_table_and_with_which_values(demo
     }
     asked = {"time_period": "", "group": "agency", "target": "0", "as_at": ""}
     assert release.entry("attendance").parameters == asked
+    asked = {"time_period": "", "course": "", "group": "agency", "wave": "post", "meaningful_gain": "0.0"}
+    assert release.entry("knowledge_gain").parameters == asked | {"cluster": "session"}
     assert release.entry("priorities").parameters == {"seats": "0", "weight": "", "unranked": "", "seed": "0"}
 
 
@@ -325,7 +355,7 @@ def test_board_with_ballots_alone_gets_its_page_and_is_told_what_the_others_need
     assert {page.notebook.name: page.why_not for page in made.pages} == {
         "training_reach": "This page needs bookings.csv, sessions.csv and workforce.csv, "
         "which the board's folder does not hold.",
-        "knowledge_gain": "This page needs bookings.csv, sessions.csv, items.csv and scores.csv, "
+        "knowledge_gain": "This page needs items.csv, scores.csv and sessions.csv, "
         "which the board's folder does not hold.",
         "repeat_plans": "This page needs plans.csv, which the board's folder does not hold.",
         "priorities": "",
@@ -412,6 +442,7 @@ def test_missing_folder_is_refused_and_no_folder_is_made(tmp_path):
         ),
         ({"parameters": {"seats": "four"}}, 'seats must be a whole number. Found: "four".'),
         ({"parameters": {"seed": "1.5"}}, 'seed must be a whole number. Found: "1.5".'),
+        ({"parameters": {"meaningful_gain": "two"}}, 'meaningful_gain must be a number. Found: "two".'),
     ],
 )
 def test_unknown_names_and_values_are_refused_before_anything_is_read(tmp_path, options, message):

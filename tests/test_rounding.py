@@ -23,7 +23,8 @@ from safeguarding_analytics.rounding import (
     percentage_decimals,
     recomputed,
 )
-from safeguarding_analytics.tables import ATTENDANCE, COUNT, MEAN_CHANGE, PROPORTION, RANKING, RATE, TOTAL
+from safeguarding_analytics.shapes import ATTENDANCE, COUNT, MEAN_CHANGE, PROPORTION, RANKING, RATE
+from safeguarding_analytics.tables import TOTAL
 
 SHARED = Path(__file__).parents[2] / "shared"
 DATA = SHARED / "data" / "disclosure"

@@ -1,4 +1,4 @@
-"""Headlines say what their table shows, call a fall a fall, and never say what the table hides. Texts are by hand."""
+"""Headlines say what their table shows, and never what the table hides. Texts are by hand."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from safeguarding_analytics.sentences import (
     percent,
     say_agreement,
     say_ballots_to_change,
-    say_mean_change,
     say_proportion,
     say_range,
     say_ranking,
@@ -211,106 +210,6 @@ def test_fewer_than_two_groups_are_not_compared(rows):
     assert say_range(shares(*rows), groups="agencies") == (
         "Too few agencies have a figure that can be shown to compare them."
     )
-
-
-# A mean change
-
-
-def change(mean=2.25, lower=1.64, upper=2.86, pairs=1001, up=(700, 201, 100), clusters=24, verdict=None):
-    row = {
-        "n_pairs": pairs,
-        "mean_pre": 10.0,
-        "mean_post": None if mean is None else 10.0 + mean,
-        "mean_change": mean,
-        "lower": lower,
-        "upper": upper,
-        **dict(zip(("n_up", "n_same", "n_down"), up, strict=True)),
-        "n_clusters": clusters,
-        "verdict": verdict,
-    }
-    types = {"verdict": pl.String} | dict.fromkeys(("lower", "upper", "mean_change", "mean_post"), pl.Float64)
-    types |= dict.fromkeys(("n_up", "n_same", "n_down"), pl.Int64)
-    return already_public(pl.DataFrame([row], schema_overrides=types), "By hand")
-
-
-def say_change(table, **more):
-    return say_mean_change(table, unit="points out of 20", **more)
-
-
-def test_rise_is_said_with_its_interval_and_who_rose_and_fell():
-    assert say_change(change()) == (
-        "In 1,001 pairs of answers, before and after, scores rose by 2.2 points out of 20 on average "
-        "(95% interval 1.6 to 2.9, allowing for 24 sessions). 700 rose, 201 stayed the same, 100 fell."
-    )
-
-
-def test_interval_names_what_it_allows_for():
-    assert "allowing for 24 courses)" in say_change(change(), clusters="courses")
-
-
-def test_fall_is_called_a_fall():
-    assert say_change(change(-1.26, -2.0, -0.52, up=(100, 201, 700))) == (
-        "In 1,001 pairs of answers, before and after, scores fell by 1.3 points out of 20 on average "
-        "(95% interval -2.0 to -0.5, allowing for 24 sessions). 100 rose, 201 stayed the same, 700 fell."
-    )
-
-
-@pytest.mark.parametrize("mean", [0.0, 0.04, -0.04])
-def test_change_that_is_printed_as_nought_is_neither_a_rise_nor_a_fall(mean):
-    assert say_change(change(mean, -0.5, -0.04)).startswith(
-        "In 1,001 pairs of answers, before and after, scores changed by less than 0.1 points out of 20 on average "
-        "(95% interval -0.5 to 0.0, allowing for 24 sessions). 700 rose"
-    )
-
-
-def test_change_without_an_interval_says_so():
-    table = change(2.25, None, None, pairs=9, up=(None, None, None))
-    assert say_change(table) == (
-        "In 9 pairs of answers, before and after, scores rose by 2.2 points out of 20 on average. "
-        "There are too few of them, or too little spread, for an interval."
-    )
-
-
-def test_hidden_ups_and_downs_are_not_said():
-    assert say_change(change(up=(None, None, None))) == (
-        "In 1,001 pairs of answers, before and after, scores rose by 2.2 points out of 20 on average "
-        "(95% interval 1.6 to 2.9, allowing for 24 sessions)."
-    )
-
-
-@pytest.mark.parametrize(
-    ("verdict", "words"),
-    [
-        ("clearly at least", "the whole interval is at or above that"),
-        ("clearly less", "the whole interval is below that"),
-        ("could be either", "the interval holds values on both sides of that"),
-    ],
-)
-def test_verdict_is_said_against_the_gain_that_was_fixed_beforehand(verdict, words):
-    sentence = say_change(change(verdict=verdict), meaningful_gain=2.0)
-    assert sentence.endswith(f"100 fell. The board said beforehand that 2 points would matter: {words}.")
-
-
-@pytest.mark.parametrize(("verdict", "gain"), [(None, 2.0), ("could be either", None)])
-def test_without_a_gain_fixed_beforehand_there_is_no_verdict(verdict, gain):
-    assert "beforehand" not in say_change(change(verdict=verdict), meaningful_gain=gain)
-
-
-def test_nobody_who_answered_twice_says_nothing_about_a_gain():
-    assert say_change(change(None, None, None, pairs=0, up=(0, 0, 0))) == (
-        "Nobody answered both before and after, so nothing can be said about a gain."
-    )
-
-
-def test_mean_of_few_people_is_not_said():
-    row = {"n_pairs": 8, "mean_change": 2.0, "lower": 1.0, "upper": 3.0}
-    few = suppress(pl.DataFrame([row]), Policy.dfe())
-    assert say_change(few) == "8 pairs of answers, before and after: too few for a mean to be shown."
-
-
-def test_hidden_change_is_said_to_be_hidden():
-    row = {"n_pairs": 3, "mean_change": 2.0, "lower": 1.0, "upper": 3.0}
-    assert say_change(suppress(pl.DataFrame([row]), Policy.dfe())) == HIDDEN
 
 
 # A ranking

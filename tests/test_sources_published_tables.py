@@ -14,13 +14,13 @@ from polars.testing import assert_frame_equal
 from safeguarding_analytics.disclosure import Policy, already_public, suppress
 from safeguarding_analytics.errors import DisclosureError, TableError
 from safeguarding_analytics.exports import write_workbook
+from safeguarding_analytics.shapes import SHAPES, shape_of
 from safeguarding_analytics.sources.published_tables import (
     WANTED,
     published_tables,
     read_published,
     read_published_table,
 )
-from safeguarding_analytics.tables import SHAPES, shape_of
 
 
 def write(folder, text, name="published.csv"):

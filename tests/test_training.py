@@ -15,7 +15,8 @@ from polars.testing import assert_frame_equal
 from safeguarding_analytics.errors import ParameterError, TableError
 from safeguarding_analytics.groups import with_totals
 from safeguarding_analytics.intervals import wilson
-from safeguarding_analytics.tables import ATTENDANCE, PROPORTION, STATUSES, shape_of
+from safeguarding_analytics.shapes import ATTENDANCE, PROPORTION, shape_of
+from safeguarding_analytics.tables import STATUSES
 from safeguarding_analytics.training import attendance, training_reach
 
 BOOKINGS = {

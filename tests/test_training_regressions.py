@@ -19,7 +19,7 @@ from safeguarding_analytics.ledger import common_keys, sheet_of
 from safeguarding_analytics.policy import Policy
 from safeguarding_analytics.programme import coverage_needed, inter_agency_mix, programme_targets, progress_by
 from safeguarding_analytics.registers import with_sector
-from safeguarding_analytics.tables import shape_of
+from safeguarding_analytics.shapes import shape_of
 from safeguarding_analytics.training import attendance, training_coverage
 
 DFE, NHS, ROUND5 = Policy.dfe(), Policy.nhs(), Policy.round5()

@@ -11,9 +11,10 @@ import polars as pl
 
 from safeguarding_analytics import __version__
 from safeguarding_analytics.errors import ParameterError, require_columns
+from safeguarding_analytics.rounding import decimals_of_mean
 from safeguarding_analytics.safe import Safe
 from safeguarding_analytics.sentences import percent
-from safeguarding_analytics.tables import TOTAL, Shape
+from safeguarding_analytics.tables import TOTAL
 
 if TYPE_CHECKING:
     from safeguarding_analytics.board import Board
@@ -42,6 +43,14 @@ HEADINGS = {
     "n_down": "Fell",
     "n_clusters": "Sessions",
     "standard_error": "Standard error (points)",
+    "g_av": "Standardised gain (g_av)",
+    "g_av_lower": "95% interval of g_av",
+    "shrunken": "Shrunken change (points)",
+    "n": "People",
+    "share_before": "Right before",
+    "share_after": "Right after",
+    "p_value": "p-value",
+    "p_holm": "p-value, corrected (Holm)",
     "p_selected": "Selected in resampled boards",
     "n_ballots": "Ballots",
     "score": "Wins minus losses",
@@ -78,6 +87,17 @@ HEADINGS = {
 }
 """Headings of columns whose name would not do in plain words."""
 
+HEADINGS_OF = {
+    "item_change": {
+        "n_up": "Newly right or higher",
+        "n_same_high": "Same: right or high",
+        "n_same_low": "Same: not right or low",
+        "n_down": "Newly wrong or lower",
+    },
+    "estimate": {"lower": "95% interval, or range"},
+}
+"""By shape, headings of columns that mean something else in other shapes."""
+
 PER_CENT = {
     "proportion": "denominator",
     "p_selected": "n_ballots",
@@ -86,11 +106,25 @@ PER_CENT = {
     "share_of_places": "attended",
     "reach": "eligible_staff",
     "share_of_agencies": "agencies_present",
+    "share_before": "n_pairs",
+    "share_after": "n_pairs",
 }
 """Columns shown as per cent, and the column that limits their decimals."""
 
 MONEY = ("cost_per_session", "cost", "total_cost", "cost_per_place", "cost_per_person")
 """Columns in pounds."""
+
+CHANCES = ("p_value", "p_holm")
+"""Columns of p-values."""
+
+SMALLEST_CHANCE = 0.001
+"""Smaller p-values are printed as smaller than this."""
+
+UPPER_OF = {"lower": "upper", "g_av_lower": "g_av_upper"}
+"""Lower ends of intervals, and the upper ones that are printed with them."""
+
+NO_TESTS = "Tests are not shown where counts are rounded: they would tell the counts."
+"""Beside a rounded table that has p-values."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +155,24 @@ def show_text(sentence: str) -> Html:
         One paragraph.
     """
     return Html(f'<p class="headline">{escape(sentence)}</p>' if sentence else "", sentence)
+
+
+def show_list(sentences: Sequence[str]) -> Html:
+    """Several sentences that belong together, such as what to keep in mind.
+
+    Parameters
+    ----------
+    sentences
+        Plain texts; markup in them is shown as it is. Empty ones are left out.
+
+    Returns
+    -------
+    Html
+        A list with one entry per sentence; nothing where there is none.
+    """
+    said = [sentence for sentence in sentences if sentence]
+    entries = "".join(f"<li>{escape(sentence)}</li>" for sentence in said)
+    return Html(f"<ul>{entries}</ul>" if said else "", "\n".join(said))
 
 
 def unless_empty(table: Safe, shown: Any) -> Any:
@@ -171,16 +223,16 @@ def show_table(table: Safe, *, caption: str, columns: Sequence[str] = ()) -> Htm
         )
     frame, shape = table.frame(), table.shape
     require_columns(frame.columns, columns, "the table to show")
-    shown = [name for name in columns or frame.columns if name not in ("mark", "upper")]
+    shown = [name for name in columns or frame.columns if name not in ("mark", *UPPER_OF.values())]
     groups = shape.group_columns(frame.columns)
     names = [*groups, *(["issue"] if "issue" in shape.columns else [])]
     if groups:  # a reader looks for the total at the end
         weights = {name: 2**place for place, name in enumerate(reversed(groups))}
         totals = pl.sum_horizontal((pl.col(name).cast(pl.String) == TOTAL) * weight for name, weight in weights.items())
         frame = frame.sort(totals, maintain_order=True)
-    lines = [[_cell(name, row, shape) for name in shown] for row in frame.iter_rows(named=True)]
+    lines = [[_cell(name, row, table) for name in shown] for row in frame.iter_rows(named=True)]
     right = [frame[name].dtype.is_numeric() and name not in names for name in shown]
-    headings = [column_heading(name) for name in shown]
+    headings = [HEADINGS_OF.get(shape.name, {}).get(name) or column_heading(name) for name in shown]
     printed = {cell for line in lines for cell in line}
     base = table.policy.round if table.policy else None
     over = any(_more_than_all(row) for row in frame.iter_rows(named=True)) and "–" in printed
@@ -189,11 +241,35 @@ def show_table(table: Safe, *, caption: str, columns: Sequence[str] = ()) -> Htm
         *([MISSING_NOTE] if "–" in printed else []),
         *(["Where more people are counted than the return says are eligible, nothing is worked out."] if over else []),
         *([f"Counts are rounded to multiples of {base}; shares are worked out of them."] if base else []),
+        *([NO_TESTS] if base and not set(CHANCES).isdisjoint(shown) else []),
         *([f"Source: {table.source}."] if table.source else []),
     ]
     text = "\n".join([caption, " | ".join(headings), *(" | ".join(line) for line in lines), *notes])
     rows = "".join(_row_html(line, shown, names, right) for line in lines)
     return Html(_table_html(caption, headings, right, rows, notes), text)
+
+
+def if_shown(table: Safe, column: str, shown: Any, otherwise: str = "") -> Any:
+    """Show something only if a table shows a number in a column: a chart of nothing but hidden numbers says nothing.
+
+    Parameters
+    ----------
+    table
+        The table it depends on.
+    column
+        The column, such as ``"mean_change"``.
+    shown
+        What is shown of it: a chart, a table or a sentence.
+    otherwise
+        A sentence that stands in its place; empty for nothing.
+
+    Returns
+    -------
+    Any
+        The same, or the sentence as `Html`.
+    """
+    frame = table.frame()
+    return shown if column in frame.columns and frame[column].count() else show_text(otherwise)
 
 
 def show_gaps(gaps: pl.DataFrame) -> Html:
@@ -257,8 +333,8 @@ def column_heading(name: str) -> str:
     return HEADINGS.get(name, name.replace("_", " ").capitalize())
 
 
-def _cell(name: str, row: Mapping[str, Any], shape: Shape) -> str:
-    value = row[name]
+def _cell(name: str, row: Mapping[str, Any], table: Safe) -> str:
+    value, shape = row[name], table.shape
     if value is None:
         if name not in shape.columns and name != "neighbours":
             return "not stated"
@@ -267,19 +343,32 @@ def _cell(name: str, row: Mapping[str, Any], shape: Shape) -> str:
         return "tied at the cut" if name == "selected" else "–"
     if name in PER_CENT:
         return percent(value, row.get(PER_CENT[name]))
-    if name == "lower":
-        ends = (value, row["upper"])
+    if name in UPPER_OF:
+        ends = (value, row[UPPER_OF[name]])
         if shape.name in ("proportion", "coverage"):
             size = row["denominator" if shape.name == "proportion" else "eligible_staff"]
             return " to ".join(percent(end, size) for end in ends)
-        return " to ".join(f"{end:z,.1f}" for end in ends)
+        return " to ".join(f"{end:z,.{decimals_of(name, table, row.get('n'))}f}" for end in ends)
+    if name in CHANCES:
+        return f"< {SMALLEST_CHANCE}" if value < SMALLEST_CHANCE else f"{value:.3f}"
     if name in MONEY:
         return f"£{value:,.2f}"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:z,.2f}" if name == "standard_error" else f"{value:z,.1f}"
+        return f"{value:z,.{decimals_of(name, table, row.get('n'))}f}"
     return f"{value:,}" if isinstance(value, int) and name in shape.columns else str(value)
+
+
+def decimals_of(name: str, table: Safe, people: int | None) -> int:
+    """How many decimals a number is printed with that is neither a count, a share nor money.
+
+    An estimate has two, and beside a rounded number of people no more than it was shortened to.
+    """
+    if table.shape.name == "estimate":
+        is_rounded = table.policy is not None and table.policy.round is not None
+        return min(2, decimals_of_mean(people or 0)) if is_rounded else 2
+    return 2 if name in ("standard_error", "g_av", "g_av_lower", "g_av_upper") else 1
 
 
 def _more_than_all(row: Mapping[str, Any]) -> bool:

@@ -11,15 +11,16 @@ from safeguarding_analytics import linked
 from safeguarding_analytics.attacker import consistent_table
 from safeguarding_analytics.differences import small_differences
 from safeguarding_analytics.dimensions import Lookup, check_lookups, geography_of, read_lookups
-from safeguarding_analytics.disclosure import Within, check_adds_up
+from safeguarding_analytics.disclosure import Within, check_adds_up, one_system_each
 from safeguarding_analytics.errors import DisclosureError
 from safeguarding_analytics.findings import Finding, known_too_well
 from safeguarding_analytics.inputs import check_bases, check_effort, tables_to_audit
 from safeguarding_analytics.ledger import MOST_ATOMS, Ledger, Sheet, in_one_table, is_hidden, open_ledger, sheet_of
 from safeguarding_analytics.policy import Policy
 from safeguarding_analytics.safe import Safe
+from safeguarding_analytics.shapes import shape_of
 from safeguarding_analytics.systems import write_down
-from safeguarding_analytics.tables import TOTAL, shape_of
+from safeguarding_analytics.tables import TOTAL
 
 Effort = Literal["fast", "full"]
 EFFORTS: tuple[Effort, ...] = ("fast", "full")
@@ -134,7 +135,7 @@ def _published(name: str, table: Safe | pl.DataFrame, base: int) -> Member | Non
 def systems_of(members: list[Member], lookups: Lookups, one_system: bool) -> list[list[Member]]:
     """Split tables into systems: those that count the same and do not contradict each other."""
     found: list[list[Member]] = []
-    for positions in linked.one_system_each([sheet for sheet, _ in members]):
+    for positions in one_system_each([sheet for sheet, _ in members]):
         own = [members[position] for position in positions]
         found += [own] if one_system else _of_one_topic(own, lookups)
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -42,10 +42,12 @@ from safeguarding_analytics.pseudonyms import PSEUDONYM, Key, others_can_read, p
 from safeguarding_analytics.session_notes import say_sessions
 from safeguarding_analytics.sources.bookings import Export, identities, read_export
 from safeguarding_analytics.sources.files import ROW, RawTable, digest_of, read_table
+from safeguarding_analytics.sources.form_people import say_unpaired, say_without_booking, say_wrong_day
+from safeguarding_analytics.sources.forms import Forms, identities_in_forms, names_of, read_forms, table_of
 from safeguarding_analytics.sources.learners import REPORT
 from safeguarding_analytics.tables import TABLES
 
-Read = TypeVar("Read", RawTable, Checked, Export | str, Mergers, str)
+Read = TypeVar("Read", RawTable, Checked, Export | str, Forms, Mergers, str)
 
 ENDINGS = (".csv", ".xlsx", ".parquet")
 
@@ -74,8 +76,7 @@ class Tables(Mapping[str, pl.DataFrame]):
         together = board.read_from_export() if name in board.read_from_export() else [name]
         problems = pl.concat([board.problems_of(each) for each in together])
         if not problems.is_empty():
-            heights = {each: board.height(each) for each in together}
-            raise TableError("\n".join(say_problems(problems, board.file_names, heights)))
+            raise TableError("\n".join(say_problems(problems, board.file_names, board.heights(together))))
         return board.merged(name).drop(ROW)
 
     def or_empty(self, name: str) -> pl.DataFrame:
@@ -92,8 +93,8 @@ class Board:
     ``tables["bookings"]`` reads the file, parses it and checks its contract; a broken rule raises `TableError` with
     every problem of that table. A column beyond the contract is there only where ``[columns]`` of `board.toml` names
     it. Bookings, and sessions where they have no file, come from an export of a booking system where
-    ``[bookings_export]`` names one. Rows of an agency that merged are those of its successor. Row-level data: nothing
-    of it may be printed or published.
+    ``[bookings_export]`` names one, and scores from the forms that ``[forms]`` names. Rows of an agency that merged are
+    those of its successor. Row-level data: nothing of it may be printed or published.
     """
 
     folder: Path
@@ -108,8 +109,11 @@ class Board:
 
     @property
     def file_names(self) -> dict[str, str]:
-        """File name per table, and `board.toml` for itself."""
-        return {name: self.path(name).name for name in TABLES} | {CONFIG: CONFIG}
+        """File name per table and per form, and `board.toml` for itself."""
+        forms = names_of(self.config.forms)
+        of_forms = {"scores": shorten(forms, most=2)} if forms else {}
+        files = {name: self.path(name).name for name in TABLES} | of_forms
+        return files | {table_of(name): name for name in forms} | {CONFIG: CONFIG}
 
     @property
     def data_version(self) -> str:
@@ -121,6 +125,7 @@ class Board:
         comparators = self.config.comparators
         named = (comparators.second_or_subsequent_plans, comparators.statistical_neighbours)
         files = [self.path(name) for name in TABLES] + [self.folder / file for file in named if file]
+        files += [path for path in dict.fromkeys(self._form_paths()) if path not in files]
         version = hashlib.sha256()
         for name, digest in ((CONFIG, self.config_digest), *((path.name, self._digest(path)) for path in files)):
             if digest:
@@ -139,8 +144,10 @@ class Board:
     def path(self, table: str) -> Path:
         """Where a table is read from: the export of bookings, what `board.toml` names, or ``<table>`` with an ending.
 
-        Of several endings, CSV comes first.
+        Of several endings, CSV comes first; of several forms, the first that is there.
         """
+        if table == "scores" and self._form_paths():
+            return next(filter(Path.exists, self._form_paths()), self._form_paths()[0])
         export = self.config.bookings_export.file
         return self.folder / export if export and table in self.read_from_export() else self._own_path(table)
 
@@ -152,8 +159,14 @@ class Board:
         has_own = "sessions" in self.config.files or self._own_path("sessions").exists()
         return ["bookings"] if has_own or not export.holds_sessions else ["sessions", "bookings"]
 
+    def foreign(self) -> list[str]:
+        """Tables that are read from exports of other programs: scores of forms, bookings of a booking system."""
+        return [*(["scores"] if self._form_paths() else []), *self.read_from_export()]
+
     def raw(self, table: str) -> RawTable:
         """The file of a table as text."""
+        if table == "scores" and self._form_paths():
+            return RawTable(self.forms().scores, (), " ".join(self.forms().digests.values()))
         if table in self.read_from_export():
             export = self.export()
             return RawTable(getattr(export, table), export.notes if table == "bookings" else (), export.digest)
@@ -172,6 +185,16 @@ class Board:
             raise TableError(found)
         return found
 
+    def forms(self) -> Forms:
+        """The forms that `board.toml` names, read without the people in them.
+
+        Raises
+        ------
+        TableError
+            When there is no key, no table of items, or the folder has a file of scores as well.
+        """
+        return self._remember("forms", self._read_forms)
+
     def checked(self, table: str) -> Checked:
         """A table after its own contract, without the references to other tables."""
         return self._remember(
@@ -180,8 +203,8 @@ class Board:
                 table,
                 self.raw(table).frame,
                 TABLES[table],
-                # An export has been put into the board's words already: once more would be a chain.
-                {} if table in self.read_from_export() else self._aliases(table),
+                # Exports have been put into the board's words already: once more would be a chain.
+                {} if table in self.foreign() else self._aliases(table),
                 self.config.own_columns(table),
             ),
         )
@@ -192,6 +215,11 @@ class Board:
             return self.export().rows if table in self.read_from_export() else self.raw(table).frame.height
         except TableError:
             return 0
+
+    def heights(self, tables: Iterable[str]) -> dict[str, int]:
+        """Number of rows of some tables, and of each form where scores are read from forms."""
+        heights = {table: self.height(table) for table in tables}
+        return heights | (dict(self._cache["forms"].heights) if "forms" in self._cache else {})
 
     def merged(self, table: str) -> pl.DataFrame:
         """A table after its contract, with rows of merged agencies under their successors.
@@ -206,7 +234,7 @@ class Board:
 
     def _with_pseudonyms(self, frame: pl.DataFrame) -> pl.DataFrame:
         """People of a file of the board's own as they are called in the export: by the same key, unless they are."""
-        if "person" not in frame.columns or not self.config.bookings_export.file:
+        if "person" not in frame.columns or not self.foreign():
             return frame
         already = pl.col("person").str.contains(PSEUDONYM)
         keyed = pseudonyms(frame["person"], self._key())
@@ -231,23 +259,25 @@ class Board:
         if "agency" not in self._known("agencies") or not found:
             return propose_aliases(pl.Series(dtype=pl.String), pl.DataFrame({"agency": []}, {"agency": pl.String}))
         everything = pl.concat(found)
-        if not self.read_from_export():
+        if not self.foreign():
             return propose_aliases(everything, self.checked("agencies").frame)
-        export = self.export()
-        personal = everything.str.to_lowercase().is_in(list(export.personal)).fill_null(value=False)
+        hidden, few = self._hidden()
+        personal = everything.str.to_lowercase().is_in(list(hidden)).fill_null(value=False)
         proposals = propose_aliases(everything.filter(~personal), self.checked("agencies").frame)
         # A name with few people that resembles no agency may be one of them.
-        rare = pl.col("name").str.to_lowercase().is_in(list(export.rare))
+        rare = pl.col("name").str.to_lowercase().is_in(list(few))
         return proposals.filter(pl.col("proposal").is_not_null() | ~rare)
 
     def identities(self) -> dict[str, str]:
-        """What stands in the export of bookings and must stand nowhere else, with its column: people, and the key.
+        """What stands in the export of bookings or in forms and must stand nowhere else, with its column, and the key.
 
         It is read again for this, and not kept.
         """
-        if not self.read_from_export():
+        if not self.foreign():
             return {}
-        people = identities(self.path("bookings"), self.config.bookings_export)
+        people = identities_in_forms(self.folder, self.config.forms)
+        if self.read_from_export():
+            people |= identities(self.path("bookings"), self.config.bookings_export)
         return people | {self._key().hexadecimal(): "key"}
 
     def problems_of(self, table: str) -> pl.DataFrame:
@@ -279,6 +309,8 @@ class Board:
                     )
                 )
         problems = pl.concat(reports)
+        if table == "scores" and self._form_paths():
+            return self.forms().in_its_words(problems)
         return self.export().in_its_words(table, problems) if table in self.read_from_export() else problems
 
     def notes_of(self, table: str) -> list[str]:
@@ -292,14 +324,16 @@ class Board:
             notes += _unused(raw.frame.columns, checked.frame.columns)
             if table in MERGED:
                 notes += notes_of_mergers(table, checked.frame, self._mergers())
-            if table == "bookings" and self.read_from_export() and others_can_read(self._key_path()):
+            if [table] == self.foreign()[-1:] and others_can_read(self._key_path()):
                 notes.append(f"others on this computer can read the key {self._key_path().name}. Take that right away")
             if table == "sessions":
                 hidden = self.export().personal | self.export().rare if table in self.read_from_export() else ()
                 named = ~pl.col("course").str.to_lowercase().is_in(list(hidden)).fill_null(value=False)
                 notes += say_sessions(checked.frame.with_columns(pl.when(named).then("course").alias("course")))
             if table == "scores":
-                notes += _unpaired(checked.frame)
+                notes += say_unpaired(checked.frame)
+            if table == "scores" and self._form_paths():
+                return [f"{note}." for note in (*self._notes_of_forms(), *(f"scores: {each}" for each in notes))]
             if table == "plans":
                 notes += _uncounted(raw.frame) + _of_others(checked.frame, self.config.board.authority)
         return [f"{self.path(table).name}: {note}." for note in notes]
@@ -310,6 +344,16 @@ class Board:
             return self.folder / self.config.files[table]
         found = [self.folder / f"{table}{ending}" for ending in ENDINGS]
         return next((path for path in found if path.exists() and path != self._export_path()), found[0])
+
+    def _form_paths(self) -> list[Path]:
+        return [self.folder / form.file for form in self.config.forms.files]
+
+    def _hidden(self) -> tuple[frozenset[str], frozenset[str]]:
+        """Cells of exports that hold somebody's name, and those that stand with few people."""
+        read: list[Export | Forms] = [self.export()] if self.read_from_export() else []
+        read += [self.forms()] if self._form_paths() and self._known("scores") else []
+        nobody = frozenset[str]()
+        return nobody.union(*(each.personal for each in read)), nobody.union(*(each.rare for each in read))
 
     def _export_path(self) -> Path | None:
         file = self.config.bookings_export.file
@@ -352,6 +396,29 @@ class Board:
         )
         self._refuse_change(path, export.digest)
         return export
+
+    def _read_forms(self) -> Forms:
+        other = self._own_path("scores")
+        if "scores" in self.config.files or (other.exists() and other not in self._form_paths()):
+            raise TableError(
+                f"scores must come from one place, and there are two: the forms that [forms] in {CONFIG} names, and "
+                f"{other.name}. Delete {other.name} or take it out of [files], or take away [forms]."
+            )
+        if not {"item", "kind", "minimum", "maximum"} <= set(self._known("items")):
+            raise TableError(
+                f"what an answer is worth stands in the table items. Put {self.path('items').name} into the folder."
+            )
+        items, words = self.checked("items").frame, self._aliases("scores")
+        forms = read_forms(self.folder, self.config.forms, self._key(), items, words)
+        for file, digest in forms.digests.items():
+            self._refuse_change(self.folder / file, digest)
+        return forms
+
+    def _notes_of_forms(self) -> list[str]:
+        people, notes = self.forms().people, list(self.forms().notes)
+        if "date" in self._known("sessions"):
+            notes += say_wrong_day(people, self.checked("sessions").frame)
+        return notes + (say_without_booking(people, self.merged("bookings")) if self._known("bookings") else [])
 
     def _mergers(self) -> Mergers:
         def read() -> Mergers:
@@ -455,7 +522,7 @@ def check_all(folder: str | Path) -> tuple[Board, pl.DataFrame]:
     config, problems, digest = read_config(path)
     board = Board(path, config, digest)
     reports = [problems]
-    named = {*config.files, *board.read_from_export()}
+    named = {*config.files, *board.foreign()}
     present = [name for name in TABLES if board.path(name).exists() or name in named]
     if not present:
         reports.append(
@@ -490,18 +557,6 @@ def _unused(found: list[str], used: list[str]) -> list[str]:
         f"column {name} is not in the contract and is not used{'' if looks_personal(name) else how}"
         for name in found
         if name not in used
-    ]
-
-
-def _unpaired(scores: pl.DataFrame) -> list[str]:
-    """Say how many people answered only once: they are counted, and take no part in a paired gain."""
-    waves = scores.group_by("session", "person").agg(pl.col("wave").unique())
-    has_pre, has_post = pl.col("wave").list.contains("pre"), pl.col("wave").list.contains("post")
-    only_post, only_pre = waves.filter(has_post & ~has_pre).height, waves.filter(has_pre & ~has_post).height
-    return [
-        f"{count:,} people answered only {here} the session, so their gain is not known"
-        for count, here in ((only_post, "after"), (only_pre, "before"))
-        if count
     ]
 
 

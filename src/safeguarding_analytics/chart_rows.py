@@ -13,13 +13,19 @@ from safeguarding_analytics.answers import column_heading
 from safeguarding_analytics.errors import ParameterError, nearest, shorten
 from safeguarding_analytics.safe import Safe
 from safeguarding_analytics.sentences import percent
-from safeguarding_analytics.tables import TOTAL, Shape
+from safeguarding_analytics.shapes import Shape
+from safeguarding_analytics.tables import TOTAL
 
 NO_FIGURE = "no figure"
 IN_ORDER = ("time_period", "training_level", "target_group", "stage", "change")
 """Groups that have an order of their own; the rows of others are sorted by the number drawn."""
 
-SHOWN_BY = {"progress": "plot_need", "cost": "show_table"}
+SHOWN_BY = {
+    "progress": "plot_need",
+    "cost": "show_table",
+    "item_change": "plot_question_changes",
+    "estimate": "show_table",
+}
 """What shows a shape that has no chart of its own name."""
 
 Shown = Callable[[dict[str, Any]], str]

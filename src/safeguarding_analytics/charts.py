@@ -38,7 +38,7 @@ from safeguarding_analytics.errors import ParameterError
 from safeguarding_analytics.pages import enable_renderer
 from safeguarding_analytics.safe import Safe
 from safeguarding_analytics.sentences import percent
-from safeguarding_analytics.tables import ATTENDANCE, COUNT, MEAN_CHANGE, PROPORTION, RANKING, RATE
+from safeguarding_analytics.shapes import ATTENDANCE, COUNT, MEAN_CHANGE, PROPORTION, RANKING, RATE
 
 OUTCOMES = {
     "attended": "attended",

@@ -14,7 +14,7 @@ from safeguarding_analytics.dates import reporting_year
 from safeguarding_analytics.errors import ParameterError, TableError
 from safeguarding_analytics.groups import fetch, group_columns, open_frame, with_totals
 from safeguarding_analytics.intervals import wilson
-from safeguarding_analytics.tables import PROPORTION
+from safeguarding_analytics.shapes import PROPORTION
 
 TIME_PERIOD = "time_period"
 OPEN = date(9999, 12, 31)

@@ -145,6 +145,25 @@ def aliases(folder: Path) -> None:
 
 @commands.command()
 @click.argument("folder", type=FOLDER)
+@click.option("--course", metavar="NAME", help="Plan for this course alone.")
+def plan(folder: Path, course: str | None) -> None:
+    """Say how small a knowledge gain the evaluation of FOLDER could see, and what its reports can claim.
+
+    It needs no answers, so ask before the workshops: the sessions and their places, or those set under [evaluation] in
+    board.toml, say how small a gain would be seen and whether that is enough for [knowledge] meaningful_gain; the dates
+    of the sessions and of the reports say which reports come before follow-up.
+    """
+    from safeguarding_analytics.board import read_board
+    from safeguarding_analytics.planning_sentences import say_plan
+
+    board = read_board(folder)
+    named = "sessions" in board.tables or "sessions" in board.config.files
+    sessions = board.tables["sessions"] if named else None
+    click.echo(say_plan(board.config.evaluation, sessions, board.config.knowledge.meaningful_gain, course=course))
+
+
+@commands.command()
+@click.argument("folder", type=FOLDER)
 @click.option("--out", type=FOLDER, help="Where to put the release.  [default: FOLDER with _report behind its name]")
 @click.option("-p", "parameters", nargs=2, multiple=True, metavar="NAME VALUE", help="Set a parameter.")
 @click.option("--only", multiple=True, metavar="NOTEBOOK", help="Run this notebook; may be given more than once.")
@@ -287,7 +306,7 @@ def _check(folder: Path, csv_file: Path | None = None) -> bool:
         rows = sum(heights.values())
         click.echo(f"Checked {len(heights)} tables, {rows:,} rows: every rule holds.")
         return True
-    sentences = say_problems(problems, board.file_names, heights)
+    sentences = say_problems(problems, board.file_names, board.heights(board.tables))
     broken = "1 rule is broken" if len(sentences) == 1 else f"{len(sentences):,} rules are broken"
     click.echo(f"{broken} (row 1 is the header):", err=True)
     for sentence in sentences:

@@ -36,6 +36,7 @@ from safeguarding_analytics.registers import (
     with_session_columns,
     with_share,
 )
+from safeguarding_analytics.shapes import PROPORTION
 from safeguarding_analytics.tables import (
     CURRENT,
     DUE,
@@ -45,7 +46,6 @@ from safeguarding_analytics.tables import (
     NONE,
     NOT_CURRENT,
     OTHER,
-    PROPORTION,
     STAGES,
     STANDING,
     STARTER,

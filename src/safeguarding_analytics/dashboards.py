@@ -100,7 +100,13 @@ def show_release(release: Release) -> Html:
 
 
 def show_answer(
-    release: Release, name: str, draw: Callable[..., Any] | None = None, *, target_from: str = "", **options: Any
+    release: Release,
+    name: str,
+    draw: Callable[..., Any] | None = None,
+    *,
+    target_from: str = "",
+    also: Callable[..., Any] | None = None,
+    **options: Any,
 ) -> Html:
     """The answer to one question: its headline, its chart, the table behind it, the definition, and the day it holds.
 
@@ -117,8 +123,10 @@ def show_answer(
     target_from
         Name of a table of shape progress, of the same release: the chart's ``target`` is taken from it, of each group
         where the chart shows its groups, else in all.
+    also
+        Another chart function, for a second chart of the same table.
     options
-        Passed to the chart function.
+        Passed to the first chart function; its title is that of the table if it is not given.
 
     Returns
     -------
@@ -126,28 +134,37 @@ def show_answer(
         The answer, without a headline where the table has none; a sentence where the release has no such table.
     """
     found = sorted(
-        (each for each in release.tables() if each.startswith(name)),
+        (each for each in release.tables() if each.startswith(name) and not release[each].frame().is_empty()),
         key=lambda each: (each != name, not release.entry(each).headline),
     )
     if not found:
         return show_text(NOT_ANSWERED)
     entry, table = release.entry(found[0]), release[found[0]]
+    options.setdefault("title", entry.title)
     if target_from in release.tables():
         options["target"] = _target(release[target_from], table)
     headline, numbers = show_text(entry.headline), show_table(table, caption=entry.title)
     asked = str(entry.parameters.get("as_at", "")).strip()
     day = day_in_words(date.fromisoformat(asked)) if asked else _as_at(release)
     note = f"Definition: {sentence(entry.definition)}{f' As at {day}.' if day else ''}"
-    html = f'{headline.html}{_shown(table, numbers, draw, options)}<p class="note">{escape(note)}</p>'
+    charts = _shown(table, numbers, draw, options, also)
+    html = f'{headline.html}{charts}<p class="note">{escape(note)}</p>'
     return Html(html, "\n".join(filter(None, [headline.text, numbers.text, note])))
 
 
-def _shown(table: Safe, numbers: Html, draw: Callable[..., Any] | None, options: Mapping[str, Any]) -> str:
+def _shown(
+    table: Safe,
+    numbers: Html,
+    draw: Callable[..., Any] | None,
+    options: Mapping[str, Any],
+    also: Callable[..., Any] | None = None,
+) -> str:
     """A chart with its numbers folded behind it; the numbers alone where there is no chart of them."""
     if draw is None:
         return numbers.html
     try:
         figure = draw(table, **options)._repr_mimebundle_()["text/html"]
+        figure += also(table, title=options["title"])._repr_mimebundle_()["text/html"] if also else ""
     except ParameterError:  # such as more groups than a chart can tell apart
         return numbers.html
     return f"{figure}<details><summary>The numbers behind the chart</summary>{numbers.html}</details>"

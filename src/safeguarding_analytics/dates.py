@@ -7,7 +7,7 @@ from datetime import date
 import narwhals as nw
 import polars as pl
 
-from safeguarding_analytics.errors import ParameterError
+from safeguarding_analytics.errors import ParameterError, shorten
 
 
 def reporting_year(day: nw.Expr) -> nw.Expr:
@@ -62,7 +62,7 @@ def month(day: nw.Expr) -> nw.Expr:
     return day.dt.to_string("%Y-%m")
 
 
-def in_reporting_year(frame: pl.DataFrame, column: str, time_period: str) -> pl.DataFrame:
+def in_reporting_year(frame: pl.DataFrame, column: str, time_period: str, *, wanted: str = "") -> pl.DataFrame:
     """The rows of a frame whose day falls in a reporting year.
 
     Parameters
@@ -73,11 +73,18 @@ def in_reporting_year(frame: pl.DataFrame, column: str, time_period: str) -> pl.
         Column of the day.
     time_period
         Reporting year, named by the year it ends in; empty for all rows.
+    wanted
+        What the rows are, such as ``"sessions"``, where a year without any is a mistake.
 
     Returns
     -------
     pl.DataFrame
         Those rows, in their order.
+
+    Raises
+    ------
+    ParameterError
+        When there is none, and some are wanted.
 
     Examples
     --------
@@ -88,7 +95,15 @@ def in_reporting_year(frame: pl.DataFrame, column: str, time_period: str) -> pl.
     """
     if not time_period:
         return frame
-    return nw.from_native(frame).filter(reporting_year(nw.col(column)) == time_period).to_native()
+    found = nw.from_native(frame).filter(reporting_year(nw.col(column)) == time_period).to_native()
+    if wanted and found.is_empty():
+        years = nw.from_native(frame).select(reporting_year(nw.col(column)).alias("year")).to_native()["year"]
+        known = years.drop_nulls().unique().sort().to_list()
+        raise ParameterError(
+            f"time_period: no {wanted} in the year to 31 March {time_period}. There are {wanted} in: "
+            f"{shorten(known) if known else 'no year'}."
+        )
+    return found
 
 
 def evaluation_day(as_at: str, *others: date | None) -> date:

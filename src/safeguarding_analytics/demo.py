@@ -3,11 +3,12 @@
 Calibrated to what the Kent and Kirklees documents print (see ``data/published/README.md``): the workshops' districts,
 dates and venues, the 76% of places that went to health and CFE, the 920 plan starts of 2007/08 with 19.2% second or
 subsequent, the 15 issues and the four agreed priorities, the eight themes of three boards. The rest is invented:
-areas, costs, head-counts, agencies' other shares, the other issues, two boards' names, every answer, ballot, booking
-and plan, and every staff and training record. Of the 18 agencies nine keep a record of all eligible staff, five of some
-and four of none: the first needs analysis of Kirklees found records lacking, but printed no figures. Courses taken
-elsewhere are named as in the Kirklees table of target groups. The three extra dates of July 2011 are left out: the
-board is as it stood on 1 July, before the first of them.
+areas, costs, head-counts, agencies' other shares, the other issues, two boards' names, every question, answer, ballot,
+booking and plan, and every staff and training record. Of the 18 agencies nine keep a record of all eligible staff, five
+of some and four of none: the first needs analysis of Kirklees found records lacking, but printed no figures. Courses
+taken elsewhere are named as in the Kirklees table of target groups. The workshops of five districts lie six weeks back
+on 1 July 2011 and have a follow-up, made up like all that is answered. The three extra dates of July 2011 are left out:
+the board is as it stood on 1 July, before the first of them.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from safeguarding_analytics.demo_answers import item_rows, score_rows
 from safeguarding_analytics.demo_draws import Draws
 from safeguarding_analytics.demo_facts import (
     AGENCIES,
@@ -30,9 +32,7 @@ from safeguarding_analytics.demo_facts import (
     DISTRICTS,
     FIRST_LINES,
     ISSUES,
-    ITEMS,
     LENGTH_WEIGHTS,
-    NO_GAIN,
     SETTINGS,
     THEMES,
 )
@@ -49,31 +49,11 @@ from safeguarding_analytics.release import Release, is_release, previous
 from safeguarding_analytics.scaffold import board_toml
 from safeguarding_analytics.tables import TABLES
 
+NOT_WRITTEN = {"items": ["course"]}
+"""Optional columns that a file lacks: there is one course, and so one questionnaire."""
+
 BY_ALIAS = ("scores", "staff", "training_records")
 """Files that name agencies by their first alias."""
-
-
-def _items() -> list[Row]:
-    return [(f"Q{number:02d}", item.text, "choice", 0.0, 2.0, False) for number, item in enumerate(ITEMS, 1)]
-
-
-def _scores(draws: Draws, bookings: Iterable[Row], districts: Mapping[str, str]) -> list[Row]:
-    """Rows of the scores table; ``districts`` gives the district of each session."""
-    # Shares of the points: people differ by 0.1 (2 points of 20), sessions by 0.012 in what they teach.
-    taught = {session: -0.125 if place == NO_GAIN else 0.012 * draws.bell() for session, place in districts.items()}
-    rows: list[Row] = []
-    for session, person, agency, _, status, *_ in bookings:
-        if status != "attended":
-            continue
-        waves = draws.weighted({("pre", "post"): 76, ("pre",): 12, ("post",): 6, (): 6})
-        ability = 0.1 * draws.bell()
-        for wave in waves:
-            for number, item in enumerate(ITEMS, 1):
-                gain = item.learned + taught[str(session)] if wave == "post" else 0.0
-                percent = round(100 * min(0.97, max(0.03, item.known + ability + gain)))
-                points = draws.chance(percent) + draws.chance(percent)
-                rows.append((session, person, agency, wave, f"Q{number:02d}", points))
-    return rows
 
 
 class _Plan(NamedTuple):
@@ -219,8 +199,8 @@ def demo_tables(seed: int = 2011) -> dict[str, pl.DataFrame]:
         "bookings": bookings,
         "staff": staff,
         "training_records": training_record_rows(Draws(seed, "training_records"), bookings, staff),
-        "items": _items(),
-        "scores": _scores(Draws(seed, "scores"), bookings, {str(row[0]): str(row[3]) for row in sessions}),
+        "items": item_rows(),
+        "scores": score_rows(seed, bookings, sessions),
         "plans": _plans(Draws(seed, "plans")),
         "issues": [(issue, description) for issue, description, _ in ISSUES],
         "ballots": _ballots(Draws(seed, "ballots")),
@@ -275,6 +255,7 @@ def write_demo_board(folder: Path, seed: int = 2011) -> None:
     short = {profile.agency: profile.aliases[0] for profile in AGENCIES}
     for name, frame in demo_tables(seed).items():
         written = frame.with_columns(pl.col("agency").replace(short)) if name in BY_ALIAS else frame
+        written = written.drop(NOT_WRITTEN.get(name, []))
         with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(written.columns)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import NamedTuple
 
 FIRST_LINES = """\
 # SYNTHETIC: written by `safeguarding demo`. No real person, child, staff return, answer or ballot is in this folder.
-# Districts, dates, venues and totals follow the public Kent and Kirklees documents; areas and costs are invented."""
+# Districts, dates, venues and totals follow the public Kent and Kirklees documents; areas and costs are invented,
+# and so are the questionnaires: what was asked, before, after and at follow-up, and every answer."""
 """Top of the synthetic board.toml. The first line marks a folder as one that may be overwritten."""
 
 SETTINGS = {
@@ -18,6 +19,7 @@ SETTINGS = {
     "training.target_date": "2011-06-30",
     "training.together": '{ "Health and CFE" = ["Health", "Children, families and education"] }',
     "knowledge.meaningful_gain": "2.0",
+    "evaluation.report_dates": "[2011-07-01, 2011-07-15]",
     "priorities.seats": "4",
     "priorities.weight": '"member"',
     "priorities.unranked": '"share"',
@@ -204,6 +206,32 @@ ITEMS = (
     Item("How many working days are allowed for an initial assessment?", 0.37, 0.21),
     Item("How long may it be at most between two reviews of a child in need plan?", 0.40, 0.18),
 )
+
+
+class Rating(NamedTuple):
+    """A statement about oneself, rated on `SCALE`."""
+
+    text: str
+    before: float  # average before the workshop; of a reversed one, after turning it round
+    rise: float  # average rise of that
+    reversed: bool = False  # whether a high rating is given by those who are not sure
+
+
+SCALE = (1, 5)
+RATINGS = (
+    Rating("I am confident that I can tell which tier a family's needs fall into.", 2.9, 0.6),
+    Rating("I know what I may tell other agencies about a family, and when I must ask the family first.", 3.1, 0.5),
+    Rating("I often do not know whom to ring when I am worried about a child.", 3.3, 0.4, True),
+)
+
+LOOKING_BACK = 0.4
+"""So much lower people rate, afterwards, how sure they were before."""
+
+FOLLOW_UP_AFTER = timedelta(weeks=6)
+"""From a workshop to its follow-up, at least."""
+
+KEPT = 0.6
+"""Share of what was learned, and of the rise of the ratings, that is left by then."""
 
 # Issue, description, average appeal. The four with capital letters throughout are the published priorities.
 ISSUES = (

@@ -6,7 +6,8 @@ from inspect import cleandoc
 
 import dataframely as dy
 
-from safeguarding_analytics.tables import ROW_RULES, SHAPES, TABLES
+from safeguarding_analytics.shapes import SHAPES
+from safeguarding_analytics.tables import ROW_RULES, TABLES
 
 KINDS = {"String": "text", "Int64": "whole number", "Float64": "number", "Date": "date", "Bool": "yes/no"}
 HEAD = """# Data dictionary

@@ -5,8 +5,9 @@ The promise: the published tables never tell more about a hidden number than its
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Literal, overload
 
 import numpy as np
@@ -40,8 +41,9 @@ from safeguarding_analytics.policy import Policy
 from safeguarding_analytics.protection import protect
 from safeguarding_analytics.rounding import controlled_rounding, nearest_multiple, recomputed
 from safeguarding_analytics.safe import Safe, already_public, number_columns
+from safeguarding_analytics.shapes import SHAPES, Shape, shape_of
 from safeguarding_analytics.systems import write_down
-from safeguarding_analytics.tables import SHAPES, TOTAL, Shape
+from safeguarding_analytics.tables import TOTAL
 
 __all__ = ["Policy", "Safe", "already_public", "suppress"]
 
@@ -54,6 +56,36 @@ Values = tuple[str, ...]
 
 Place = tuple[frozenset[tuple[str, str]], str]
 """A count by its group values and column, whichever other group columns its table has as a total."""
+
+
+def rather_hidden(table: pl.DataFrame, rows: pl.Expr, policy: Policy) -> list[Safe]:
+    """Rows of a table that shall be hidden before others, where others must be hidden to protect a small number.
+
+    Parameters
+    ----------
+    table
+        A table as it goes into `suppress`.
+    rows
+        Which of its rows.
+    policy
+        The policy it is suppressed by.
+
+    Returns
+    -------
+    list[Safe]
+        For ``previous`` of `suppress`: the rows, hidden; none where the policy rounds and hides nothing.
+
+    Examples
+    --------
+    >>> table = pl.DataFrame({"agency": ["Health", "Police", "School"], "count": [40, 3, 20]})
+    >>> [safe.frame()["agency"].to_list() for safe in rather_hidden(table, pl.col("agency") == "School", Policy.dfe())]
+    [['School']]
+    """
+    if policy.controlled:
+        return []
+    counts = [name for name in shape_of(table.columns).all_counts if name in table.columns]
+    hidden = table.filter(rows).with_columns(pl.lit(None, pl.Int64).alias(name) for name in counts)
+    return [Safe(hidden.with_columns(pl.lit(policy.mark).alias("mark")), policy)]
 
 
 @overload
@@ -114,9 +146,11 @@ def suppress(
     Safe
         Per table: the same rows and columns, and ``mark``; all numbers of a hidden row null except those in context
         columns. Of a mean change whose ups, sames or downs are small only these three are null, ``n_pre`` and
-        ``n_post`` where they must be, and the means of too few people. Rows keep their order, unless they are sorted by
-        a number of which some are hidden: then they are sorted by their groups. A hidden ranking is put in the order
-        of its names. Under a policy that rounds, counts are multiples of its base, and shares are worked out of them.
+        ``n_post`` where they must be, and the means of too few people. Of an item change whose parts are small these,
+        its shares and its tests are null; ``p_holm`` of its other rows takes the hidden tests for 1. Rows keep their
+        order, unless they are sorted by a number of which some are hidden: then they are sorted by their groups. A
+        hidden ranking is put in the order of its names. Under a policy that rounds, counts are multiples of its base,
+        and shares are worked out of them.
 
     Raises
     ------
@@ -146,6 +180,9 @@ def suppress(
     holds beyond the groups that tables list (a year less three of its quarters) is protected as if it were printed.
     Large tables are protected part by part (a region, or some of the groups of the longest column), then as a whole.
     A row with an unknown (null) numerator or denominator is in no relation unless its total adds up without it.
+
+    Questions and estimates are of the same people again and again: their rows are parts of nothing, unless their table
+    has a total or a group column in common with another. But the questions of a test are known to add up to its score.
 
     References
     ----------
@@ -180,7 +217,7 @@ def suppress(
     places = [place for place in range(len(frames)) if place not in safes]
     sheets = [sheet_of(frames[place], f"table {place + 1}", shapes[place]) for place in places]
     check_lookups([row for sheet in sheets for row in sheet.rows()], lookups)
-    for system in linked.one_system_each(sheets):
+    for system in one_system_each(sheets):
         ledger = _checked_ledger([sheets[number] for number in system], lookups)
         own = [frames[places[number]] for number in system]
         if policy.controlled:
@@ -189,6 +226,42 @@ def suppress(
             done = _hidden(own, ledger, lookups, policy, effort, before, progress)
         safes |= {places[number]: safe for number, safe in zip(system, done, strict=True)}
     return safes[0] if isinstance(table, pl.DataFrame) else [safes[place] for place in range(len(frames))]
+
+
+OF_THE_SAME_PEOPLE = frozenset({"item_change", "estimate"})
+"""Shapes whose rows may speak of the same people again: questions and definitions add up only where a total says so."""
+
+
+def one_system_each(sheets: Sequence[Sheet]) -> list[list[int]]:
+    """The positions of tables that belong together, those of the same people apart from what has no group like theirs.
+
+    The questions of one table and the definitions of another would come to one number of people otherwise.
+    """
+    return [part for system in linked.one_system_each(sheets) for part in _apart(system, sheets)]
+
+
+def _apart(system: list[int], sheets: Sequence[Sheet]) -> list[list[int]]:
+    """A system taken apart where tables of the same people have no group column in common with the others."""
+    alone = {number for number in system if _says_the_same_again(sheets[number])}
+    parts: list[set[int]] = []
+    for number in system:
+        related = [
+            part
+            for part in parts
+            if any(
+                (not {number, other} & alone) or set(sheets[number].groups) & set(sheets[other].groups)
+                for other in part
+            )
+        ]
+        parts = [*(part for part in parts if part not in related), {number}.union(*related)]
+    return sorted(sorted(part) for part in parts)
+
+
+def _says_the_same_again(sheet: Sheet) -> bool:
+    """Whether the rows of a table are no parts: it has groups, and no total of them."""
+    return (
+        sheet.shape.name in OF_THE_SAME_PEOPLE and bool(sheet.groups) and not any(TOTAL in row for row in sheet.cells)
+    )
 
 
 def _checked_ledger(sheets: list[Sheet], lookups: list[tuple[str, Lookup]]) -> Ledger:
@@ -209,7 +282,9 @@ def _hidden(
     progress: Progress,
 ) -> list[Safe]:
     """Protect tables that belong together, and attack the result once more."""
-    names = _names_to_hide(ledger, policy, effort, _places_hidden(before, ledger), progress)
+    pairs = list(zip(frames, ledger.sheets, strict=True))
+    told = [known for frame, sheet in pairs for known in _told_of_questions(frame, sheet, ledger, policy)]
+    names = _names_to_hide(ledger, policy, effort, _places_hidden(before, ledger), progress, told)
     hidden = [
         {(one.values, one.column) for name in names for one in ledger.prints.get(name, ()) if one.sheet == number}
         for number in range(len(frames))
@@ -217,7 +292,7 @@ def _hidden(
     means = [_rows_without_mean(ledger, names, policy, number) for number in range(len(frames))]
     done = [
         masked(_to_nearest(frame, sheet.shape, policy), sheet.shape, cells, policy, rows)
-        for frame, sheet, cells, rows in zip(frames, ledger.sheets, hidden, means, strict=True)
+        for (frame, sheet), cells, rows in zip(pairs, hidden, means, strict=True)
     ]
     published = [
         linked.published_sheet(sheet.without(cells), policy) for sheet, cells in zip(ledger.sheets, hidden, strict=True)
@@ -243,11 +318,54 @@ def _attack_once_more(
         )
 
 
+def _told_of_questions(frame: pl.DataFrame, sheet: Sheet, ledger: Ledger, policy: Policy) -> list[dict[Name, float]]:
+    """What is known of the counts of several questions from elsewhere.
+
+    The same people answered all of them: where the pairs of one are shown, so are those of the others, and without
+    groups they are those of the mean gain. Scores are right answers added up: a mean score times its pairs is how often
+    any question was right, before or after, and whoever takes the shown questions from that has what is left. Rounded
+    means do not tell it.
+    """
+    if sheet.shape.name != "item_change":
+        return []
+    right = [{"n_same_high": 1.0, "n_down": 1.0}, {"n_same_high": 1.0, "n_up": 1.0}]
+    scored = frame["share_before"].is_not_null() if "share_before" in frame.columns else [False] * frame.height
+    told: list[dict[Name, float]] = []
+    for rows, is_scored in _questions_of_the_same_people(sheet, scored):
+        cells = [cell for values in rows if (cell := ledger.cell(sheet, values)) is not None]
+        key = ledger.key(sheet.shape, "n_pairs")
+        if len({ledger.counts[cell, key] for cell in cells}) == 1:
+            alike = [{(one, key): 1.0, (other, key): -1.0} for one, other in pairwise(cells)]
+            of_all = len(sheet.groups) == 1 and not policy.hides(ledger.counts[cells[0], key])
+            told += [{(cell, key): 1.0} for cell in cells] if of_all else alike
+        if is_scored and policy.round is None:
+            told += [
+                {(cell, ledger.key(sheet.shape, part)): by for cell in cells for part, by in parts.items()}
+                for parts in right
+                if set(parts) <= set(frame.columns)
+            ]
+    return told
+
+
+def _questions_of_the_same_people(sheet: Sheet, scored: Iterable[bool]) -> Iterable[tuple[list[Values], bool]]:
+    """The rows of each group that ask of the same people, those that have a right answer apart from ratings."""
+    found: dict[tuple[Values, bool], list[Values]] = {}
+    for values, is_scored in zip(sheet.cells, scored, strict=True):
+        if values and values[-1] != TOTAL:
+            found.setdefault((values[:-1], is_scored), []).append(values)
+    return [(rows, is_scored) for (_, is_scored), rows in found.items()]
+
+
 def _names_to_hide(
-    ledger: Ledger, policy: Policy, effort: Effort, preferred: set[Place], progress: Progress
+    ledger: Ledger,
+    policy: Policy,
+    effort: Effort,
+    preferred: set[Place],
+    progress: Progress,
+    told: Sequence[Mapping[Name, float]],
 ) -> set[Name]:
     """The counts that are small, those that protect them, and all others of their rows."""
-    written = write_down(ledger, linked.promise_of(policy))
+    written = write_down(ledger, linked.promise_of(policy), told)
     names, system = written.names, written.system
     if effort == "exact" and len(ledger.prints) > optimum.MOST_NUMBERS:
         raise ParameterError(

@@ -16,10 +16,19 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import polars.selectors as cs
 
-from safeguarding_analytics.answers import HIDDEN_NOTE, MARKS, MONEY, PER_CENT
+from safeguarding_analytics.answers import (
+    CHANCES,
+    HIDDEN_NOTE,
+    MARKS,
+    MONEY,
+    NO_TESTS,
+    PER_CENT,
+    SMALLEST_CHANCE,
+    decimals_of,
+)
 from safeguarding_analytics.errors import DisclosureError, ParameterError
 from safeguarding_analytics.safe import Safe
-from safeguarding_analytics.tables import Shape
+from safeguarding_analytics.shapes import Shape
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook
@@ -321,6 +330,7 @@ def _explained(table: Safe, rows: list[list[Cell]]) -> list[str]:
         *(f"{mark} = {MARKS.get(mark, HIDDEN_NOTE)}." for mark in sorted(marks)),
         *([unknown] if NOT_AVAILABLE in shown else []),
         *([f"Counts are rounded to multiples of {base}."] if base else []),
+        *([NO_TESTS] if base and not set(CHANCES).isdisjoint(table.frame().columns) else []),
     ]
 
 
@@ -332,11 +342,15 @@ def _format(value: float, column: str, header: list[str], row: list[Cell], table
     if share:
         out_of = row[header.index(share)] if share in header else None
         return "0%" if isinstance(out_of, int) and out_of < 100 else "0.0%"
+    if column in CHANCES:
+        return f'[<{SMALLEST_CHANCE}]"< {SMALLEST_CHANCE}";0.000'
     if column in MONEY:
         return "£#,##0.00"
     if isinstance(value, int):
         return "#,##0" if column in table.shape.columns else "0"
-    return "#,##0.00" if column == "standard_error" else "#,##0.0"
+    people = row[header.index("n")] if "n" in header else None
+    decimals = decimals_of(column, table, people if isinstance(people, int) else None)
+    return f"#,##0.{'0' * decimals}" if decimals else "#,##0"
 
 
 def _sheet_names(names: Iterable[str]) -> list[str]:

@@ -19,6 +19,9 @@ from safeguarding_analytics.tables import TOTAL
 NO_NAME = ("not stated", "–")
 """What charts and tables of a page print for a group without a name."""
 
+NO_NAMES = frozenset({"yes", "no", "before", "after", "follow-up", "at follow-up"})
+"""Rows that go by an answer, or by when it was given, have no name of their own: the words stand in any sentence."""
+
 _TELLING = 10
 """Smaller figures of public documents would account for any small number in a sentence that names nothing."""
 
@@ -27,7 +30,7 @@ _MONTH = "(?i:January|February|March|April|May|June|July|August|September|Octobe
 _END = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9])")
 """Where a sentence ends and another begins."""
 
-_SETTING = re.compile(r"target was [\d,]+|that [\d.]+ points would matter|meaningful gain: [\d.]+")
+_SETTING = re.compile(r"target was [\d,]+|that [\d.]+ points? would matter|meaningful gain: [\d.]+")
 _NO_FIGURE = re.compile(
     "|".join(
         (
@@ -40,6 +43,11 @@ _NO_FIGURE = re.compile(
             # Worked out from the ballots, and said only of a ranking that is shown.
             r"W = \d\.\d\d \(0 = not at all, 1 = all the same\)|if [\d,]+ members? turned|tie for [\d,]+",
             r"in \d+ of 100 boards",
+            # How many questions and groups there are, settings of an evaluation, tests of counts that are shown.
+            r"Of [\d,]+ questions?(?: and ratings)?, [^(.]*|Among (?:the )?[\d,]+ |p [=<] \d\.\d+|fewer than \d+",
+            r"45 students[^(]*\d\.\d \(",
+            r"due [\d,]+ days? after|[\d,]+ of [\d,]+ sessions|\d+ to \d+ weeks after a session",
+            r"levels 3 and 4 of Kirkpatrick|< 0\.001|Bars of 100%|lies (?:below|above) 0",
             r"In [\d,]+ sessions?|[Tt]arget groups? \d|[Tt]raining levels? \d|of level \d|the last \d+(?: months)?",
         )
     )
@@ -104,7 +112,8 @@ class Figures:
         ours = [_opened(table) for table in tables]
         names = frozenset(name for table in ours for name in table.names)
         # Short numerals, such as those of target groups, would be found in any sentence.
-        said = sorted((name for name in names if re.search(r"[^\W\d]|\d{4}", name)), key=len, reverse=True)
+        named = (name for name in names if re.search(r"[^\W\d]|\d{4}", name) and name not in NO_NAMES)
+        said = sorted(named, key=len, reverse=True)
         mention = "|".join(map(re.escape, said)) or "(?!)"
         return cls([*ours, *_published()], names, re.compile(rf"(?<!\w)(?:{mention})(?!\w)"))
 
@@ -128,13 +137,16 @@ class Figures:
         for table in self.tables:
             known = given & table.names
             # A table of one row needs no name, unless the name is that of a row elsewhere.
-            if not known and (table.public or len(table.lines) > 1 or given & self.names):
+            if not known and (table.public or len(table.lines) > 1 or given & self.names - NO_NAMES):
                 continue
             for line in table.lines:
                 if (
                     known <= line.names
                     and all(_is_among(number, line.numbers) for number in exact)
-                    and all(_stands_for_any(number, line.numbers, table.public) for number in printed)
+                    and all(
+                        _stands_for_any(number, line.numbers, table.public) or _is_share(number, line, table)
+                        for number in printed
+                    )
                 ):
                     return True
         return False
@@ -191,7 +203,11 @@ def _opened(table: Safe) -> _Table:
     measured = [name for name, kind in frame.schema.items() if kind.is_numeric() and name not in groups]
     telling = [name for name in groups if frame[name].n_unique() > 1]
     lines = [
-        _Line(_names(row, groups), _names(row, telling), tuple(n for c in measured if isfinite(n := _float(row[c]))))
+        _Line(
+            _names(row, groups),
+            _names(row, telling) - NO_NAMES,
+            tuple(n for c in measured if isfinite(n := _float(row[c]))),
+        )
         for row in frame.iter_rows(named=True)
     ]
     return _Table(lines, frozenset(name for line in lines for name in line.names))
@@ -224,6 +240,14 @@ def _typed_in(frame: pl.DataFrame) -> _Table:
 
 def _is_among(number: float, numbers: Iterable[float]) -> bool:
     return any(abs(number - other * scale) <= 1e-9 for other in numbers for scale in (1, 100, 0.01))
+
+
+def _is_share(printed: _Printed, line: _Line, table: _Table) -> bool:
+    """Whether a percentage is that of a number of a row in another one of its table: both are there to be divided."""
+    if not printed.per_cent:
+        return False
+    wholes = {number for one in table.lines for number in one.numbers if number > 0}
+    return any(printed.stands_for(part / whole) for part in line.numbers for whole in wholes if 0 <= part <= whole)
 
 
 def _stands_for_any(printed: _Printed, numbers: Iterable[float], public: bool = False) -> bool:
@@ -264,7 +288,7 @@ def _of(lines: Iterable[_Line]) -> set[float]:
 
 
 def _add_up(sentences: list[tuple[list[_Printed], list[_Printed]]], given: set[float], most: int) -> bool:
-    """Whether each number that is no figure is a sum or difference of counts that are, or are given."""
+    """Whether each number that is no figure is a sum, difference or share of counts that are, or are given."""
     doubtful = [number for _, unknown in sentences for number in unknown]
     if not doubtful:
         return True
@@ -275,4 +299,8 @@ def _add_up(sentences: list[tuple[list[_Printed], list[_Printed]]], given: set[f
         for some in combinations(sorted(counts - {0.0}), size)
         for signs in product((1, -1), repeat=size)
     }
-    return all(round(number.value, 9) in sums and not number.per_cent for number in doubtful)
+    shares = {part / whole for part in counts for whole in counts if 0 <= part <= whole and whole}
+    return all(
+        any(number.stands_for(share) for share in shares) if number.per_cent else round(number.value, 9) in sums
+        for number in doubtful
+    )

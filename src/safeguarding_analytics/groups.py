@@ -149,6 +149,7 @@ def group_columns(by: str | Sequence[str], known: Sequence[str], where: str, tak
     ['agency']
     """
     names = [by] if isinstance(by, str) else list(by)
+    usable = [name for name in known if name not in IDENTIFYING]
     for name in names:
         if name in IDENTIFYING:
             raise ParameterError(f'by: "{name}" names people one by one. Results are of groups: leave it out.')
@@ -156,7 +157,7 @@ def group_columns(by: str | Sequence[str], known: Sequence[str], where: str, tak
             raise ParameterError(f'by: "{name}" is a column of the result. Rename the column to group by it.')
         if name not in known:
             raise ParameterError(
-                f'by: "{name}" is not a column of {where}. Found: {", ".join(known)}.{nearest(name, known)}'
+                f'by: "{name}" is not a column of {where}. Found: {", ".join(usable)}.{nearest(name, usable)}'
             )
     if len(set(names)) < len(names):
         raise ParameterError(f"by: a column stands twice. Found: {', '.join(names)}. Name each once.")
@@ -172,7 +173,8 @@ def per_group(frame: pl.DataFrame, groups: Sequence[str], *aggregates: pl.Expr) 
     >>> per_group(pl.DataFrame({"score": []}), [], pl.len().alias("rows")).rows()
     [(0,)]
     """
-    return frame.group_by(list(groups)).agg(*aggregates) if groups else frame.select(*aggregates)
+    # In order, so that sums of decimals come out the same each time.
+    return frame.group_by(list(groups), maintain_order=True).agg(*aggregates) if groups else frame.select(*aggregates)
 
 
 def join_groups(left: pl.DataFrame, right: pl.DataFrame, groups: Sequence[str]) -> pl.DataFrame:

@@ -28,9 +28,10 @@ from safeguarding_analytics.safe import (
     of_rows,
     repeat_problems,
 )
+from safeguarding_analytics.shapes import SHAPES, Shape, shape_of
 from safeguarding_analytics.shares import SHARES, half_a_unit
 from safeguarding_analytics.systems import KNOWLEDGE, RETURNED
-from safeguarding_analytics.tables import IDENTIFYING, SHAPES, Shape, shape_of
+from safeguarding_analytics.tables import IDENTIFYING
 
 Problem = tuple[type[SafeguardingError], str]
 
@@ -42,7 +43,8 @@ OF_RETURNS = frozenset(name for name, shape in SHAPES.items() if not RETURNED.is
 COLLECT = "Collect or convert it first, such as with table.collect() or polars.from_pandas(table)."
 GROUP_OR_RENAME = (
     "Group with a measure of this package, or rename the columns: count; numerator, denominator and proportion; count, "
-    "population and rate; n_pairs and mean_change; issue, score and rank; registered and attended."
+    "population and rate; n_pairs and mean_change; n_pairs and n_same_high; n and estimate; issue, score and rank; "
+    "registered and attended."
 )
 
 
@@ -327,7 +329,7 @@ def _formula(above: Mapping[str, float], below: str, per: float) -> str:
     >>> _formula({"attended": 1.0, "walk_ins": -1.0}, "registered", 1.0)
     '(attended − walk_ins) ÷ registered'
     """
-    top = " − ".join(above)
+    top = "".join(f" {'−' if by < 0 else '+'} {name}" for name, by in above.items())[3:]
     return f"{f'({top})' if len(above) > 1 else top} ÷ {below}{f' × {per:,.0f}' if per != 1 else ''}"
 
 

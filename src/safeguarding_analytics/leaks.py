@@ -26,7 +26,7 @@ from safeguarding_analytics.leak_search import NUMBER, REQUEST, TRACEBACK, UNKNO
 from safeguarding_analytics.pages import TEMPLATES, vega_bundle
 from safeguarding_analytics.release import MANIFEST, Release
 from safeguarding_analytics.safe import Safe
-from safeguarding_analytics.tables import SHAPES, shape_of
+from safeguarding_analytics.shapes import SHAPES, shape_of
 
 _MOST_SAID = 20
 _BROKEN = (

@@ -26,8 +26,9 @@ from safeguarding_analytics.dimensions import (
     values_of,
 )
 from safeguarding_analytics.errors import DisclosureError
+from safeguarding_analytics.shapes import Shape
 from safeguarding_analytics.shares import Share, shares_of
-from safeguarding_analytics.tables import TOTAL, Shape
+from safeguarding_analytics.tables import TOTAL
 
 HIDDEN = float("nan")
 Cell = tuple[Node, ...]

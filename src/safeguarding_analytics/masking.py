@@ -10,8 +10,9 @@ import polars as pl
 from safeguarding_analytics.dimensions import values_of
 from safeguarding_analytics.policy import Policy
 from safeguarding_analytics.rounding import recomputed
-from safeguarding_analytics.safe import WORKED_OUT_OF, Safe, number_columns
-from safeguarding_analytics.tables import TOTAL, Shape
+from safeguarding_analytics.safe import WORKED_OUT_OF, Safe, corrected_by_what_is_shown, number_columns
+from safeguarding_analytics.shapes import Shape
+from safeguarding_analytics.tables import TOTAL
 
 Values = tuple[str, ...]
 
@@ -38,16 +39,67 @@ def masked(
         column: [all_of_it or (row, column) in hidden for all_of_it, row in zip(whole, rows, strict=True)]
         for column in number_columns(frame, shape)
     }
+    few = frame[lead].fill_null(0).to_list()
+    without = {row for row, count in zip(rows, few, strict=True) if count < policy.minimum_mean or row in without_mean}
+    if "shrunken" in flags and policy.round is None and frame["shrunken"].is_not_null().any():
+        hidden_rows = {row for row, flag in zip(rows, whole, strict=True) if flag}
+        without |= _further_shrunken(dict(zip(rows, few, strict=True)), without | hidden_rows, policy.minimum_mean)
     for column in set(shape.means) & flags.keys():
-        few = frame[lead].fill_null(0).to_list()
         shown = frame[column].is_not_null().to_list()
         flags[column] = [
-            flag or (there and (count < policy.minimum_mean or row in without_mean))
-            for flag, there, count, row in zip(flags[column], shown, few, rows, strict=True)
+            flag or (there and row in without) for flag, there, row in zip(flags[column], shown, rows, strict=True)
         ]
-    seen = with_nulls(_without_lone_shares(frame, shape), flags, policy)
+    if {"mean_change", "n_clusters"} <= flags.keys():  # of how few sessions the few are
+        flags["n_clusters"] = flags["mean_change"]
+    seen = with_nulls(_without_lone_shares(frame, shape), with_what_follows(flags, shape), policy)
+    seen = with_correction(seen)
     # A share of all places is worked out of those that are hidden too, and would give their rounded number away.
     return Safe(_in_order(recomputed(seen, shape) if policy.round else seen, shape), policy)
+
+
+def _further_shrunken(sizes: Mapping[Values, int], without: set[Values], minimum: int) -> set[Values]:
+    """Further rows without a mean, the smallest first, until those without are as many as a mean may be of.
+
+    Shrunken means tell the mean they are drawn to, which is of all groups: the shown ones and it give away the mean of
+    those that are left, as a total would. Rounded ones do not tell it well enough.
+
+    Examples
+    --------
+    >>> _further_shrunken({("A",): 8, ("B",): 30, ("C",): 12, ("Total",): 50}, {("A",)}, 10)
+    {('C',)}
+    """
+    inner = {row: size for row, size in sizes.items() if size and TOTAL not in row}
+    left = sum(size for row, size in inner.items() if row in without)
+    found = set[Values]()
+    for size, row in sorted((size, row) for row, size in inner.items() if row not in without):
+        if 0 < left < minimum:
+            found.add(row)
+            left += size
+    return found
+
+
+def with_what_follows(flags: Mapping[str, list[bool]], shape: Shape) -> dict[str, list[bool]]:
+    """Flags of what is hidden in each column, with all that is worked out of it.
+
+    Examples
+    --------
+    >>> from safeguarding_analytics.tables import SHAPES
+    >>> with_what_follows({"n_up": [True, False], "share_after": [False, False]}, SHAPES["item_change"])["share_after"]
+    [True, False]
+    """
+    found = dict(flags)
+    for column, needed in WORKED_OUT_OF.get(shape.name, {}).items():
+        if column in found:
+            behind = [found[name] for name in needed if name in found]
+            found[column] = [any(row) for row in zip(found[column], *behind, strict=True)]
+    return found
+
+
+def with_correction(table: pl.DataFrame) -> pl.DataFrame:
+    """The table with p-values that are corrected by those that are shown, where some are hidden."""
+    if "p_holm" not in table.columns or not (table["mark"] != "").any():
+        return table
+    return table.with_columns(corrected_by_what_is_shown(table))
 
 
 def with_nulls(frame: pl.DataFrame, flags: Mapping[str, list[bool]], policy: Policy) -> pl.DataFrame:

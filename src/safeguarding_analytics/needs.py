@@ -19,7 +19,8 @@ from safeguarding_analytics.registers import (
     unknown_without_return,
     with_what_it_takes,
 )
-from safeguarding_analytics.tables import CURRENT, NEED, NO_RULE
+from safeguarding_analytics.shapes import NEED
+from safeguarding_analytics.tables import CURRENT, NO_RULE
 
 NO_RETURN = "no full return of eligible staff"
 NO_GROUP = "people without a target group"

@@ -189,7 +189,8 @@ def _body_html(notebook: NotebookNode, not_worked_out: str) -> str:
     from nbconvert.exporters import HTMLExporter
 
     answered = deepcopy(notebook)
-    answered.cells = [cell for section in _sections(notebook) if not _is_unanswered(section) for cell in section]
+    shown = [section for section in _sections(notebook) if not _is_unanswered(section)]
+    answered.cells = [cell for section in shown for cell in _with_charts_explained(section)]
     exporter = HTMLExporter(  # type: ignore[no-untyped-call]  # nbconvert types its functions but not this one
         template_name="report",
         extra_template_basedirs=[str(TEMPLATES / "nbconvert" / "templates")],
@@ -215,6 +216,19 @@ def _is_unanswered(section: list[NotebookNode]) -> bool:
     code = [cell for cell in section if cell.cell_type == "code"]
     asked = bool(section) and section[0].cell_type == "markdown" and section[0].source.startswith("## ")
     return asked and bool(code) and not any(_shows(output) for cell in code for output in cell.outputs)
+
+
+def _with_charts_explained(section: list[NotebookNode]) -> list[NotebookNode]:
+    """The cells of a question without the sentence under a chart that is not there, as where all of it is hidden."""
+    before = [None, *section]
+    return [cell for cell, above in zip(section, before, strict=False) if not _explains_nothing(cell, above)]
+
+
+def _explains_nothing(cell: NotebookNode, above: NotebookNode | None) -> bool:
+    if cell.cell_type != "markdown" or above is None or above.cell_type != "code" or "plot_" not in above.source:
+        return False
+    drawn = [str(output.get("data", {}).get("text/html", "")) for output in above.outputs]
+    return not cell.source.startswith("#") and not any("<figure" in html for html in drawn)
 
 
 def _shows(output: NotebookNode) -> bool:

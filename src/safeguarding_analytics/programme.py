@@ -38,7 +38,8 @@ from safeguarding_analytics.registers import (
     with_session_columns,
     with_what_it_takes,
 )
-from safeguarding_analytics.tables import COST, COUNT, MIX, PROGRESS, TOTAL
+from safeguarding_analytics.shapes import COST, COUNT, MIX, PROGRESS
+from safeguarding_analytics.tables import TOTAL
 
 TO_DATE = "to_date"
 FIRST = "first_"

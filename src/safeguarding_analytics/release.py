@@ -409,7 +409,8 @@ def joint_audit(
     tables
         Safe tables by name.
     measures
-        Measure of each table. Tables of different measures share no people and cannot be combined.
+        Measure of each table. Tables of different measures are not audited together: whoever publishes them
+        makes sure that they tell nothing of each other.
     within
         The lookups that they were protected with.
     one_run

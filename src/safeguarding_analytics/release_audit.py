@@ -31,9 +31,9 @@ from safeguarding_analytics.pages import index_html, message_html
 from safeguarding_analytics.release import MANIFEST, Release, lookups_of, previous, replace_folder
 from safeguarding_analytics.repairs import repair
 from safeguarding_analytics.safe import Safe, already_public, number_columns
+from safeguarding_analytics.shapes import shape_of
 from safeguarding_analytics.sources.files import READABLE, ROW, read_table
 from safeguarding_analytics.sources.published_tables import read_published
-from safeguarding_analytics.tables import shape_of
 
 BEING_REPAIRED = ".release-being-repaired-"
 """How the copy of a release begins that is being repaired; the number of its process follows."""

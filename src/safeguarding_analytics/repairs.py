@@ -19,6 +19,7 @@ from safeguarding_analytics.disclosure import Within
 from safeguarding_analytics.errors import DisclosureError, numbered
 from safeguarding_analytics.findings import known_too_well
 from safeguarding_analytics.ledger import MOST_ATOMS, Ledger, Name, is_hidden, open_ledger
+from safeguarding_analytics.masking import with_correction, with_what_follows
 from safeguarding_analytics.policy import Policy
 from safeguarding_analytics.protection import protect
 from safeguarding_analytics.safe import Safe, number_columns
@@ -146,9 +147,9 @@ def _with_more_hidden(table: Safe, hidden: set[tuple[tuple[str, ...], str]]) -> 
     rows = [values_of(row) for row in frame.select(groups).rows()] if groups else [()] * frame.height
     lead = shape.counts[0]
     columns = number_columns(frame, shape)
-    flags = {
-        column: pl.Series([(row, lead) in hidden or (row, column) in hidden for row in rows]) for column in columns
-    }
+    flags = with_what_follows(
+        {column: [(row, lead) in hidden or (row, column) in hidden for row in rows] for column in columns}, shape
+    )
     known = [column for column in columns if frame[column].null_count() < frame.height]
     newly = [
         any(flags[column][place] and frame[column][place] is not None for column in known)
@@ -157,11 +158,8 @@ def _with_more_hidden(table: Safe, hidden: set[tuple[tuple[str, ...], str]]) -> 
     if not any(newly):
         return table
     mark = table.policy.mark if table.policy else Policy.dfe().mark
-    return Safe(
-        frame.with_columns(
-            *(pl.when(~flags[column]).then(column).alias(column) for column in columns),
-            pl.when(pl.Series(newly)).then(pl.lit(mark)).otherwise("mark").alias("mark"),
-        ),
-        table.policy,
-        table.source,
+    fewer = frame.with_columns(
+        *(pl.when(~pl.Series(flags[column])).then(column).alias(column) for column in columns),
+        pl.when(pl.Series(newly)).then(pl.lit(mark)).otherwise("mark").alias("mark"),
     )
+    return Safe(with_correction(fewer), table.policy, table.source)

@@ -209,7 +209,7 @@ def make_report(
     _refuse_to_lose_pages(place, wanted)
     board, problems = check_all(folder)
     if not problems.is_empty():
-        heights = {table: board.height(table) for table in board.tables}
+        heights = board.heights(board.tables)
         raise TableError("\n".join(say_problems(problems, board.file_names, heights)))
     _sweep(place.parent)
     built = place.with_name(f"{BEING_BUILT}{os.getpid()}")

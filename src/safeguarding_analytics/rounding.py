@@ -15,7 +15,8 @@ from safeguarding_analytics.errors import DisclosureError
 from safeguarding_analytics.groups import divide, sessions_for
 from safeguarding_analytics.intervals import byar, wilson
 from safeguarding_analytics.safe import number_columns
-from safeguarding_analytics.tables import TOTAL, Shape
+from safeguarding_analytics.shapes import Shape
+from safeguarding_analytics.tables import TOTAL
 
 Number = TypeVar("Number", float, pl.Expr)
 
@@ -33,6 +34,15 @@ NEAR_ENOUGH = 2e-3
 
 MOST_MISSED = 19
 """How many people fewer than a rounded count there may be: base 10, one further multiple down."""
+
+SHORTENED = {
+    "mean_change": ("mean_pre", "mean_post", "mean_change", "lower", "upper", "shrunken"),
+    "estimate": ("estimate", "lower", "upper"),
+}
+"""Of each shape the means that have fewer decimals the fewer people they are of."""
+
+STANDARDISED = ("g_av", "g_av_lower", "g_av_upper")
+"""Means in standard deviations: two decimals. Their unit is printed nowhere, so that no sum of points follows."""
 
 ROOM = 4
 """How many units of the last decimal the sum of a mean must have room for. See `decimals_of_mean`."""
@@ -249,18 +259,21 @@ def recomputed(frame: pl.DataFrame, shape: Shape) -> pl.DataFrame:
     pl.DataFrame
         The same rows in the same order and the same columns.
 
-        Shares and rates are those of the rounded counts, with intervals of 95 %. Means and the ends of their interval
-        are as they were, with no more decimals than `decimals_of_mean` allows; ``verdict`` is as it was. Null: what
-        needs a count that is null, or a denominator that is null, 0 or smaller than its numerator; the mean of 0;
-        ``standard_error``, ``degrees_of_freedom`` and ``n_clusters``, which would give counts away that are too small
-        to be rounded; and every number that the shape does not know, as nobody can tell what it is worked out of.
+        Shares and rates are those of the rounded counts, with intervals of 95 %. Means, estimates and the ends of their
+        interval are as they were, with no more decimals than `decimals_of_mean` allows, those in standard deviations
+        with two; ``verdict`` is as it was. Null: what needs a count that is null, or a denominator that is null, 0 or
+        smaller than its numerator; the mean of 0; ``standard_error``, ``degrees_of_freedom`` and ``n_clusters``, which
+        would give counts away that are too small to be rounded; ``p_value`` and ``p_holm``, which few counts give, and
+        which nobody could check against rounded ones; and every number that the shape does not know, as nobody can
+        tell what it is worked out of.
 
     Notes
     -----
     proportion = numerator / denominator, Wilson interval. rate = count / population x 10,000, Byar's interval, the
     population as it is. attendance_rate = (attended - walk_ins) / registered, take_up = attended / capacity (as it is),
     share_of_places = places / the sum of the rounded places of all rows that are no margin: with a hidden one among
-    them that sum is unknown. The intervals take the rounded counts for true ones and know nothing of the rounding.
+    them that sum is unknown. share_before = (n_same_high + n_down) / n_pairs, share_after with n_up instead of n_down,
+    1 at most. The intervals take the rounded counts for true ones and know nothing of the rounding.
 
     Examples
     --------
@@ -278,8 +291,8 @@ def recomputed(frame: pl.DataFrame, shape: Shape) -> pl.DataFrame:
 
 def _worked_out(frame: pl.DataFrame, shape: Shape) -> dict[str, pl.Expr]:
     """How each column of a shape is worked out, of those for which the table has what it takes."""
-    if shape.name == "mean_change":
-        columns = _shortened(frame)
+    if shape.name in SHORTENED:
+        columns = _shortened(frame, shape)
     else:
         ways = {
             "proportion": _of_proportion,
@@ -290,6 +303,7 @@ def _worked_out(frame: pl.DataFrame, shape: Shape) -> dict[str, pl.Expr]:
             "progress": _of_progress,
             "cost": _of_cost,
             "mix": _of_mix,
+            "item_change": _of_item_change,
         }
         groups = shape.group_columns(frame.columns)
         columns = ways[shape.name](groups) if shape.name in ways else {}
@@ -369,10 +383,25 @@ def _of_cost(_groups: list[str]) -> dict[str, pl.Expr]:
     }
 
 
-def _shortened(frame: pl.DataFrame) -> dict[str, pl.Expr]:
-    """Means and interval with the decimals they may have, by the number of pairs of each row."""
-    sizes = frame["n_pairs"].to_list()
+def _of_item_change(_groups: list[str]) -> dict[str, pl.Expr]:
+    """Shares of those who were right, where a question has them; parts that are rounded alone may exceed the pairs."""
+    same, pairs = pl.col("n_same_high"), pl.col("n_pairs")
+    right = {"share_before": same + pl.col("n_down"), "share_after": same + pl.col("n_up")}
+    return {
+        share: pl.when(pl.col(share).is_not_null()).then(divide(people, pairs).clip(upper_bound=1.0))
+        for share, people in right.items()
+    }
+
+
+def _shortened(frame: pl.DataFrame, shape: Shape) -> dict[str, pl.Expr]:
+    """Means and interval with the decimals they may have, by the number of people of each row."""
+    sizes = frame[shape.counts[0]].to_list()
     scale = pl.lit(pl.Series([10.0 ** decimals_of_mean(size) if size else None for size in sizes], dtype=pl.Float64))
-    means = ("mean_pre", "mean_post", "mean_change", "lower", "upper")
-    shortened = {name: (pl.col(name) * scale).round() / scale + 0.0 for name in means}
-    return shortened | {"verdict": pl.when(scale.is_not_null()).then(pl.col("verdict"))}
+    shortened = {name: _to_scale(name, scale) for name in SHORTENED[shape.name]}
+    standardised = {name: _to_scale(name, pl.when(scale.is_not_null()).then(100.0)) for name in STANDARDISED}
+    return shortened | standardised | {"verdict": pl.when(scale.is_not_null()).then(pl.col("verdict"))}
+
+
+def _to_scale(name: str, scale: pl.Expr) -> pl.Expr:
+    """A column in whole parts of a scale, 10 being one decimal; null where the scale is."""
+    return (pl.col(name) * scale).round() / scale + 0.0

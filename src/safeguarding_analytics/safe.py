@@ -9,9 +9,11 @@ from dataclasses import InitVar, dataclass, field
 import polars as pl
 
 from safeguarding_analytics.errors import DisclosureError, ParameterError, TableError, in_words, numbered, shorten
+from safeguarding_analytics.exact_tests import holm
 from safeguarding_analytics.personal import PERSONAL, looks_personal
 from safeguarding_analytics.policy import Policy
-from safeguarding_analytics.tables import IDENTIFYING, TOTAL, Shape, shape_of
+from safeguarding_analytics.shapes import Shape, shape_of
+from safeguarding_analytics.tables import IDENTIFYING, TOTAL
 
 WORKED_OUT_OF: dict[str, dict[str, tuple[str, ...]]] = {
     "proportion": dict.fromkeys(("proportion", "lower", "upper"), ("numerator", "denominator")),
@@ -28,11 +30,20 @@ WORKED_OUT_OF: dict[str, dict[str, tuple[str, ...]]] = {
     "need": dict.fromkeys(("sessions_needed", "cost"), ("need",)),
     "progress": dict.fromkeys(("still_needed", "sessions_needed", "cost"), ("reached",)),
     "cost": {"cost_per_place": ("places",), "cost_per_person": ("people",)},
+    "mean_change": {"degrees_of_freedom": ("mean_change",)},
+    "item_change": {
+        "share_before": ("n_pairs", "n_same_high", "n_down"),
+        "share_after": ("n_pairs", "n_same_high", "n_up"),
+        "p_value": ("n_up", "n_down"),
+        "p_holm": ("p_value", "n_up", "n_down"),
+    },
 }
-"""Per shape, its shares and rates, and the counts that must be shown with each."""
+"""Per shape, what is worked out of a row, such as its shares and rates, and what must be shown with each."""
 
 WANTED_COUNTS = "Wanted: whole numbers of 0 or more."
 CORRECT = "Correct or leave out what is wrong."
+_NEARLY = 1e-9
+
 USE_SUPPRESS = "Use suppress(table, policy) to make the table safe."
 
 
@@ -55,8 +66,8 @@ class Safe:
         When the table has an identifying column, a column of nested values, no full mark column, a marked row with
         numbers in it, or counts that are no whole numbers of 0 or more. Under a policy also when a group stands twice,
         a margin is misspelled, whole numbers stand in a column that is not of the shape, a mark is not the policy's, a
-        shown count is small or not rounded, a share is shown without its counts, or a mean of fewer than
-        ``minimum_mean`` people. The message says all that is wrong, and shows no count.
+        shown count is small or not rounded, a number is shown without those it is worked out of, or a mean of fewer
+        than ``minimum_mean`` people. The message says all that is wrong, and shows no count.
     TableError
         When it is no polars DataFrame, or has none of the shapes.
     ParameterError
@@ -319,7 +330,7 @@ def _problems(table: pl.DataFrame, shape: Shape, policy: Policy | None) -> list[
         found += [*repeat_problems(table, shape), *margin_problems(table, shape), *extra_problems(table, shape)]
         found += _small_ranking_problems(table, policy) if shape.name == "ranking" else []
         found += [problem for column in shape.all_counts for problem in _shown_problems(table, column, policy)]
-        found += _share_problems(table, shape)
+        found += [*_share_problems(table, shape), *_correction_problems(table)]
         found += _mean_problems(table, shape, policy)
     return found
 
@@ -342,7 +353,7 @@ def extra_problems(table: pl.DataFrame, shape: Shape) -> list[str]:
     ['girls is no column of a count table and would be shown as it is. Drop it.']
     """
     known = {*shape.group_columns(table.columns), *shape.columns, "mark"}
-    article = "an" if shape.name.startswith("a") else "a"
+    article = "an" if shape.name[0] in "aeiou" else "a"
     return [
         f"{name} is no column of {article} {shape.name} table and would be shown as it is. Drop it."
         for name, dtype in table.schema.items()
@@ -437,9 +448,44 @@ def _share_problems(table: pl.DataFrame, shape: Shape) -> list[str]:
             if alone.any():
                 problems.append(
                     f"{column}: {of_rows(alone)} shown without {in_words(list(counts))} ({in_rows(alone)}). "
-                    f"Wanted: a share or rate only where its counts are shown. {USE_SUPPRESS}"
+                    f"Wanted: a number only where all is shown that it is worked out of. {USE_SUPPRESS}"
                 )
     return problems
+
+
+def corrected_by_what_is_shown(table: pl.DataFrame) -> pl.Series:
+    """Holm's correction of p-values by those that are shown: the hidden ones are taken for 1.
+
+    Corrected with them, the p-values of other rows would tell how small the hidden ones are. Taken for 1 they count as
+    tests, and no corrected p-value comes out smaller than with the true ones.
+
+    Examples
+    --------
+    Three tests, one of them hidden: 3 × 0.01 and 2 × 0.04.
+
+    >>> table = pl.DataFrame({"p_value": [0.04, None, 0.01], "mark": ["", "[c]", ""]})
+    >>> corrected_by_what_is_shown(table).to_list()
+    [0.08, None, 0.03]
+    """
+    marked = (table["mark"] != "").to_list()
+    known = table["p_value"].to_list() if "p_value" in table.columns else [None] * table.height
+    corrected = holm([1.0 if flag else p for flag, p in zip(marked, known, strict=True)])
+    values = [None if flag else p for flag, p in zip(marked, corrected, strict=True)]
+    return pl.Series("p_holm", values, dtype=pl.Float64)
+
+
+def _correction_problems(table: pl.DataFrame) -> list[str]:
+    """Corrected p-values that tell of the p-values of hidden rows."""
+    if "p_holm" not in table.columns or not (table["mark"] != "").any():
+        return []
+    off = (table["p_holm"] - corrected_by_what_is_shown(table)).abs() > _NEARLY
+    wrong = table["p_holm"].is_not_null() & off.fill_null(True)
+    if not wrong.any():
+        return []
+    return [
+        f"p_holm: {of_rows(wrong)} corrected with p-values that are hidden ({in_rows(wrong)}). "
+        f"Wanted: a correction that takes hidden p-values for 1. {USE_SUPPRESS}"
+    ]
 
 
 def _mean_problems(table: pl.DataFrame, shape: Shape, policy: Policy) -> list[str]:

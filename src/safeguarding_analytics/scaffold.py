@@ -91,6 +91,47 @@ SETTINGS: dict[str, tuple[str, tuple[tuple[str, str, str], ...]]] = {
         "words of its column role",
         (('"Course lead"', '"trainer"', ""),),
     ),
+    "forms": (
+        "forms as Microsoft Forms exports them, instead of a file of scores; people become pseudonyms",
+        (
+            (
+                "files",
+                '[{ file = "before.xlsx", wave = "pre" }, { file = "after.xlsx", wave = "post" }]',
+                "also session, sheet, date_order, columns, items of a form",
+            ),
+            ("repeated", '"last"', 'the answers that count of somebody who answered twice; or "first"'),
+        ),
+    ),
+    "forms.columns": (
+        "headings of the forms; instead of person, code: one that people made up",
+        (
+            ("person", '"Email"', "address or number, as in the bookings"),
+            ("name", '"Name"', "only to search a release for it"),
+            ("agency", '"Which organisation do you work for?"', ""),
+            ("session", '"Which workshop do you attend?"', "not where each file has its session"),
+            ("submitted", '"Completion time"', ""),
+        ),
+    ),
+    "forms.items": (
+        "questions as they stand in the forms; an edited question may have several headings in [ ]",
+        (
+            ("Q01", '"A child has no need … Which tier is this?"', ""),
+            ("Q02", '["How soon?", "How soon? (edited)"]', ""),
+            ("Q11", '"How confident are you?"', ""),
+        ),
+    ),
+    "forms.key": (
+        "right answers; all of several, and no other, where several are to be selected",
+        (("Q01", '"Tier 1"', "the maximum of the item; anything else its minimum"),),
+    ),
+    "forms.labels": (
+        "what answers in words stand for, beside the usual labels of agreement, confidence and frequency",
+        (('"Quite sure"', "4", ""), ('"Prefer not to say"', '"no answer"', "")),
+    ),
+    "forms.points": (
+        "columns that hold points; those of a quiz are found where a question has no key",
+        (("Q02", '["Points - How soon?", "Points - How soon? (edited)"]', ""),),
+    ),
     "training": (
         "the target of the programme, and the rules of training",
         (
@@ -108,6 +149,19 @@ SETTINGS: dict[str, tuple[str, tuple[tuple[str, str, str], ...]]] = {
     "knowledge": (
         "fixed before the workshops",
         (("meaningful_gain", "2.0", "points that would matter"),),
+    ),
+    "evaluation": (
+        "when reports on the workshops are due, and what is expected of them: fixed before the workshops",
+        (
+            ("report_dates", "[2011-07-01, 2011-07-15]", "days by which reports are due"),
+            ("follow_up_weeks", "[6, 12]", "from a session to its follow-up: the fewest weeks and the most"),
+            ("sessions", "24", "sessions to be held"),
+            ("places_per_session", "50", "people who are expected at a session"),
+            ("answer_both_times", "0.75", "share of them expected to answer before and after, 0 to 1"),
+            ("sd_gain", "3.0", "standard deviation of the gains of single people, such as an earlier course's"),
+            ("icc", "0.05", "share of the variance of gains that lies between sessions, 0 to 1"),
+            ("power", "0.8", "share of such programmes in which a gain is to be seen, 0.5 to 0.99"),
+        ),
     ),
     "priorities": (
         "fixed before the ballots are opened",

@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from safeguarding_analytics.dates import day_in_words
-from safeguarding_analytics.errors import ParameterError, in_words, numbered, shorten
+from safeguarding_analytics.errors import ParameterError, in_words, shorten
 from safeguarding_analytics.safe import Safe
 from safeguarding_analytics.tables import TOTAL
 
@@ -54,7 +54,7 @@ def say_proportion(
     """
     if if_empty and table.frame().is_empty():
         return if_empty
-    row = _row(table, where)
+    row = row_of(table, where)
     if row["mark"]:
         hidden = HIDDEN.removeprefix("The figure is hidden")
         return f"How many of the {of} {have} is hidden{hidden}"
@@ -97,58 +97,6 @@ def say_range(table: Safe, *, groups: str) -> str:
     return f"Among the {shown.height:,} {groups} whose figures can be shown, the share runs from {low} to {high}."
 
 
-def say_mean_change(
-    table: Safe,
-    *,
-    unit: str,
-    clusters: str = "sessions",
-    meaningful_gain: float | None = None,
-    where: Mapping[str, str] | None = None,
-) -> str:
-    """Put one row of a table of mean changes into words: the change, its interval, who rose and fell, the verdict.
-
-    Parameters
-    ----------
-    table
-        Of shape ``mean_change``.
-    unit
-        Unit of the score, such as ``"points out of 20"``.
-    clusters
-        What the interval allows for, in the plural.
-    meaningful_gain
-        The change that was said beforehand to matter, in the same unit.
-    where
-        As for `say_proportion`.
-    """
-    row = _row(table, where)
-    if row["n_pairs"] is None:
-        return HIDDEN
-    if row["n_pairs"] == 0:
-        return "Nobody answered both before and after, so nothing can be said about a gain."
-    change = row["mean_change"]
-    if change is None:
-        return f"{numbered(row['n_pairs'], 'pair')} of answers, before and after: too few for a mean to be shown."
-    printed = f"{abs(change):.1f}"
-    direction = "changed by less than" if printed == "0.0" else "rose by" if change > 0 else "fell by"
-    size = "0.1" if printed == "0.0" else printed
-    pairs = numbered(row["n_pairs"], "pair")
-    sentence = f"In {pairs} of answers, before and after, scores {direction} {size} {unit} on average"
-    if row["lower"] is None:
-        return f"{sentence}. There are too few of them, or too little spread, for an interval."
-    allowed = clusters if row["n_clusters"] is None else f"{row['n_clusters']:,} {clusters}"
-    sentence += f" (95% interval {row['lower']:z.1f} to {row['upper']:z.1f}, allowing for {allowed})."
-    if row["n_up"] is not None:
-        sentence += f" {row['n_up']:,} rose, {row['n_same']:,} stayed the same, {row['n_down']:,} fell."
-    if meaningful_gain is not None and row["verdict"] is not None:
-        verdict = {
-            "clearly at least": "the whole interval is at or above that",
-            "clearly less": "the whole interval is below that",
-            "could be either": "the interval holds values on both sides of that",
-        }[row["verdict"]]
-        sentence += f" The board said beforehand that {meaningful_gain:g} points would matter: {verdict}."
-    return sentence
-
-
 def say_ranking(table: Safe, *, seats: int) -> str:
     """Name the selected issues, and those that a tie leaves open.
 
@@ -182,7 +130,8 @@ def _interval(row: Mapping[str, Any]) -> str:
     return f"95% interval {lower} to {upper}"
 
 
-def _row(table: Safe, where: Mapping[str, str] | None) -> dict[str, Any]:
+def row_of(table: Safe, where: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The one row of a table, or that of some groups; of those not named, the row of the total."""
     frame = table.frame()
     groups = table.shape.group_columns(frame.columns)
     wanted = {column: (where or {}).get(column, TOTAL) for column in groups}
@@ -247,7 +196,7 @@ def say_target(table: Safe, *, target: int | None, by_day: date | None, first: d
     """
     if target is None:
         return ""
-    reached = _row(table, None)["numerator"]
+    reached = row_of(table, None)["numerator"]
     when = f" by {day_in_words(by_day)}" if by_day else ""
     if first is None or last is None:
         return f"The target was {target:,} people{when}; no session is counted yet."

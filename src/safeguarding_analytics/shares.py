@@ -8,7 +8,7 @@ from typing import NamedTuple
 import polars as pl
 
 from safeguarding_analytics.dimensions import values_of
-from safeguarding_analytics.tables import Shape
+from safeguarding_analytics.shapes import Shape
 
 MOST_DECIMALS = 12
 """Decimals above which a share counts as printed in full."""
@@ -61,6 +61,10 @@ SHARES: dict[str, tuple[tuple[str, dict[str, float], tuple[str, float]], ...]] =
     "attendance": (
         ("attendance_rate", {"attended": 1.0, "walk_ins": -1.0}, ("registered", 1.0)),
         ("take_up", {"attended": 1.0}, ("capacity", 1.0)),
+    ),
+    "item_change": (
+        ("share_before", {"n_same_high": 1.0, "n_down": 1.0}, ("n_pairs", 1.0)),
+        ("share_after", {"n_same_high": 1.0, "n_up": 1.0}, ("n_pairs", 1.0)),
     ),
 }
 """Of each shape: the share, what stands above its line, what below it, and per how many."""

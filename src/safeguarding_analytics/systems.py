@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from safeguarding_analytics.attacker import System
 from safeguarding_analytics.dimensions import TOTAL_NODE
 from safeguarding_analytics.ledger import Cell, Ledger, Name, Relation, is_hidden
-from safeguarding_analytics.tables import SHAPES, Shape
+from safeguarding_analytics.shapes import SHAPES, Shape
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,11 @@ KNOWLEDGE = {
         ({"n_pre": 1, "n_pairs": -1}, {"n_post": 1, "n_pairs": -1}),
         ({"n_pairs": 1, "n_up": -1, "n_same": -1, "n_down": -1},),
     ),
+    "item_change": RowKnowledge(
+        frozenset({"n_pairs"}),
+        always_nothing=({"n_pairs": 1, "n_up": -1, "n_same_high": -1, "n_same_low": -1, "n_down": -1},),
+    ),
+    "estimate": RowKnowledge(frozenset({"n"})),
     "attendance": RowKnowledge(
         frozenset(),
         ({"attended": 1, "walk_ins": -1}, {"registered": 1, "walk_ins": 1, "": -1}),
@@ -76,11 +81,12 @@ class Written:
     relations: tuple[Relation, ...]
 
 
-def write_down(ledger: Ledger, promise: Promise) -> Written:
+def write_down(ledger: Ledger, promise: Promise, told: Iterable[Mapping[Name, float]] = ()) -> Written:
     """The system a reader of a ledger has before them.
 
     Knowledge that a shown row contradicts (more people trained than are eligible) is nobody's knowledge and is left
-    out; so is a relation that is contradicted or has an unknown member.
+    out; so is a relation that is contradicted or has an unknown member. ``told`` are sums of numbers times factors that
+    a reader knows from elsewhere; all their numbers are known here.
     """
     draft = _Draft(ledger, promise)
     used = draft.tie_totals()
@@ -88,6 +94,7 @@ def write_down(ledger: Ledger, promise: Promise) -> Written:
         draft.tie_rows(shape)
     draft.tie_told_sums()
     draft.tie_shares()
+    draft.tie_from_elsewhere(told)
     return Written(draft.system(), tuple(draft.index), tuple(used))
 
 
@@ -299,6 +306,13 @@ class _Draft:
                         beyond = self._add(_Number(np.nan, free=True, whole=False))
                         terms = zip(places, line.values(), strict=True)
                         self.relations.append([*terms, (constant, -least), (beyond, -1.0)])
+
+    def tie_from_elsewhere(self, told: Iterable[Mapping[Name, float]]) -> None:
+        """Tie numbers to the sums that are known of them."""
+        for factors in told:
+            terms = [(self.index[name], factor) for name, factor in factors.items()]
+            total = self._add(_Number(sum(self.numbers[position].value * factor for position, factor in terms)))
+            self.relations.append([(total, -1.0), *terms])
 
     def system(self) -> System:
         """The system as it stands."""

@@ -40,7 +40,8 @@ from safeguarding_analytics.registers import (
     with_session_columns,
     with_share,
 )
-from safeguarding_analytics.tables import ATTENDANCE, COVERAGE, PROPORTION, TOTAL
+from safeguarding_analytics.shapes import ATTENDANCE, COVERAGE, PROPORTION
+from safeguarding_analytics.tables import TOTAL
 
 
 def attendance(

@@ -32,7 +32,8 @@ from safeguarding_analytics.dates import day_in_words
 from safeguarding_analytics.errors import ParameterError, nearest
 from safeguarding_analytics.safe import Safe
 from safeguarding_analytics.sentences import percent
-from safeguarding_analytics.tables import ATTENDANCE, COUNT, COVERAGE, MIX, NEED, PROGRESS, STAGES, TOTAL, Shape
+from safeguarding_analytics.shapes import ATTENDANCE, COUNT, COVERAGE, MIX, NEED, PROGRESS, Shape
+from safeguarding_analytics.tables import STAGES, TOTAL
 
 SHARE, REACH = "share of all places", "reach of eligible staff"
 AIMS = {

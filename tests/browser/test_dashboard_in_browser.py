@@ -12,6 +12,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
 
+PAGES = ["Overview", "Training", "Knowledge gain"]
 NAMES = ("training_reach_by_agency", "knowledge_gain", "repeat_plans", "priorities")
 DRAWN = "document.querySelectorAll('.chart.drawn .live svg').length"
 WAITING = "document.querySelectorAll('figure.chart:not(.drawn)').length"
@@ -19,6 +20,8 @@ VIEWS = {
     "overview": ("demo", "/", "Overview"),
     "training": ("demo", "/training", "Training"),
     "training, every table": ("all", "/training", "Training"),
+    "knowledge": ("demo", "/knowledge", "Knowledge gain"),
+    "knowledge, every table": ("all", "/knowledge", "Knowledge gain"),
 }
 """Release, address and heading of each page that is looked at."""
 
@@ -101,6 +104,25 @@ def test_training_page_draws_a_chart_of_each_table_but_those_of_induction_and_co
     assert shown == ["Table of induction_on_time", "Table of training_cost"]
 
 
+def test_knowledge_page_draws_who_answered_the_gain_the_questions_groups_courses_and_what_was_left(views):
+    page = views["knowledge, every table"]
+    assert page.evaluate(DRAWN) == page.locator("figure.chart").count() == 9
+    assert page.locator("details").count() == 8  # the gain has two charts of one table
+    assert page.locator("table:visible caption").all_inner_texts() == [
+        *("Table of effect_sizes", "Table of gain_under_assumptions", "Table of answered_once"),
+        *("Table of rating_changes", "Table of knowledge_gain_by_starting_score", "Table of all_points"),
+        "Table of follow_up_retention",
+    ]
+
+
+def test_knowledge_page_of_the_demonstration_says_its_headlines(views, releases):
+    release = releases["demo"]
+    said = views["knowledge"].locator("p.headline").all_inner_texts()
+    headlines = [release.entry(name).headline for name in ("answers", "knowledge_gain", "effect_sizes")]
+    assert all(headlines)
+    assert [headline for headline in headlines if headline not in said] == []
+
+
 def test_training_page_draws_its_charts_to_the_target(views):
     text = views["training, every table"].locator(".live svg").all_text_contents()
     assert not any("target 480" in words for words in text)  # a table that holds no target is drawn to none
@@ -126,7 +148,7 @@ def test_page_has_one_heading_title_and_language(view, releases):
 
 
 def test_page_marks_itself_in_the_navigation(view):
-    assert view.page.locator("nav a").all_inner_texts() == ["Overview", "Training"]
+    assert view.page.locator("nav a").all_inner_texts() == PAGES
     assert view.page.locator("nav a[aria-current=page]").all_inner_texts() == [view.heading]
 
 
@@ -156,10 +178,11 @@ def test_page_breaks_no_rule_of_accessibility(view):
 def test_pages_are_changed_with_the_keyboard(opened):
     page = opened("demo", "/")
     seen = []
-    for _ in range(3):
+    for _ in range(4):
         page.keyboard.press("Tab")
         seen.append(in_focus(page))
-    assert seen == [["A", "Skip to the content"], ["A", "Overview"], ["A", "Training"]]
+    assert seen == [["A", "Skip to the content"], *(["A", name] for name in PAGES)]
+    page.keyboard.press("Shift+Tab")
     with page.expect_navigation():
         page.keyboard.press("Enter")
     page.wait_for_function(f"{WAITING} === 0")
@@ -176,7 +199,7 @@ def test_address_without_a_page_leads_back_to_the_pages(opened):
     page = opened("demo", "/trainings", bypass_csp=True)  # which forbids every script, that of axe too
     assert page.locator("h1").all_inner_texts() == ["Page not found"]
     assert page.title().startswith("Page not found – ")
-    assert page.locator("nav a").all_inner_texts() == ["Overview", "Training"]
+    assert page.locator("nav a").all_inner_texts() == PAGES
     assert page.locator("nav a[aria-current]").count() == 0
     assert page.asked == [f"{page.server}/trainings"]
     assert page.locator("script").count() == 0

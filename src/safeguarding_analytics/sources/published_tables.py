@@ -7,7 +7,7 @@ a private one, or to have a person in its first row.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
@@ -16,14 +16,13 @@ import polars as pl
 
 from safeguarding_analytics.errors import DisclosureError, TableError, in_words, nearest, shorten
 from safeguarding_analytics.safe import refuse_identifying
+from safeguarding_analytics.shapes import SHAPES, Shape, shape_of
 from safeguarding_analytics.sources.files import ROW, plain_name, read_table
-from safeguarding_analytics.tables import SHAPES, TOTAL, Shape, shape_of
+from safeguarding_analytics.tables import TOTAL
 
 MARK, HIDDEN, MISSING = "mark", "[c]", "[x]"
 
-WORKBOOKS = (".xlsx", ".xlsm")
-
-HIDES = ("c", "*")
+WORKBOOKS, HIDES = (".xlsx", ".xlsm"), ("c", "*")
 NOT_AVAILABLE = ("x", "z", ":", "..", "...", "-", "–", "—", "~", "low", "k", "u")
 BANDED = re.compile(r"(<|>|≤|≥|(fewer|less|more) than |under |over )[<>=\s]*\d+\s*%?|\d\d?\s*(-|–|to)\s*\d\d?")
 
@@ -47,7 +46,7 @@ COUNTS = frozenset(
 ) - {"per_session", "cost_per_session", "total_cost"}
 SHARES = frozenset(
     {"proportion", "attendance_rate", "take_up", "share_of_places", "reach", "share_of_agencies", "p_selected"}
-)
+).union({"share_before", "share_after"})
 ENDS = frozenset({"lower", "upper"})
 POINTS = frozenset({"proportion", "reach"})
 """Shares that have an interval."""
@@ -63,7 +62,7 @@ LARGEST = 10**15
 QUOTIENTS = (("proportion", "numerator", "denominator"), ("take_up", "attended", "capacity"))
 WANTED = (
     "count; numerator, denominator and proportion (or percentage); count, population and rate; "
-    "n_pairs and mean_change; issue, score and rank; registered and attended"
+    "n_pairs and mean_change; n_pairs and n_same_high; n and estimate; issue, score and rank; registered and attended"
 )
 
 
@@ -95,9 +94,9 @@ def read_published_table(path: str | Path) -> pl.DataFrame:
         A CSV, XLSX (its first table is read; `published_tables` reads all) or Parquet file with its headings in row 1,
         such as a table of a release or an open-data file. In a workbook a title and notes may stand above the headings
         and below the table. Headings are the column names of a shape in `tables`, their case and spaces ignored;
-        ``n`` and ``number`` are read as ``count``; ``percentage``, ``percent`` and ``%`` as ``proportion``, divided by
-        100, and so are ``lower`` and ``upper`` beside them. Columns before the first of the shape name the group.
-        Numbers may have thousands separators and a percent sign.
+        ``n`` (but not beside ``estimate``) and ``number`` are read as ``count``; ``percentage``, ``percent`` and ``%``
+        as ``proportion``, divided by 100, and so are ``lower`` and ``upper`` beside them. Columns before the first of
+        the shape name the group. Numbers may have thousands separators and a percent sign.
 
     Returns
     -------
@@ -413,9 +412,14 @@ def _names(headings: list[str]) -> dict[str, str]:
     """The name of each heading in our shapes; a synonym gives way to the word itself, and to an earlier synonym."""
     names: dict[str, str] = {}
     for heading in headings:
-        meant = SYNONYMS.get(heading, heading)
+        meant = _synonyms(headings).get(heading, heading)
         names[heading] = heading if meant in headings or meant in names.values() else meant
     return names
+
+
+def _synonyms(headings: Collection[str]) -> dict[str, str]:
+    """What headings mean; beside an estimate, n is the people that it is of."""
+    return {one: meant for one, meant in SYNONYMS.items() if one != "n" or "estimate" not in headings}
 
 
 def _shape(names: list[str]) -> Shape | None:
@@ -547,7 +551,7 @@ def _letter(position: int) -> str:
 
 def _two_for_one(names: dict[str, str]) -> str:
     """Say which headings mean the same column, or nothing."""
-    clash = {meant for one, meant in SYNONYMS.items() if names.get(one) == one and meant not in names}
+    clash = {meant for one, meant in _synonyms(names).items() if names.get(one) == one and meant not in names}
     same = [one for one in names if SYNONYMS.get(one) in clash]
     return f"columns {in_words(same)} mean the same. Keep one of them." if same else ""
 

@@ -1,0 +1,276 @@
+"""The shapes of results: disclosure control and charts know these few, and not topics.
+
+`data/README.md` is generated from this module and from `tables`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from safeguarding_analytics.errors import TableError
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What disclosure control and charts need to know about an output table.
+
+    ``counts`` are whole numbers of people or plans, in the order in which they are printed; ``parts`` are counts that
+    add up to the first count of their row; ``own`` are counts of their own, hidden by themselves where small;
+    ``context`` is never hidden (a population, a capacity); ``means`` are hidden where the first count is too small for
+    them. All other columns are worked out from the counts and hidden with them.
+    """
+
+    name: str
+    meaning: str
+    columns: dict[str, str]
+    counts: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
+    context: tuple[str, ...] = ()
+    means: tuple[str, ...] = ()
+
+    @property
+    def all_counts(self) -> tuple[str, ...]:
+        """Every column of the shape that counts people or plans and may be hidden."""
+        return (*self.counts, *self.parts, *self.own)
+
+    def group_columns(self, columns: list[str]) -> list[str]:
+        """The columns that name the group: all that stand before the first column of the shape."""
+        first = next(name for name in columns if name in self.columns)
+        return columns[: columns.index(first)]
+
+
+COUNT = Shape("count", "How many, by group", {"count": "people, plans or places"}, counts=("count",))
+PROPORTION = Shape(
+    "proportion",
+    "A share with its counts and its interval",
+    {
+        "numerator": "count: those who have it",
+        "denominator": "count: those who could",
+        "proportion": (
+            "numerator ÷ denominator (as published, where published counts are rounded), 0 to 1; null if unknown"
+        ),
+        "lower": "lower end of the interval, 0 to 1",
+        "upper": "upper end of the interval, 0 to 1",
+    },
+    counts=("numerator", "denominator"),
+)
+RATE = Shape(
+    "rate",
+    "A rate per 10,000 with its counts and its interval",
+    {
+        "count": "count of events",
+        "population": "children aged 0 to 17",
+        "rate": "count ÷ population × 10,000",
+        "lower": "lower end of the interval, per 10,000",
+        "upper": "upper end of the interval, per 10,000",
+    },
+    counts=("count",),
+    context=("population",),
+)
+MEAN_CHANGE = Shape(
+    "mean_change",
+    "A mean change between two answers of the same people, with its counts and its interval",
+    {
+        "n_pairs": "people who answered both times",
+        "mean_pre": "mean score before, points; of the pairs",
+        "mean_post": "mean score after, points; of the pairs",
+        "mean_change": "mean of after minus before, points",
+        "lower": "lower end of the interval, points",
+        "upper": "upper end of the interval, points",
+        "n_pre": "people who answered before",
+        "n_post": "people who answered after",
+        "n_up": "pairs whose score rose",
+        "n_same": "pairs whose score stayed the same",
+        "n_down": "pairs whose score fell",
+        "n_clusters": "sessions (or other clusters) the pairs come from",
+        "degrees_of_freedom": "degrees of freedom of the interval",
+        "standard_error": "standard error of the mean change, points",
+        "verdict": "the interval against the meaningful gain that was fixed beforehand",
+        "g_av": "mean change ÷ average standard deviation of before and after, corrected for few pairs (Hedges)",
+        "g_av_lower": "lower end of the interval of g_av",
+        "g_av_upper": "upper end of the interval of g_av",
+        "shrunken": "mean change drawn towards that of all groups, the more the fewer pairs, points",
+    },
+    counts=("n_pairs",),
+    parts=("n_up", "n_same", "n_down"),
+    own=("n_pre", "n_post"),
+    means=(
+        *("mean_pre", "mean_post", "mean_change", "lower", "upper", "standard_error", "verdict"),
+        *("g_av", "g_av_lower", "g_av_upper", "shrunken"),
+    ),
+)
+ITEM_CHANGE = Shape(
+    "item_change",
+    "How the answers of the same people to one question changed",
+    {
+        "n_pairs": "people who answered it both times",
+        "n_up": "answers that rose: newly right, or a higher rating",
+        "n_same_high": "the same answer both times: right, or above the middle of the scale",
+        "n_same_low": "the same answer both times: not right, or not above the middle of the scale",
+        "n_down": "answers that fell: newly wrong, or a lower rating",
+        "share_before": "right before ÷ pairs, 0 to 1; null for ratings",
+        "share_after": "right after ÷ pairs, 0 to 1; null for ratings",
+        "p_value": "exact sign test of rises against falls (McNemar's where an answer is right or wrong)",
+        "p_holm": "the same, corrected for the number of questions (Holm)",
+    },
+    counts=("n_pairs",),
+    parts=("n_up", "n_same_high", "n_same_low", "n_down"),
+)
+ESTIMATE = Shape(
+    "estimate",
+    "A number worked out of the answers of so many people, with its interval",
+    {
+        "n": "people it is worked out of",
+        "estimate": "the number; its group says which, and its unit",
+        "lower": "lower end of the interval, or of the range",
+        "upper": "upper end of the interval, or of the range",
+    },
+    counts=("n",),
+    means=("estimate", "lower", "upper"),
+)
+RANKING = Shape(
+    "ranking",
+    "Issues in order",
+    {
+        "issue": "issue ranked",
+        "score": "wins minus losses over all pairs of issues",
+        "points": "n for a first place down to 1, tied places averaged; null where unranked issues are ignored",
+        "rank": "place, 1 = first; equal scores share the smaller place",
+        "tied": "whether another issue has the same score",
+        "selected": "whether it is among the seats; null where a tie straddles the cut",
+        "p_selected": "share of resampled boards in which it is among the seats, 0 to 1",
+        "n_ballots": "ballots counted",
+    },
+)
+ATTENDANCE = Shape(
+    "attendance",
+    "What became of bookings and places",
+    {
+        "registered": "bookings with an outcome: attended as booked, did not attend, cancelled",
+        "attended": "people × sessions that attended, booked or not",
+        "walk_ins": "attended without a booking",
+        "did_not_attend": "booked and did not come",
+        "cancelled": "booked and cancelled",
+        "attendance_rate": "attended as booked ÷ registered, 0 to 1",
+        "capacity": "places offered",
+        "take_up": "attended ÷ capacity, 0 to 1 (above 1 where a session was over-filled)",
+        "share_of_places": "attended ÷ all attended, 0 to 1",
+    },
+    counts=("registered", "attended", "walk_ins", "did_not_attend", "cancelled"),
+    context=("capacity",),
+)
+COVERAGE = Shape(
+    "coverage",
+    "Places, people and eligible staff side by side",
+    {
+        "places": "places taken: people × sessions that attended",
+        "people": "distinct people who attended",
+        "eligible_staff": "head-count of those who are to be trained; null where it is not known",
+        "share_of_places": "places ÷ all places taken, 0 to 1",
+        "reach": "people ÷ eligible staff, 0 to 1; null where more came than are eligible",
+        "lower": "lower end of the interval of the reach, 0 to 1",
+        "upper": "upper end of the interval of the reach, 0 to 1",
+    },
+    counts=("places", "people", "eligible_staff"),
+)
+NEED = Shape(
+    "need",
+    "How many eligible staff are still to be trained, and what that takes",
+    {
+        "eligible_staff": "head-count of those who are to be trained; null where it is not known",
+        "current": "people among them whose training is up to date",
+        "need": "eligible staff − current; null where more are current than the return says are eligible",
+        "per_session": "people one session trains",
+        "sessions_needed": "need ÷ people a session trains, rounded up",
+        "cost_per_session": "£; null where no cost is known",
+        "cost": "sessions needed × cost of one, £",
+    },
+    counts=("eligible_staff", "current", "need"),
+    context=("per_session", "cost_per_session"),
+)
+PROGRESS = Shape(
+    "progress",
+    "People reached against a target, and what is still missing",
+    {
+        "target": "people to be reached",
+        "reached": "distinct people who attended",
+        "still_needed": "target − reached, 0 where the target is passed",
+        "per_session": "people one session trains",
+        "sessions_needed": "still needed ÷ people a session trains, rounded up",
+        "cost_per_session": "£; null where no cost is known",
+        "cost": "sessions needed × cost of one, £",
+    },
+    counts=("reached",),
+    context=("target", "per_session", "cost_per_session"),
+)
+MIX = Shape(
+    "mix",
+    "How mixed the agencies of a session were",
+    {
+        "attended": "people who attended",
+        "agencies_present": "agencies they came from",
+        "share_of_agencies": "agencies present ÷ all agencies of the board, 0 to 1",
+        "effective_agencies": "1 ÷ sum of squared shares: as mixed as so many agencies of equal size, whole number",
+    },
+    counts=("attended",),
+    means=("agencies_present", "share_of_agencies", "effective_agencies"),
+)
+COST = Shape(
+    "cost",
+    "What a place and a person reached cost",
+    {
+        "places": "places taken in sessions whose cost is known",
+        "people": "distinct people who attended them",
+        "sessions": "sessions held",
+        "sessions_costed": "sessions whose cost is known",
+        "total_cost": "£ of those sessions",
+        "cost_per_place": "total cost ÷ places, £",
+        "cost_per_person": "total cost ÷ people, £",
+    },
+    counts=("places", "people"),
+    context=("sessions", "sessions_costed", "total_cost"),
+)
+SHAPES: dict[str, Shape] = {
+    shape.name: shape
+    for shape in (
+        *(COUNT, PROPORTION, RATE, MEAN_CHANGE, RANKING, ATTENDANCE, COVERAGE, NEED, PROGRESS, MIX, COST),
+        *(ITEM_CHANGE, ESTIMATE),
+    )
+}
+
+
+def shape_of(columns: list[str]) -> Shape:
+    """Recognise the shape of an output table by its columns.
+
+    Raises
+    ------
+    TableError
+        When the columns fit none of the shapes.
+
+    Examples
+    --------
+    >>> shape_of(["agency", "numerator", "denominator", "proportion", "lower", "upper"]).name
+    'proportion'
+    """
+    marks = {
+        "attendance": {"registered", "attended"},
+        "mix": {"attended", "agencies_present"},
+        "coverage": {"places", "people", "eligible_staff"},
+        "need": {"eligible_staff", "current", "need"},
+        "progress": {"target", "reached", "still_needed"},
+        "cost": {"places", "people", "total_cost"},
+        "mean_change": {"n_pairs", "mean_change"},
+        "item_change": {"n_pairs", "n_same_high"},
+        "estimate": {"n", "estimate"},
+        "ranking": {"issue", "score", "rank"},
+        "proportion": {"numerator", "denominator", "proportion"},
+        "rate": {"count", "population", "rate"},
+        "count": {"count"},
+    }
+    for name, needed in marks.items():
+        if needed <= set(columns):
+            return SHAPES[name]
+    raise TableError(
+        f"this table has none of the known shapes ({', '.join(SHAPES)}). Found columns: {', '.join(columns) or 'none'}."
+    )
