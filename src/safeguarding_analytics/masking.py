@@ -83,7 +83,7 @@ def with_what_follows(flags: Mapping[str, list[bool]], shape: Shape) -> dict[str
 
     Examples
     --------
-    >>> from safeguarding_analytics.tables import SHAPES
+    >>> from safeguarding_analytics.shapes import SHAPES
     >>> with_what_follows({"n_up": [True, False], "share_after": [False, False]}, SHAPES["item_change"])["share_after"]
     [True, False]
     """

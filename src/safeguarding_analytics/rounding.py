@@ -277,7 +277,7 @@ def recomputed(frame: pl.DataFrame, shape: Shape) -> pl.DataFrame:
 
     Examples
     --------
-    >>> from safeguarding_analytics.tables import PROPORTION
+    >>> from safeguarding_analytics.shapes import PROPORTION
     >>> rounded = pl.DataFrame({"agency": ["Health"], "numerator": [5], "denominator": [20], "proportion": [0.2273]})
     >>> recomputed(rounded, PROPORTION)["proportion"].to_list()
     [0.25]
