@@ -109,12 +109,12 @@ def test_headings_that_sessions_need_are_asked_for(tmp_path):
 
 
 @pytest.mark.parametrize("other", ["bookings.csv", "bookings.parquet"])
-def test_bookings_come_from_one_file(tmp_path, other):
+def test_bookings_come_from_one_place(tmp_path, other):
     with_export(tmp_path)
     (tmp_path / other).write_text(BOOKINGS, encoding="utf-8")
     (said,) = sentences(tmp_path)
     assert said == (
-        "learners 2011.csv: bookings must come from one file, and there are two: this one, which [bookings_export] in "
+        "learners 2011.csv: bookings must come from one place, and there are two: this one, which [bookings_export] in "
         f"board.toml names, and {other}. Delete {other} or take it out of [files], or take away [bookings_export]."
     )
     with pytest.raises(TableError, match="there are two"):

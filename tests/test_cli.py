@@ -205,7 +205,7 @@ def test_check_says_that_every_rule_holds(board):
     ended = run("check", board)
     assert (ended.returncode, ended.stderr) == (0, "")
     *notes, last = ended.stdout.splitlines()
-    assert last == f"Checked 12 tables, {rows:,} rows: every rule holds."
+    assert last == f"Checked 15 tables, {rows:,} rows: every rule holds."
     assert all(note.startswith("Note: scores.csv: ") for note in notes)
 
 
@@ -220,7 +220,7 @@ def test_check_lists_every_broken_rule_and_no_identifier(board):
     ended = run("check", board, "--csv", board.parent / "broken.csv")
     assert ended.returncode == 1
     head, *lines = ended.stderr.splitlines()
-    assert head == "3 rules are broken (row 1 is the header):"
+    assert head == "3 rules are broken (row 1 of a file is its header):"
     assert sorted(re.split(r"[:,]", line)[0] for line in lines) == ["- ballots.csv", "- bookings.csv", "- plans.csv"]
     assert '"Attnded"' in ended.stderr
     assert "unknown" not in ended.stderr
@@ -238,7 +238,30 @@ def test_check_lists_every_broken_rule_and_no_identifier(board):
 def test_single_broken_rule_is_said_in_the_singular(board):
     path = board / "bookings.csv"
     path.write_text(path.read_text(encoding="utf-8").replace(",attended,", ",Attnded,", 1), encoding="utf-8")
-    assert run("check", board).stderr.startswith("1 rule is broken (row 1 is the header):\n")
+    assert run("check", board).stderr.startswith("1 rule is broken (row 1 of a file is its header):\n")
+
+
+def test_check_against_a_schema_names_lines_and_elements_and_no_value(tmp_path):
+    pytest.importorskip("lxml")
+    cin = Path(__file__).parents[2] / "shared" / "data" / "cin"
+    if not cin.is_dir():
+        pytest.skip("the reference data beside the project are not there")
+    shutil.copy(cin / "d2i_CIN_Census_2024.xml", tmp_path / "census.xml")
+    settings = '[board]\nauthority = "Kent"\n[child_protection]\ncin_census = ["census.xml"]\n'
+    (tmp_path / "board.toml").write_text(settings, encoding="utf-8")
+    assert run("key", tmp_path).returncode == 0
+    ended = run("check", tmp_path, "--schema", cin / "CIN_schema_2026.xsd")
+    assert ended.returncode == 0
+    assert "Note: census.xml, line 25, Message/Children/Child/ChildIdentifiers/Sex. Wanted: one of" in ended.stdout
+    assert "Note: census.xml: 6 places break the schema." in ended.stdout
+    assert "DfE rule 8930 (error): 1 row of plans, line 61." in ended.stdout
+
+
+def test_schema_without_a_census_is_refused(board, tmp_path):
+    (tmp_path / "any.xsd").write_text("<schema/>", encoding="utf-8")
+    ended = run("check", board, "--schema", tmp_path / "any.xsd")
+    assert ended.returncode == 2
+    assert "names no file under [child_protection] cin_census" in ended.stderr
 
 
 def test_list_of_broken_rules_starts_no_formula(board):
@@ -561,23 +584,26 @@ def test_audit_refuses_a_table_that_was_changed(tmp_path):
 def test_report_sets_parameters_and_says_what_it_made(board):
     out = board.parent / "board_report"
     # A year is a text where the notebook wants one, though it looks like a number.
-    options = ["--only", "repeat_plans", "-p", "repeat_plans.group", "category", "-p", "time_period", "2007"]
+    options = ["--only", "repeat_plans", "-p", "repeat_plans.months", "24", "-p", "time_period", "2007"]
     ended = run_apart("report", board, *options, SOURCE_DATE_EPOCH="1309564800")
     assert ended.returncode == 0, ended.stderr
     release = Release.open(out / "release")
-    assert release.tables() == ["repeat_plans", "repeat_plans_by_category", "repeat_plans_comparators"]
-    hidden = sum(release.entry(name).hidden for name in release.tables())
+    tables = release.tables()
+    assert {release.entry(name).notebook for name in tables} == {"repeat_plans"}
+    hidden = sum(release.entry(name).hidden for name in tables)
     assert ended.stdout.splitlines()[:4] == [
         "- Repeat plans: made",
-        f"Published 3 tables with {hidden} hidden rows; the audit found nothing that can be worked out.",
+        f"Published {len(tables)} tables with {hidden} hidden rows; the audit found nothing that can be worked out.",
         f"Release:    {out / 'release'}",
         f"Board pack: {out / 'release' / 'pack' / 'index.html'}",
     ]
-    categories = release["repeat_plans_by_category"].frame()
-    assert set(categories["category"]) == {"NEG", "PHY", "SAB", "EMO", "MUL", "Total"}
+    categories = release["repeat_plans_by_initial_category"].frame()
+    words = {"Neglect", "Physical abuse", "Sexual abuse", "Emotional abuse", "Multiple"}
+    assert set(categories["category"]) == words | {"Total"}
     assert categories["time_period"].unique().to_list() == ["2007"]
     assert release.entry("repeat_plans").headline.startswith("Year to 31 March 2007: ")
-    assert release.manifest["parameters"] == {"repeat_plans.group": "category", "time_period": "2007"}
+    assert "within 24 months of the end" in release.entry("repeat_plans_within_months").headline
+    assert release.manifest["parameters"] == {"repeat_plans.months": "24", "time_period": "2007"}
     assert release.manifest["made_on"] == "2011-07-02"
 
 

@@ -411,7 +411,8 @@ def test_file_without_a_header_prints_nothing_of_its_first_row(tmp_path: Path, t
 def test_file_without_a_header_is_told_so_and_which_columns_are_wanted(tmp_path: Path) -> None:
     assert sentences(write(tmp_path, plans=HEADLESS["no header"])) == (
         "plans.csv: the first row does not look like a header of this table. Wanted the columns: "
-        "plan, child, authority, district, category, start_date, end_date, previous_plans."
+        "plan, child, authority, district, category, start_date, end_date, previous_plans, latest_category, "
+        "family, birth_date, death_date, moved_date."
     )
 
 
@@ -511,9 +512,22 @@ def test_agency_that_lists_its_own_name_as_an_alias_is_no_problem(tmp_path: Path
 
 # Plans
 
+COMPLETE = "[child_protection]\nplans_from = 2007-04-01\nplans_to = 2008-03-31\n"
+
+
+def test_register_whose_days_are_not_stated_is_noted(tmp_path: Path) -> None:
+    # PLANS starts on one day, so nothing tells how far the register goes.
+    assert (
+        read_board(write(tmp_path, plans=PLANS))
+        .notes_of("plans")[0]
+        .startswith("plans.csv: the register is taken to be complete from ")
+    )
+    assert read_board(write(tmp_path, board=COMPLETE)).notes_of("plans") == []
+
 
 def test_plans_without_a_number_of_previous_plans_are_noted(tmp_path: Path) -> None:
-    folder = write(tmp_path, plans=PLANS.replace(",0\n", ",\n") + "CP2,C2,Kent,Dover,NEG,2007-05-01,,1\n")
+    with_two = PLANS.replace(",0\n", ",\n") + "CP2,C2,Kent,Dover,NEG,2007-05-01,,1\n"
+    folder = write(tmp_path, board=COMPLETE, plans=with_two)
     assert read_board(folder).notes_of("plans") == [
         "plans.csv: 1 plan has an empty previous_plans, so it is in neither number of the repeat rate."
     ]
@@ -525,9 +539,9 @@ def test_plans_without_a_number_of_previous_plans_are_noted(tmp_path: Path) -> N
 
 def test_plans_of_another_authority_are_noted_where_the_board_has_one(tmp_path: Path) -> None:
     others = "".join(f"CP{n},C{n},{name},,,2007-05-01,,0\n" for n, name in ((2, "Medway"), (3, "Medway"), (4, "C1")))
-    folder = write(tmp_path, plans=PLANS + others)
+    folder = write(tmp_path, board=COMPLETE, plans=PLANS + others)
     assert read_board(folder).notes_of("plans") == []
-    write(tmp_path, board='[board]\nauthority = "Kent"\n')
+    write(tmp_path, board=f'[board]\nauthority = "Kent"\n{COMPLETE}')
     assert read_board(folder).notes_of("plans") == [
         "plans.csv: 3 of 4 plans are not of the authority in board.toml, Kent, but of "
         '(not shown: it also stands in a column that identifies people), "Medway".'
@@ -565,6 +579,7 @@ def test_table_that_changed_after_its_version_was_told_is_refused(tmp_path: Path
 def test_workbook_with_more_than_one_sheet_says_which_was_read(tmp_path: Path) -> None:
     from xlsxwriter import Workbook
 
+    write(tmp_path, board=COMPLETE)
     for sheets in (["Plans 2011"], ["Plans 2011", "Plans 2012"]):
         with Workbook(tmp_path / "plans.xlsx") as workbook:
             for sheet in map(workbook.add_worksheet, sheets):

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from safeguarding_analytics.contrasts import compare_with_others
+from safeguarding_analytics.contrasts import compare_with_others, compare_years
 from safeguarding_analytics.disclosure import suppress
 from safeguarding_analytics.errors import ParameterError, TableError
+from safeguarding_analytics.intervals import wilson
 from safeguarding_analytics.policy import Policy
 
 Z95 = 1.959963984540054
@@ -150,3 +151,57 @@ def test_intervals_hold_the_difference_and_do_not_depend_on_the_order_of_rows(pa
     assert_frame_equal(compare_with_others(table(*rows)), found)
     wider = compare_with_others(table(*rows), confidence=0.999)
     assert (wider["lower"] <= found["lower"] + 1e-12).all()
+
+
+def years(*rows):
+    names = ["time_period", "numerator", "denominator"]
+    table = pl.DataFrame(rows, schema=names, orient="row")
+    share = pl.col("numerator") / pl.col("denominator")
+    return table.with_columns(share.alias("proportion"), *wilson(pl.col("numerator"), pl.col("denominator")))
+
+
+def test_years_are_compared_by_newcombes_method_as_in_his_paper():
+    row = compare_years(years(("2007", 48, 80), ("2008", 56, 70))).row(0, named=True)
+    assert row["difference"] == pytest.approx(0.2)
+    # Newcombe 1998, table II, method 10, 56/70 - 48/80
+    assert (round(row["lower"], 4), round(row["upper"], 4)) == (0.0524, 0.3339)
+    assert row["verdict"] == "clearly higher"
+    assert row["year_before"] == "2007"
+
+
+def test_fall_that_chance_could_make_is_called_neither():
+    assert compare_years(years(("2007", 190, 972), ("2008", 177, 920)))["verdict"].to_list() == ["could be either"]
+
+
+def test_fall_beyond_chance_is_called_lower():
+    assert compare_years(years(("2007", 300, 1000), ("2008", 200, 1000)))["verdict"].to_list() == ["clearly lower"]
+
+
+def test_wider_of_two_intervals_is_used():
+    table = years(("2007", 48, 80), ("2008", 56, 70))
+    wide = table.with_columns(lower_clustered=pl.col("lower") - 0.1, upper_clustered=pl.col("upper") + 0.1)
+    narrow = table.with_columns(lower_clustered=pl.col("proportion"), upper_clustered=pl.col("proportion"))
+    plain = compare_years(table)
+    assert compare_years(wide)["lower"].item() < plain["lower"].item() - 0.1
+    assert compare_years(narrow).equals(plain)
+
+
+def test_year_after_a_gap_or_a_hidden_year_is_compared_with_nothing():
+    table = years(("2005", 48, 80), ("2007", 56, 70), ("2008", 40, 70))
+    assert compare_years(table)["time_period"].to_list() == ["2008"]
+    hidden = table.with_columns(proportion=pl.when(pl.col("time_period") != "2007").then("proportion"))
+    assert compare_years(hidden).is_empty()
+
+
+def test_rise_over_several_years_is_seen_against_the_first_though_not_against_the_year_before():
+    table = years(("2005", 30, 200), ("2006", 36, 200), ("2007", 44, 200), ("2008", 52, 200))
+    assert set(compare_years(table)["verdict"]) == {"could be either"}
+    found = compare_years(table, against="first").filter(time_period="2008").row(0, named=True)
+    # Newcombe's method 10 of 52/200 - 30/200: Wilson ends 0.2042 to 0.3249 and 0.1070 to 0.2061.
+    # 0.11 - sqrt(0.0558² + 0.0561²) = 0.0309; 0.11 + sqrt(0.0649² + 0.0430²) = 0.1879
+    assert (found["year_before"], found["verdict"]) == ("2005", "clearly higher")
+    assert (round(found["lower"], 3), round(found["upper"], 3)) == (0.031, 0.188)
+
+
+def test_first_year_is_compared_with_nothing():
+    assert compare_years(years(("2008", 48, 80)), against="first").is_empty()

@@ -1354,3 +1354,14 @@ def test_sorting_the_frame_by_a_hidden_number_keeps_the_rows_as_they_stand():
     frame = suppress(listed([5, 3, 4, 40]), POLICY).frame()
     hidden = frame.sort("count", maintain_order=True).filter(pl.col("count").is_null())
     assert hidden["agency"].to_list() == ["A1", "A2", "A3"]
+
+
+def test_control_chart_is_not_suppressed_since_its_mean_tells_what_is_hidden():
+    counts = [8, 9, 3, 9]  # the mean, 7.25, times 4 less the other three gives the 3
+    limits = {"mean": 7.25, "lower": -3.0, "upper": 17.0, "near_lower": 0.5, "near_upper": 14.0}
+    table = pl.DataFrame({"month": ["2011-04", "2011-05", "2011-06", "2011-07"], "value": counts}).with_columns(
+        *(pl.lit(value).alias(name) for name, value in limits.items()),
+        *(pl.lit(None, pl.String).alias(name) for name in ("rule", "direction")),
+    )
+    with pytest.raises(DisclosureError, match="Suppress the counts, chart what is shown of them"):
+        suppress(table, Policy.dfe())

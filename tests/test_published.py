@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from safeguarding_analytics.child_protection import stock_and_flow
+from safeguarding_analytics.plan_indicators import stock_and_flow
 
 PUBLISHED = Path(__file__).parents[1] / "data" / "published"
 SHARED = Path(__file__).parents[2] / "shared"

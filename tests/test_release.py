@@ -618,6 +618,22 @@ def test_tables_of_too_many_combinations_are_audited_fast_and_the_manifest_says_
     assert promote(built, place, about=ABOUT).manifest["audit"] == {"effort": "fast", "tables": 3, "findings": 0}
 
 
+def test_tables_are_audited_as_thoroughly_as_the_lookups_of_their_own_measure_allow(place):
+    # Of people it is known when they first came and in which months they then count; the plans are of other months.
+    years = pl.DataFrame({"month": ["2003-04", "2003-05"], "time_period": "2004"})
+    first = pl.DataFrame({"first_month": ["2011-05", "2011-05", "2011-06"], "month": ["2011-05", "2011-06", "2011-06"]})
+    tables = {
+        "by_month": years.select("time_period", "month").with_columns(count=pl.Series([20, 30])),
+        "by_half": pl.DataFrame({"time_period": "2004", "half": ["H1", "H2"], "count": [35, 15]}),
+    }
+    built = build(place.with_name("built"), {})
+    for name, table in zip(tables, suppress(list(tables.values()), Policy.dfe(), within=years), strict=True):
+        put(table, name, built, measure="plans", within=years)
+    reached = pl.DataFrame({"month": ["2011-05", "2011-06"], "count": [20, 50]})
+    put(suppress(reached, Policy.dfe(), within=first), "reached", built, measure="people", within=first)
+    assert promote(built, place, about=ABOUT).manifest["audit"] == {"effort": "full", "tables": 3, "findings": 0}
+
+
 # Beside the release that stands
 
 

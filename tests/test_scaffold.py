@@ -83,7 +83,7 @@ def test_every_setting_shown_is_one_the_program_knows_and_takes(tmp_path):
     assert found["bookings"]["status"] == {"Did Not Arrive": "did_not_attend"}
     problems = check_board(tmp_path)
     found_wrong = problems["table"].unique().sort().to_list()
-    assert found_wrong == ["bookings", "scores"]  # the files named as examples are not there
+    assert found_wrong == ["bookings", "plans", "scores"]  # the files named as examples are not there
     config = read_board(tmp_path).config
     assert (config.training.target, config.priorities.seats, config.policy.children.threshold) == (1200, 4, 10)
     assert config.own_columns("workforce") == ["district"]
@@ -94,6 +94,7 @@ def test_every_setting_shown_is_one_the_program_knows_and_takes(tmp_path):
 def test_every_setting_the_program_knows_is_shown():
     shown = {f"{section}.{name}" for section, (_, settings) in SETTINGS.items() for name, _, _ in settings}
     known = set(names(Config)) - {"files", "columns", "words", "bookings_export.status", "bookings_export.role"}
+    known -= {"database.tables"}
     known -= {"forms.items", "forms.key", "forms.labels", "forms.points", "forms.columns.code"}
     assert {f"policy.children.{name}" for name in PolicySection.model_fields} <= shown
     assert known - shown == {
@@ -105,6 +106,7 @@ def test_every_setting_the_program_knows_is_shown():
     assert shown - known == {
         "files.bookings",
         "columns.workforce",
+        "database.tables.plans",
         'bookings.status."Did Not Arrive"',
         'bookings_export.status."Came late"',
         'bookings_export.status."On the door"',

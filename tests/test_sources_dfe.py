@@ -7,7 +7,12 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from safeguarding_analytics.errors import TableError
-from safeguarding_analytics.sources.dfe import read_second_or_subsequent_plans, read_statistical_neighbours
+from safeguarding_analytics.sources.dfe import (
+    DURATIONS,
+    read_plans_by_duration,
+    read_second_or_subsequent_plans,
+    read_statistical_neighbours,
+)
 
 SHARED = Path(__file__).parents[2] / "shared"
 DFE = SHARED / "data" / "dfe"
@@ -158,6 +163,110 @@ def test_neighbour_that_is_no_number_is_refused(tmp_path):
     assert lines[0] == ('sn.csv: 2 of 2 rows have a sn_1 that is not a three-digit number: rows 2, 3. Found: "Medway".')
     assert lines[-1] == "sn.csv: 1 of 2 rows repeat the old_la_code of an earlier row: rows 3. Keep one row of each."
     assert len(lines) == 11
+
+
+def by_duration(*cells, name="Kent", level="Local authority"):
+    place = f"2025,Reporting year,{level},E92000001,England,E12000008,South East,886,E10000016,{name},Plans by length"
+    return ",".join((place, *cells))
+
+
+DURATION_HEADER = HEADER.replace(
+    "CPP_start,CPP_subsequent,CPP_subsequent_percent",
+    "CPP_At31,3_months_or_less,3_months_or_less_percent,more_than_3_months_6_months,"
+    "more_than_3_months_6_months_percent,more_than_6_months_less_than_1_year,"
+    "more_than_6_months_less_than_1_year_percent,1_year_less_than_2_years,1_year_less_than_2_years_percent,"
+    "2_years_or_more,2_years_or_more_percent",
+)
+ALL_BANDS = ("100", "40", "40", "30", "30", "20", "20", "7", "7", "3", "3")
+TWO_HIDDEN = ("100", "40", "40", "30", "30", "20", "20", "c", "c", "c", "c")
+
+
+def test_bands_of_duration_follow_their_total_and_letters_stay_beside_the_null(tmp_path):
+    file = write(tmp_path, DURATION_HEADER, by_duration(*TWO_HIDDEN))
+    expected = pl.DataFrame(
+        {
+            "time_period": ["2025"] * 6,
+            "geographic_level": ["local authority"] * 6,
+            "region": ["South East"] * 6,
+            "area": ["Kent"] * 6,
+            "code": ["E10000016"] * 6,
+            "number": ["886"] * 6,
+            "duration": ["Total", *DURATIONS.values()],
+            "count": [100, 40, 30, 20, None, None],
+            "mark": ["", "", "", "", "[c]", "[c]"],
+            "published_percentage": [None, 40.0, 30.0, 20.0, None, None],
+            "percentage_mark": ["", "", "", "", "[c]", "[c]"],
+        }
+    )
+    assert_frame_equal(read_plans_by_duration(file), expected)
+
+
+@pytest.mark.parametrize("letter", ["c", "x", "z", "u", "k", "low", ":"])
+def test_each_letter_of_a_duration_is_kept_and_never_filled_in(tmp_path, letter):
+    # 100 - 40 - 30 - 20 - 7 = 3 could be worked out, and is not.
+    file = write(tmp_path, DURATION_HEADER, by_duration(*ALL_BANDS[:-2], letter, letter))
+    last = read_plans_by_duration(file).row(-1, named=True)
+    assert (last["count"], last["mark"], last["percentage_mark"]) == (None, f"[{letter}]", f"[{letter}]")
+
+
+def test_no_plan_at_all_is_a_zero_with_a_percentage_that_does_not_apply(tmp_path):
+    file = write(tmp_path, DURATION_HEADER, by_duration("0", *("0", "z") * 5))
+    found = read_plans_by_duration(file)
+    assert found["count"].to_list() == [0] * 6
+    assert found["mark"].to_list() == [""] * 6
+    assert found["percentage_mark"].to_list() == ["", *["[z]"] * 5]
+
+
+def test_wrong_cells_of_durations_are_named_at_once(tmp_path):
+    file = write(
+        tmp_path,
+        DURATION_HEADER,
+        by_duration(*ALL_BANDS),
+        by_duration("101", *ALL_BANDS[1:], name="Medway"),
+        by_duration("many", "4.5", *ALL_BANDS[2:], name="Surrey"),
+        by_duration(*ALL_BANDS[:-1], "3%", name="Hove").replace(",886,", ",88,"),
+    )
+    with pytest.raises(TableError) as raised:
+        read_plans_by_duration(file)
+    letters = "one of the letters c, x, z, u, k, low, :"
+    assert str(raised.value).splitlines() == [
+        'd3.csv: 1 of 4 rows have a old_la_code that is not a three-digit number: rows 5. Found: "88".',
+        f'd3.csv: 1 of 4 rows have a cpp_at31 that is not a whole number or {letters}: rows 4. Found: "many".',
+        f'd3.csv: 1 of 4 rows have a 3_months_or_less that is not a whole number or {letters}: rows 4. Found: "4.5".',
+        f'd3.csv: 1 of 4 rows have a 2_years_or_more_percent that is not a number or {letters}: rows 5. Found: "3%".',
+        'd3.csv: 1 of 4 rows have a cpp_at31 that is not the sum of its bands of duration: rows 3. Found: "101".',
+    ]
+
+
+def test_rounded_bands_of_a_region_need_not_add_up(tmp_path):
+    cells = ("110", *ALL_BANDS[1:])
+    file = write(tmp_path, DURATION_HEADER, by_duration(*cells, name='""', level="Regional"))
+    assert read_plans_by_duration(file)["count"].to_list() == [110, 40, 30, 20, 7, 3]
+
+
+def test_another_table_of_the_department_is_refused_with_what_was_wanted(tmp_path):
+    plans = write(tmp_path, HEADER, ENGLAND)
+    with pytest.raises(TableError, match=r"cpp_at31, .*missing.* Wanted: the published file of child protection plans"):
+        read_plans_by_duration(plans)
+    durations = write(tmp_path, DURATION_HEADER, by_duration(*ALL_BANDS))
+    with pytest.raises(TableError, match=r"cpp_start, .*missing.* Wanted: the published file of second or subsequent"):
+        read_second_or_subsequent_plans(durations)
+    with pytest.raises(TableError, match=r"sn_1, .*missing.* Wanted: the published file of statistical neighbours"):
+        read_statistical_neighbours(durations)
+
+
+def test_row_that_is_cut_off_is_named(tmp_path):
+    whole = "\n".join((DURATION_HEADER, by_duration(*ALL_BANDS), by_duration(*ALL_BANDS, name="Surrey")))
+    with pytest.raises(TableError, match=r"not as many cells as the header has columns \(22\): rows 3"):
+        read_plans_by_duration(write(tmp_path, whole[:-12]))
+
+
+def test_windows_line_ends_and_byte_order_mark_change_nothing(tmp_path):
+    lines = (DURATION_HEADER, by_duration(*ALL_BANDS))
+    plain = read_plans_by_duration(write(tmp_path, *lines))
+    windows = tmp_path / "d5.csv"
+    windows.write_bytes(b"\xef\xbb\xbf" + "".join(f"{line}\r\n" for line in lines).encode())
+    assert_frame_equal(read_plans_by_duration(windows), plain)
 
 
 @needs_shared

@@ -37,9 +37,25 @@ if TYPE_CHECKING:
         plot_ranking,
         plot_rate,
     )
-    from safeguarding_analytics.child_protection import repeat_plan_rate, stock_and_flow
-    from safeguarding_analytics.comparators import comparator_rates, read_comparators
-    from safeguarding_analytics.contrasts import compare_with_others
+    from safeguarding_analytics.child_protection import repeat_plan_rate
+    from safeguarding_analytics.child_protection_sentences import (
+        say_beside,
+        say_categories,
+        say_known_history,
+        say_next_plans,
+        say_rate,
+        say_register,
+        say_repeat_plans,
+        say_year_on_year,
+    )
+    from safeguarding_analytics.comparators import (
+        comparator_rates,
+        compare_indicator,
+        indicator_bands,
+        model_year,
+        read_comparators,
+    )
+    from safeguarding_analytics.contrasts import change_table, compare_with_others, compare_years
     from safeguarding_analytics.currency import (
         TrainingRule,
         currency_ageing,
@@ -51,12 +67,22 @@ if TYPE_CHECKING:
         with_returns,
     )
     from safeguarding_analytics.dashboards import served_release, show_answer, show_release
-    from safeguarding_analytics.dates import day_in_words, evaluation_day, held_by, in_reporting_year, latest_period
+    from safeguarding_analytics.dates import (
+        covered_years,
+        day_in_words,
+        evaluation_day,
+        held_by,
+        in_reporting_year,
+        latest_period,
+    )
     from safeguarding_analytics.disclosure import rather_hidden, suppress
     from safeguarding_analytics.errors import in_words
     from safeguarding_analytics.evaluation import evaluate
     from safeguarding_analytics.exports import write_csv, write_parquet, write_workbook
     from safeguarding_analytics.follow_up import follow_up_gains, follow_up_retention, rating_gains
+    from safeguarding_analytics.funnel_charts import plot_funnel_of_areas
+    from safeguarding_analytics.indicator_charts import plot_control_chart, plot_time_to_next
+    from safeguarding_analytics.indicators import control_chart_of, funnel_of_areas
     from safeguarding_analytics.intervals import byar, wilson
     from safeguarding_analytics.knowledge import (
         all_attended,
@@ -96,7 +122,28 @@ if TYPE_CHECKING:
         say_who_answered_once,
     )
     from safeguarding_analytics.needs import training_gaps, training_needs
+    from safeguarding_analytics.next_plans import time_to_next_plan, why_not_told
     from safeguarding_analytics.nonresponse import answered_once, gain_under_assumptions
+    from safeguarding_analytics.plan_indicators import (
+        flow_gaps,
+        long_plans,
+        plan_flow,
+        plans_by_category,
+        plans_open,
+        plans_per_10000,
+        stock_and_flow,
+    )
+    from safeguarding_analytics.plan_register import (
+        checked_group,
+        long_lasting_plans,
+        next_plans_of,
+        of_several,
+        open_by_category,
+        open_register,
+        register_rates,
+        repeat_plans,
+        within_to_tell,
+    )
     from safeguarding_analytics.planning import design_table, evaluation_timetable, sessions_needed, smallest_gain
     from safeguarding_analytics.planning_sentences import say_meaningful_gain, say_smallest_gain, say_timetable
     from safeguarding_analytics.policy import Policy
@@ -110,6 +157,7 @@ if TYPE_CHECKING:
         running_totals,
         training_cost,
     )
+    from safeguarding_analytics.published_areas import children_of, indicator_beside, repeat_plans_beside
     from safeguarding_analytics.questionnaires import (
         answers_to,
         count_of_answers,
@@ -121,6 +169,16 @@ if TYPE_CHECKING:
     )
     from safeguarding_analytics.questions import item_changes, rating_answers, wholly_shown, with_all_answers
     from safeguarding_analytics.rating_charts import plot_diverging
+    from safeguarding_analytics.register_months import (
+        conferences_in_time,
+        monthly_starts,
+        months_and_quarters,
+        plans_within,
+        reviews_in_time,
+        say_leaving,
+        starts_in_control,
+        stock_to_tell,
+    )
     from safeguarding_analytics.registers import with_sector
     from safeguarding_analytics.release import Release, publish, published_before
     from safeguarding_analytics.repairs import repair
@@ -141,8 +199,12 @@ if TYPE_CHECKING:
     )
     from safeguarding_analytics.shrinkage import shrunken_gains, with_shrunken
     from safeguarding_analytics.sizes import change_tests, effect_sizes
+    from safeguarding_analytics.sources.dfe import read_plans_by_duration
+    from safeguarding_analytics.sources.lait import read_lait
+    from safeguarding_analytics.sources.population import read_population
     from safeguarding_analytics.sources.published import read_published
     from safeguarding_analytics.sources.published_tables import read_published_table
+    from safeguarding_analytics.timeliness import conference_bands, conferences_on_time, reviews_on_time
     from safeguarding_analytics.training import attendance, reconcile_attendance, training_coverage, training_reach
     from safeguarding_analytics.training_charts import (
         plot_ageing,
@@ -176,6 +238,7 @@ if TYPE_CHECKING:
         thirds_to_tell,
         what_may_be_told,
     )
+    from safeguarding_analytics.working_days import calendar_shown
 
 _HOME = {
     "auditing": ("audit",),
@@ -189,10 +252,10 @@ _HOME = {
         "plot_ranking",
         "plot_rate",
     ),
-    "child_protection": ("repeat_plan_rate", "stock_and_flow"),
-    "comparators": ("comparator_rates", "read_comparators"),
+    "child_protection": ("repeat_plan_rate",),
+    "comparators": ("comparator_rates", "compare_indicator", "indicator_bands", "model_year", "read_comparators"),
     "dashboards": ("served_release", "show_answer", "show_release"),
-    "dates": ("day_in_words", "evaluation_day", "held_by", "in_reporting_year", "latest_period"),
+    "dates": ("covered_years", "day_in_words", "evaluation_day", "held_by", "in_reporting_year", "latest_period"),
     "disclosure": ("rather_hidden", "suppress"),
     "policy": ("Policy",),
     "safe": ("Safe", "already_public"),
@@ -229,7 +292,7 @@ _HOME = {
     ),
     "sources.published": ("read_published",),
     "sources.published_tables": ("read_published_table",),
-    "contrasts": ("compare_with_others",),
+    "contrasts": ("change_table", "compare_with_others", "compare_years"),
     "currency": (
         "TrainingRule",
         "currency_ageing",
@@ -332,6 +395,56 @@ _HOME = {
         "thirds_to_tell",
         "what_may_be_told",
     ),
+    "sources.lait": ("read_lait",),
+    "sources.population": ("read_population",),
+    "sources.dfe": ("read_plans_by_duration",),
+    "plan_register": (
+        "checked_group",
+        "long_lasting_plans",
+        "next_plans_of",
+        "of_several",
+        "open_by_category",
+        "open_register",
+        "register_rates",
+        "repeat_plans",
+        "within_to_tell",
+    ),
+    "indicators": ("control_chart_of", "funnel_of_areas"),
+    "timeliness": ("conference_bands", "conferences_on_time", "reviews_on_time"),
+    "next_plans": ("time_to_next_plan", "why_not_told"),
+    "plan_indicators": (
+        "flow_gaps",
+        "long_plans",
+        "plan_flow",
+        "plans_by_category",
+        "plans_open",
+        "plans_per_10000",
+        "stock_and_flow",
+    ),
+    "child_protection_sentences": (
+        "say_beside",
+        "say_categories",
+        "say_known_history",
+        "say_next_plans",
+        "say_rate",
+        "say_register",
+        "say_repeat_plans",
+        "say_year_on_year",
+    ),
+    "published_areas": ("children_of", "indicator_beside", "repeat_plans_beside"),
+    "working_days": ("calendar_shown",),
+    "indicator_charts": ("plot_control_chart", "plot_time_to_next"),
+    "register_months": (
+        "conferences_in_time",
+        "monthly_starts",
+        "months_and_quarters",
+        "plans_within",
+        "reviews_in_time",
+        "say_leaving",
+        "starts_in_control",
+        "stock_to_tell",
+    ),
+    "funnel_charts": ("plot_funnel_of_areas",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -355,13 +468,24 @@ __all__ = [
     "ballots_to_change",
     "bca_interval",
     "byar",
+    "calendar_shown",
+    "change_table",
     "change_tests",
     "check_board",
+    "checked_group",
+    "children_of",
     "comparator_rates",
+    "compare_indicator",
     "compare_rules",
     "compare_with_others",
+    "compare_years",
+    "conference_bands",
+    "conferences_in_time",
+    "conferences_on_time",
+    "control_chart_of",
     "count_of_answers",
     "coverage_needed",
+    "covered_years",
     "cumulative_reach",
     "currency_ageing",
     "day_in_words",
@@ -371,9 +495,11 @@ __all__ = [
     "evaluate",
     "evaluation_day",
     "evaluation_timetable",
+    "flow_gaps",
     "follow_up_gains",
     "follow_up_retention",
     "follow_up_to_tell",
+    "funnel_of_areas",
     "gain_by_course",
     "gain_by_starting_score",
     "gain_under_assumptions",
@@ -382,6 +508,8 @@ __all__ = [
     "if_shown",
     "in_reporting_year",
     "in_words",
+    "indicator_bands",
+    "indicator_beside",
     "induction_on_time",
     "inter_agency_mix",
     "item_changes",
@@ -390,20 +518,36 @@ __all__ = [
     "knowledge_gain",
     "latest_period",
     "left_open",
+    "long_lasting_plans",
+    "long_plans",
     "main_course",
     "means_tell_no_count",
+    "model_year",
+    "monthly_starts",
+    "months_and_quarters",
+    "next_plans_of",
+    "of_several",
     "one_question_right",
+    "open_by_category",
+    "open_register",
     "pairs_to_tell",
     "percentage_decimals",
+    "plan_flow",
+    "plans_by_category",
+    "plans_open",
+    "plans_per_10000",
+    "plans_within",
     "plot_ageing",
     "plot_attendance",
     "plot_before_after",
     "plot_changes",
+    "plot_control_chart",
     "plot_count",
     "plot_coverage",
     "plot_diverging",
     "plot_forest",
     "plot_funnel",
+    "plot_funnel_of_areas",
     "plot_mean_change",
     "plot_mix",
     "plot_need",
@@ -415,6 +559,7 @@ __all__ = [
     "plot_ranking",
     "plot_rate",
     "plot_rose_same_fell",
+    "plot_time_to_next",
     "plot_to_date",
     "plot_waves",
     "programme_targets",
@@ -429,11 +574,19 @@ __all__ = [
     "rating_gains",
     "read_board",
     "read_comparators",
+    "read_lait",
+    "read_plans_by_duration",
+    "read_population",
     "read_published",
     "read_published_table",
     "reconcile_attendance",
+    "register_rates",
     "repair",
     "repeat_plan_rate",
+    "repeat_plans",
+    "repeat_plans_beside",
+    "reviews_in_time",
+    "reviews_on_time",
     "rule_levels",
     "running_totals",
     "say_agreement",
@@ -441,6 +594,8 @@ __all__ = [
     "say_assumptions",
     "say_attendance",
     "say_ballots_to_change",
+    "say_beside",
+    "say_categories",
     "say_cautions",
     "say_compared",
     "say_comparisons",
@@ -451,6 +606,8 @@ __all__ = [
     "say_follow_up",
     "say_held",
     "say_induction",
+    "say_known_history",
+    "say_leaving",
     "say_left_open",
     "say_left_out",
     "say_mean_change",
@@ -458,11 +615,15 @@ __all__ = [
     "say_mergers",
     "say_mix",
     "say_need",
+    "say_next_plans",
     "say_over_reached",
     "say_proportion",
     "say_questions",
     "say_range",
     "say_ranking",
+    "say_rate",
+    "say_register",
+    "say_repeat_plans",
     "say_rules",
     "say_shrunken",
     "say_smallest_gain",
@@ -474,6 +635,7 @@ __all__ = [
     "say_training_rules",
     "say_unknown",
     "say_who_answered_once",
+    "say_year_on_year",
     "scored_items",
     "served_release",
     "sessions_needed",
@@ -486,9 +648,12 @@ __all__ = [
     "show_versions",
     "shrunken_gains",
     "smallest_gain",
+    "starts_in_control",
     "stock_and_flow",
+    "stock_to_tell",
     "suppress",
     "thirds_to_tell",
+    "time_to_next_plan",
     "training_cost",
     "training_coverage",
     "training_currency",
@@ -501,12 +666,14 @@ __all__ = [
     "waves_compared",
     "what_may_be_told",
     "wholly_shown",
+    "why_not_told",
     "wilson",
     "with_all_answers",
     "with_margins",
     "with_returns",
     "with_sector",
     "with_shrunken",
+    "within_to_tell",
     "write_csv",
     "write_parquet",
     "write_workbook",

@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from safeguarding_analytics.board import Board
 
 HIDDEN_NOTE = "hidden because the number is small, or because it would give a small number away"
-MARKS = {"[x]": "not available", "[z]": "not applicable", "[u]": "too unreliable to publish", "[low]": "rounds to 0"}
+MARKS = {
+    "[x]": "not available",
+    "[z]": "not applicable",
+    "[u]": "too unreliable to publish",
+    "[low]": "rounds to 0",
+} | {
+    "[-]": "not published (the source does not say why)",
+    "[:]": "not available",
+    "[k]": "rounds to 0",
+}
 """What marks mean that do not hide a small number, as DfE uses them."""
 
 MISSING_NOTE = "– = not known, or nothing to divide by."
@@ -58,7 +67,19 @@ HEADINGS = {
     "attendance_rate": "Attendance rate",
     "take_up": "Take-up of places",
     "share_of_places": "Share of places taken",
+    "lower_clustered": "95% interval that allows for repeats, and for siblings if known",
     "time_period": "Year to 31 March",
+    "age_band": "Age at the start",
+    "quarter": "Months",
+    "flow": "What",
+    "band": "Working days",
+    "observed": "Number",
+    "size": "Out of",
+    "average": "Average of all",
+    "lower_95": "95% limits",
+    "lower_998": "99.8% limits",
+    "plain_lower_998": "99.8% limits of chance alone",
+    "near_lower": "Two-sigma limits",
     "capacity": "Places offered",
     "places": "Places taken",
     "people": "People reached",
@@ -95,6 +116,7 @@ HEADINGS_OF = {
         "n_down": "Newly wrong or lower",
     },
     "estimate": {"lower": "95% interval, or range"},
+    "control_chart": {"month": "Month", "value": "Number", "lower": "Three-sigma limits"},
 }
 """By shape, headings of columns that mean something else in other shapes."""
 
@@ -114,14 +136,37 @@ PER_CENT = {
 MONEY = ("cost_per_session", "cost", "total_cost", "cost_per_place", "cost_per_person")
 """Columns in pounds."""
 
+NOTHING_FOUND = ("rule", "direction")
+"""Columns of words that are empty where there is nothing to say."""
+
 CHANCES = ("p_value", "p_holm")
 """Columns of p-values."""
 
 SMALLEST_CHANCE = 0.001
 """Smaller p-values are printed as smaller than this."""
 
-UPPER_OF = {"lower": "upper", "g_av_lower": "g_av_upper"}
+UPPER_OF = {
+    "lower": "upper",
+    "g_av_lower": "g_av_upper",
+    "lower_clustered": "upper_clustered",
+    "lower_95": "upper_95",
+    "lower_998": "upper_998",
+    "plain_lower_998": "plain_upper_998",
+    "near_lower": "near_upper",
+}
 """Lower ends of intervals, and the upper ones that are printed with them."""
+
+OF_SHARES = "event"
+"""Group column of estimates that are shares: how many something had happened to by so many months."""
+
+HEADINGS_OF_EVENTS = {"event": "What followed", "months": "Months", "n": "Still followed", "estimate": "Share"}
+"""Headings of estimates by event."""
+
+A_YEAR = rf"^(\d{{4}}|{TOTAL})$"
+"""A reporting year; another period is named by its days."""
+
+SIZES = {"proportion": "denominator", "coverage": "eligible_staff"}
+"""By shape, what the decimals of an interval of shares depend on."""
 
 NO_TESTS = "Tests are not shown where counts are rounded: they would tell the counts."
 """Beside a rounded table that has p-values."""
@@ -232,12 +277,15 @@ def show_table(table: Safe, *, caption: str, columns: Sequence[str] = ()) -> Htm
         frame = frame.sort(totals, maintain_order=True)
     lines = [[_cell(name, row, table) for name in shown] for row in frame.iter_rows(named=True)]
     right = [frame[name].dtype.is_numeric() and name not in names for name in shown]
-    headings = [HEADINGS_OF.get(shape.name, {}).get(name) or column_heading(name) for name in shown]
+    own = HEADINGS_OF_EVENTS if OF_SHARES in frame.columns else HEADINGS_OF.get(shape.name, {})
+    if "time_period" in groups and not frame["time_period"].cast(pl.String).str.contains(A_YEAR).all():
+        own = {**own, "time_period": "Period"}
+    headings = [own.get(name) or column_heading(name) for name in shown]
     printed = {cell for line in lines for cell in line}
     base = table.policy.round if table.policy else None
     over = any(_more_than_all(row) for row in frame.iter_rows(named=True)) and "–" in printed
     notes = [
-        *(f"{mark} = {MARKS.get(mark, HIDDEN_NOTE)}." for mark in sorted(set(frame["mark"]) & printed)),
+        *(f"{mark} = {MARKS.get(mark, HIDDEN_NOTE)}." for mark in sorted((set(frame["mark"]) & printed) - {""})),
         *([MISSING_NOTE] if "–" in printed else []),
         *(["Where more people are counted than the return says are eligible, nothing is worked out."] if over else []),
         *([f"Counts are rounded to multiples of {base}; shares are worked out of them."] if base else []),
@@ -340,13 +388,17 @@ def _cell(name: str, row: Mapping[str, Any], table: Safe) -> str:
             return "not stated"
         if row["mark"] and name not in shape.context:
             return str(row["mark"])
+        if name in NOTHING_FOUND:
+            return ""
         return "tied at the cut" if name == "selected" else "–"
     if name in PER_CENT:
         return percent(value, row.get(PER_CENT[name]))
+    if name == "estimate" and OF_SHARES in row:
+        return percent(value, row["n"])
     if name in UPPER_OF:
         ends = (value, row[UPPER_OF[name]])
-        if shape.name in ("proportion", "coverage"):
-            size = row["denominator" if shape.name == "proportion" else "eligible_staff"]
+        if shape.name in ("proportion", "coverage") or OF_SHARES in row:
+            size = row[SIZES.get(shape.name, "n")]
             return " to ".join(percent(end, size) for end in ends)
         return " to ".join(f"{end:z,.{decimals_of(name, table, row.get('n'))}f}" for end in ends)
     if name in CHANCES:

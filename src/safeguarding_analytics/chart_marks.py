@@ -353,14 +353,16 @@ def ranked_bars(rows: Rows, *, title: str, what: str, axis: str, cut: Sequence[a
     return _finish([bar, words, _notes(y, {}), *cut], rows, title=title, what=what, height=height)
 
 
-def lines(rows: Rows, *, title: str, axis: str, reference: tuple[str, float] | None) -> alt.LayerChart:
+def lines(
+    rows: Rows, *, title: str, axis: str, reference: tuple[str, float] | None, number_format: str = ".0%"
+) -> alt.LayerChart:
     """A line per series over the rows, each with the band of its interval and its name at its end or in the legend."""
     if rows.frame.is_empty():
         return nothing(title)
     height = 340
     top = max(extent(rows)[1], reference[1] if reference else 0.0, 0.01) * 1.05
     scale = alt.Scale(domain=[0, top], nice=False)
-    y_axis = alt.Axis(title=None, format=".0%", tickCount=6)
+    y_axis = alt.Axis(title=None, format=number_format, tickCount=6)
     x = alt.X("row:O", sort=rows.order, axis=alt.Axis(title=rows.row_name, labelAngle=0, labelOverlap="greedy"))
     y = alt.Y("value:Q", scale=scale, axis=y_axis)
     colour: dict[str, Any] = {"color": alt.value(COLOURS[0])}

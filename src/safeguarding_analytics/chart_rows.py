@@ -17,7 +17,10 @@ from safeguarding_analytics.shapes import Shape
 from safeguarding_analytics.tables import TOTAL
 
 NO_FIGURE = "no figure"
-IN_ORDER = ("time_period", "training_level", "target_group", "stage", "change")
+IN_ORDER = (
+    *("time_period", "quarter", "month", "training_level", "target_group", "stage", "change"),
+    *("age_band", "band", "flow", "months", "day"),
+)
 """Groups that have an order of their own; the rows of others are sorted by the number drawn."""
 
 SHOWN_BY = {
@@ -25,6 +28,7 @@ SHOWN_BY = {
     "cost": "show_table",
     "item_change": "plot_question_changes",
     "estimate": "show_table",
+    "funnel": "plot_funnel_of_areas",
 }
 """What shows a shape that has no chart of its own name."""
 
@@ -60,6 +64,14 @@ def opened(table: Safe, shape: Shape) -> pl.DataFrame:
             f"Use {SHOWN_BY.get(table.shape.name, f'plot_{table.shape.name}')} instead."
         )
     return table.frame()
+
+
+def with_wider_interval(frame: pl.DataFrame) -> pl.DataFrame:
+    """The wider ends of the two intervals of a share, where there is one that allows for siblings and repeats."""
+    if not {"lower_clustered", "upper_clustered"} <= set(frame.columns):
+        return frame
+    lower, upper = pl.min_horizontal("lower", "lower_clustered"), pl.max_horizontal("upper", "upper_clustered")
+    return frame.with_columns(lower=lower, upper=upper)
 
 
 def split_groups(frame: pl.DataFrame, shape: Shape, group: str | None) -> tuple[str | None, str | None]:

@@ -33,6 +33,7 @@ from safeguarding_analytics.chart_rows import (
     opened,
     share_in_words,
     split_groups,
+    with_wider_interval,
 )
 from safeguarding_analytics.errors import ParameterError
 from safeguarding_analytics.pages import enable_renderer
@@ -157,14 +158,15 @@ def plot_proportion(
     Returns
     -------
     alt.LayerChart
-        The axis is in per cent and starts at 0. Hidden groups have "[c]" at the baseline.
+        The axis is in per cent and starts at 0. Hidden groups have "[c]" at the baseline. Where the table has an
+        interval that allows for siblings and repeats, the wider ends of the two are drawn.
 
     Raises
     ------
     ParameterError
         When the table is not safe, has another shape, or has more groups than a chart can tell apart.
     """
-    frame = opened(table, PROPORTION)
+    frame = with_wider_interval(opened(table, PROPORTION))
     if group is not None:
         split_groups(frame, PROPORTION, group)
     row, series = split_groups(frame, PROPORTION, over or group)
@@ -178,7 +180,7 @@ def plot_proportion(
     return dots(rows, title=title, axis=axis, number_format=".0%", behind=marker)
 
 
-def plot_rate(table: Safe, *, title: str, group: str | None = None) -> alt.LayerChart:
+def plot_rate(table: Safe, *, title: str, group: str | None = None, over: str | None = None) -> alt.LayerChart:
     """Draw a rate per 10,000 children of each group with its interval.
 
     Parameters
@@ -188,7 +190,10 @@ def plot_rate(table: Safe, *, title: str, group: str | None = None) -> alt.Layer
     title
         Title of the chart: what it shows.
     group
-        Group column that makes the rows; the first where it is not given. A second group column makes the colours.
+        Group column that makes the rows (with ``over``, the lines); the first where it is not given.
+        A second group column makes the colours.
+    over
+        Column of periods, such as ``"time_period"``: draws one line per group, with its interval as a band.
 
     Returns
     -------
@@ -201,9 +206,15 @@ def plot_rate(table: Safe, *, title: str, group: str | None = None) -> alt.Layer
         When the table is not safe, has another shape, or has more groups than a chart can tell apart.
     """
     frame = opened(table, RATE)
-    row, series = split_groups(frame, RATE, group)
-    rows = arrange(frame, "rate", row, series, lambda line: number_in_words(line, "rate"))
-    return dots(rows, title=title, axis="Rate per 10,000 children aged 0 to 17", number_format=",f")
+    if group is not None:
+        split_groups(frame, RATE, group)
+    row, series = split_groups(frame, RATE, over or group)
+    most = 4 if over is None else len(LINE_COLOURS)
+    rows = arrange(frame, "rate", row, series, lambda line: number_in_words(line, "rate"), most_series=most)
+    axis = "Rate per 10,000 children aged 0 to 17"
+    if over is not None:
+        return lines(rows, title=title, axis=axis, reference=None, number_format=",f")
+    return dots(rows, title=title, axis=axis, number_format=",f")
 
 
 def plot_mean_change(

@@ -1,27 +1,85 @@
-"""Child protection plans: how many are a child's second or later, and whether published counts fit together."""
+"""Child protection plans: how many are a child's second or later."""
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from itertools import combinations
+from typing import Any, Literal, TypeAlias
 
 import narwhals as nw
 import polars as pl
 from narwhals.typing import IntoFrame
 
-from safeguarding_analytics.dates import reporting_year
-from safeguarding_analytics.errors import ParameterError, TableError
-from safeguarding_analytics.groups import fetch, group_columns, open_frame, with_totals
-from safeguarding_analytics.intervals import wilson
+from safeguarding_analytics.dates import age_band, month, quarter, reporting_year
+from safeguarding_analytics.errors import ParameterError, TableError, nearest
+from safeguarding_analytics.groups import divide, fetch, group_columns, open_frame, with_totals
+from safeguarding_analytics.intervals import normal_quantile, wilson
 from safeguarding_analytics.shapes import PROPORTION
+from safeguarding_analytics.tables import PLACEHOLDERS, TOTAL
+
+Frame: TypeAlias = nw.LazyFrame[Any]
 
 TIME_PERIOD = "time_period"
+COMPUTED = (TIME_PERIOD, "quarter", "month", "age_band")
+"""Group columns that are worked out from the dates of a plan."""
+PEOPLE = ("child", "family")
+"""What plans may be clustered by."""
+MOST_PLANS = 100
+"""Of one child: more are those of many children who share an identifier."""
 OPEN = date(9999, 12, 31)
 """Stands for the end of a plan that is still open, so that it is the latest of all ends."""
-START = nw.col("start_date")
-END, EARLIER, LATEST_END = "_end", "_earlier_plans", "_latest_end"
+START, PREVIOUS = nw.col("start_date"), nw.col("previous_plans")
+
+END, EARLIER, LATEST_END, PLANS, ALONE = "_end", "_earlier_plans", "_latest_end", "_plans", "_alone"
+BROKEN, IN_PERIOD, COUNTABLE, RECORDED = "_broken", "_in_period", "_countable", "_recorded"
+REPEAT, LOST, MARGIN, CLUSTERS, OF_SEVERAL = "_repeat", "_lost", "_margin", "_clusters", "_of_several"
+REPEAT_SQUARED, REPEAT_BY_PLANS, PLANS_SQUARED = "_repeat_squared", "_repeat_by_plans", "_plans_squared"
+ALONE_REPEATS, ALONE_PLANS = "_alone_repeats", "_alone_plans"
 """Columns of our own beside those of the caller."""
+
+FEWEST_CLUSTERS = 10
+"""Children or families below which there is no clustered interval: it would tell how many they are."""
+
+ROUNDING = 1e-9
+"""So far from a thousandth an end may be for the arithmetic of a computer."""
+
+
+@dataclass(frozen=True)
+class _Question:
+    """What is asked of the plans: checked parameters."""
+
+    groups: list[str]
+    keys: list[str]
+    within_months: int | None
+    cluster: str | None
+    totals: bool
+    complete_from: date | None
+    complete_to: date | None
+
+    @property
+    def needs_all_earlier_plans(self) -> bool:
+        """Whether a plan can be judged only where the table holds as many earlier plans as its record says."""
+        return self.within_months is not None and self.complete_from is None
+
+    @property
+    def cluster_keys(self) -> list[str]:
+        """Columns that make two plans those of one cluster."""
+        if self.cluster == "family":
+            return [*(name for name in self.keys if name != "child"), "family", ALONE]
+        return self.keys if self.cluster else []
+
+    def in_period(self) -> nw.Expr:
+        """Whether a plan starts on a day for which the table can tell whether it is a repeat."""
+        start = START
+        within = ~start.is_null()
+        if self.complete_from is not None:
+            within = within & (start >= nw.lit(_months_after(self.complete_from, self.within_months or 0)))
+        if self.complete_to is not None:
+            within = within & (start <= nw.lit(self.complete_to))
+        return within
 
 
 def repeat_plan_rate(
@@ -29,8 +87,11 @@ def repeat_plan_rate(
     by: str | Sequence[str] = ("time_period",),
     within_months: int | None = None,
     *,
+    cluster: str | None = "child",
     confidence: float = 0.95,
     totals: bool = False,
+    complete_from: date | None = None,
+    complete_to: date | None = None,
 ) -> pl.DataFrame:
     """Share of the plans that started which are a second or subsequent plan of their child.
 
@@ -41,15 +102,26 @@ def repeat_plan_rate(
         recorded at the start), and ``end_date`` (null while the plan is open) where `within_months` is given. With a
         column ``authority``, an earlier plan counts only in the authority of the later one.
     by
-        Group columns: columns of `plans`, or ``time_period``, the reporting year of ``start_date`` (a column of that
-        name in `plans` is not used). None for one row overall.
+        Group columns: columns of `plans` such as ``category`` or ``district``, or what is worked out of the day the
+        plan started: ``time_period`` (reporting year), ``quarter``, ``month``, and ``age_band`` (of the child on that
+        day, which needs ``birth_date``; in `AGE_BANDS`). A column of `plans` that is called like one of these four is
+        not used. None of them for one row overall.
     within_months
         None counts a repeat however long ago the earlier plan was. A number k of months counts it only when an earlier
         plan of the child ended within k months before the start, or had not ended by then.
+    cluster
+        Whose plans belong together in the clustered interval: ``"child"``, or ``"family"`` (column ``family``; where it
+        is null, the child stands alone). None leaves that interval out.
     confidence
-        Of the Wilson interval, between 0 and 1.
+        Of both intervals, between 0 and 1.
     totals
         Whether to add rows "Total" for every group column.
+    complete_from
+        Day from which the table is complete: every plan that was open on it, or started later, is there. Earlier plans
+        are history and not counted; with `within_months`, nor are those of the first k months, since what came before
+        them is not known. None takes all plans for counted, and asks for more with `within_months` (see Raises).
+    complete_to
+        Last day for which the table is complete, such as that of the extract. Plans that start later are not counted.
 
     Returns
     -------
@@ -59,14 +131,19 @@ def repeat_plan_rate(
         - ``numerator``: second or subsequent plans; ``denominator``: plans that can be counted
         - ``proportion``: numerator ÷ denominator, 0 to 1; null where the denominator is 0
         - ``lower``, ``upper``: its interval, 0 to 1; null where the denominator is 0
+        - ``lower_clustered``, ``upper_clustered``: the interval that allows for children or families who count several
+          times, 0 to 1, rounded outwards to 0.001 (to 0.01 where there are fewer than 100 plans); null with fewer than
+          ten of them
 
     Raises
     ------
     TableError
-        A column is missing or holds no dates, a plan stands twice, or a plan has no identifier, child or start (or
-        authority, where there is such a column).
+        A column is missing or holds no dates, a plan stands twice, a plan has no identifier, child or start (or
+        authority, where there is such a column), an identifier is a placeholder, or a child has more than 100 plans.
     ParameterError
-        A group column is unknown; `within_months` is below 1, or the table lacks the earlier plans it needs.
+        A group column is unknown; `within_months` is below 1; or it is given without the history that it needs: there
+        is no ``end_date``, or, without `complete_from`, fewer earlier plans of a child stand in the table than
+        ``previous_plans`` says.
 
     Notes
     -----
@@ -78,16 +155,30 @@ def repeat_plan_rate(
     `within_months` needs the history of each child, since a count of earlier plans says nothing about when they
     ended; the two definitions must not be mixed in one series. Months are calendar months, a day that the month lacks
     becomes its last: 6 months before 31 August is 28 or 29 February. An earlier plan that ended on that very day
-    counts.
+    counts. From `complete_from` on the answer is known for a plan that starts k months later or more: whatever ended
+    within k months before its start was open on `complete_from` or later, so it is in the table. The first and the last
+    group of a series may hold a part of their plans only, where the table is not complete for all of them.
 
-    The interval takes plans as independent. Siblings start plans together, and one child may have several, so the true
-    interval is a little wider. A high share is not simply bad: it may show that risk is noticed again, a low one that
-    plans run long. The definition knows only an authority's own plans. Without a column ``authority``, give those of
-    one: a child who moved would count as a repeat, and pseudonyms of two authorities may clash.
+    ``lower`` and ``upper`` take plans as independent. Siblings start plans together, and one child may have several.
+    ``lower_clustered`` and ``upper_clustered`` allow for that. Of K clusters c with x_c repeats among n_c plans, the
+    variance of p = x/n is V = K/(K−1) · Σ(x_c − p·n_c)²/n², the linearised variance of a ratio. The effective number of
+    plans is m = p(1−p)/V, at most n, and the interval is Wilson's with m in place of n and the quantile t of Student's
+    distribution with K−1 degrees of freedom in place of z: (p + t²/2m ∓ t·√(p(1−p)/m + t²/4m²)) ÷ (1 + t²/m). So it is
+    never narrower than the plain one. Where p is 0 or 1 no variance can be seen, and m = K, as if the plans of one
+    cluster always shared their answer. The ends are rounded outwards, and there are none with few clusters, so that
+    they do not tell how many children or families a group has, or how often they count. A "Total" has its own clusters:
+    a child in two groups is one child in their total.
+
+    A high share is not simply bad: it may show that risk is noticed again, a low one that plans run long. The
+    definition knows only an authority's own plans. Without a column ``authority``, give those of one: a child who moved
+    would count as a repeat, and pseudonyms of two authorities may clash.
 
     References
     ----------
-    DfE, Children in need statistics, table D3; formerly national indicator 65.
+    DfE, Children in need statistics, table D3; formerly national indicator 65. The clustered interval: Korn & Graubard
+    1998, Survey Methodology 24:193 (effective size, degrees of freedom); Franco, Little, Louis & Slud 2019, Journal of
+    Survey Statistics and Methodology 7:334 (Wilson at the effective size); Parker et al. 2017, Vital and Health
+    Statistics 2(175) (at most n).
 
     Examples
     --------
@@ -107,135 +198,303 @@ def repeat_plan_rate(
     """
     if within_months is not None and within_months < 1:
         raise ParameterError(f"within_months must be 1 or more, or None for ever. Found: {within_months}.")
-    table = _open(plans, linked=within_months is not None)
-    groups = group_columns(by, [*table.collect_schema().names(), TIME_PERIOD], "plans", list(PROPORTION.columns))
-    _check_rows(table)
-    with_earlier = _with_earlier_plans(table.with_columns(reporting_year(START).alias(TIME_PERIOD)), groups)
-    if within_months is None:
-        is_repeat = (nw.col("previous_plans") > 0) | ~nw.col(EARLIER).is_null()
-    else:
-        _check_history(with_earlier)
-        is_repeat = _ended_within(within_months)
-    counts = _count(with_earlier, groups, is_repeat)
+    if cluster not in (None, *PEOPLE):
+        raise ParameterError(f'cluster must be "child", "family" or None. Found: "{cluster}".')
+    if complete_from is not None and complete_to is not None and complete_from > complete_to:
+        raise ParameterError(f"complete_from, {complete_from}, is later than complete_to, {complete_to}.")
+    table = open_frame(plans, ["plan", "child", "start_date", "previous_plans"], "plans")
+    names = table.collect_schema().names()
+    known = [*names, *(name for name in COMPUTED if name not in names)]
+    groups = group_columns(by, known, "plans", list(PROPORTION.columns))
+    keys = ["child", *({"authority"} & set(names))]
+    question = _Question(groups, keys, within_months, cluster, totals, complete_from, complete_to)
+    _check_columns(table, question)
+    rows = _prepared(table, question)
+    counts = _by_group(table, rows, question)
+    linked = _linked(rows, question)
+    found = _counted(counts, linked.filter(pl.col(MARGIN) == 0), question)
     if totals:
-        counts = with_totals(counts, groups)
+        found = with_totals(found, groups)
+        linked = _named(linked, groups)
     numerator, denominator = pl.col("numerator"), pl.col("denominator")
-    return counts.with_columns(
-        pl.when(denominator > 0).then(numerator / denominator).alias("proportion"),
-        *wilson(numerator, denominator, confidence),
+    shares = found.with_columns(
+        divide(numerator, denominator).alias("proportion"), *wilson(numerator, denominator, confidence)
     )
+    if cluster is not None:
+        shares = _with_clustered_ends(shares, linked, groups, confidence)
+    shares = shares.select(*groups, *(name for name in PROPORTION.columns if name in shares.columns))
+    return shares.sort(groups) if groups else shares
 
 
-def stock_and_flow(start: int, joined: int, left: int, end: int) -> int:
-    """How many more children a published end count holds than its start, joiners and leavers account for.
-
-    Parameters
-    ----------
-    start, end
-        Children on a plan on the first and on the last day.
-    joined, left
-        Plans that started and that ended in between.
-
-    Returns
-    -------
-    int
-        end − (start + joined − left). 0 where the counts fit together; below 0 where children are missing at the end.
-
-    Notes
-    -----
-    A gap has ordinary causes as well as slips: late recording, moves between authorities, counts taken on other days.
-
-    References
-    ----------
-    Kent Safeguarding Children Board, Annual Report 2007-08, Kent Child Protection Register.
-
-    Examples
-    --------
-    Kent 2007/08: 864 + 920 − 813 = 971, printed 960.
-
-    >>> stock_and_flow(864, 920, 813, 960)
-    -11
-    """
-    return end - (start + joined - left)
-
-
-def _open(plans: IntoFrame, *, linked: bool) -> nw.LazyFrame[Any]:
-    """Open the plans where they live (frames in memory become polars) and check the columns used."""
-    dates = ["start_date", "end_date"] if linked else ["start_date"]
-    table = open_frame(plans, ["plan", "child", *dates, "previous_plans"], "plans")
+def _check_columns(table: Frame, question: _Question) -> None:
+    """Make sure that what the question needs is there, and is what it must be."""
     schema = table.collect_schema()
-    for name in dates:
-        if schema[name] not in (nw.Date, nw.Datetime):
+    if question.within_months is not None and "end_date" not in schema:
+        raise ParameterError(
+            "within_months: plans has no column end_date, and how many plans a child had before does not say how long "
+            "ago they ended. Give the ends of the plans, or leave within_months out."
+            f"{nearest('end_date', list(schema))}"
+        )
+    if "age_band" in question.groups and "birth_date" not in schema:
+        raise ParameterError('by: "age_band" is worked out of birth_date, which is no column of plans. Add it.')
+    if question.cluster == "family" and "family" not in schema:
+        raise ParameterError('cluster: "family" needs the column family, which plans lacks. Add it, or take "child".')
+    used = {"start_date": True, "end_date": question.within_months is not None}
+    for name, is_used in (used | {"birth_date": "age_band" in question.groups}).items():
+        if is_used and schema[name] not in (nw.Date, nw.Datetime):
             raise TableError(f"plans: {name} must hold dates. Found: {schema[name]}. Parse it before.")
     if not schema["previous_plans"].is_integer():
         raise TableError(f"plans: previous_plans must hold whole numbers. Found: {schema['previous_plans']}.")
-    end = nw.col("end_date").cast(nw.Date) if linked else nw.lit(OPEN)
-    end_or_open = nw.when(end.is_null()).then(nw.lit(OPEN)).otherwise(end)
-    return table.with_columns(nw.col("start_date").cast(nw.Date), end_or_open.alias(END))
 
 
-def _check_rows(table: nw.LazyFrame[Any]) -> None:
-    """Refuse rows that would be counted wrongly without a sign: a self-join finds no earlier plan of a null child."""
-    needed = [*_child_keys(table), "plan", "start_date"]
-    found = fetch(
-        table.select(
-            nw.len().alias("rows"),
-            nw.col("plan").n_unique().alias("plans"),
-            *(nw.col(name).is_null().cast(nw.Int64).sum().alias(f"empty_{name}") for name in needed),
-        )
-    ).row(0, named=True)
-    for name in needed:
-        if found[f"empty_{name}"]:
-            raise TableError(
-                f"plans: {found[f'empty_{name}']:,} of {found['rows']:,} rows have no {name}. "
-                "Complete them, or leave these rows out and say so."
-            )
-    if found["rows"] and found["rows"] > found["plans"]:  # of no rows, some engines count null different plans
-        raise TableError(
-            f"plans: {found['rows']:,} rows stand for {found['plans']:,} different plans. Keep one row per plan."
-        )
+def _prepared(table: Frame, question: _Question) -> Frame:
+    """The columns used: dates as days, an end for every plan, the groups, and what may be counted (1 or 0)."""
+    end = nw.lit(OPEN) if question.within_months is None else nw.col("end_date").cast(nw.Date)
+    broken = _broken(table, question).values()
+    rows = table.with_columns(
+        START.cast(nw.Date),
+        nw.when(end.is_null()).then(nw.lit(OPEN)).otherwise(end).alias(END),
+        nw.any_horizontal(*broken, ignore_nulls=True).cast(nw.Int64).alias(BROKEN),
+    )
+    if question.cluster == "family":
+        rows = rows.with_columns(nw.when(nw.col("family").is_null()).then(nw.col("child")).alias(ALONE))
+    ways = {TIME_PERIOD: reporting_year(START), "quarter": quarter(START), "month": month(START)}
+    if "age_band" in question.groups:
+        ways["age_band"] = age_band(nw.col("birth_date").cast(nw.Date), START)
+    in_period = question.in_period()
+    rows = rows.with_columns(
+        *(way.alias(name) for name, way in ways.items() if name in question.groups),
+        in_period.cast(nw.Int64).alias(IN_PERIOD),
+        (in_period & ~PREVIOUS.is_null()).cast(nw.Int64).alias(COUNTABLE),
+        (in_period & (PREVIOUS > 0)).fill_null(False).cast(nw.Int64).alias(RECORDED),
+    )
+    ours = (END, BROKEN, IN_PERIOD, COUNTABLE, RECORDED)
+    used = [*question.groups, *question.keys, *question.cluster_keys, "plan", "start_date", "previous_plans", *ours]
+    return rows.select(*dict.fromkeys(used))
 
 
-def _child_keys(table: nw.LazyFrame[Any]) -> list[str]:
-    """Columns that make two plans those of one child: the pseudonym, and the authority that gave it if it is known."""
-    return ["child", *({"authority"} & set(table.collect_schema().names()))]
+def _broken(table: Frame, question: _Question) -> dict[str, nw.Expr]:
+    """What is wrong with rows that would be counted wrongly without a sign, and how such a row is known."""
+    empty = {f"no {name}": nw.col(name).is_null() for name in (*question.keys, "plan", "start_date")}
+    schema, people = table.collect_schema(), {"child", *question.cluster_keys} & set(PEOPLE)
+    words = {
+        f'a placeholder such as "unknown" for {name}': nw.col(name).str.to_lowercase().is_in(PLACEHOLDERS)
+        for name in sorted(people)
+        if schema[name] == nw.String
+    }
+    return empty | words
 
 
-def _with_earlier_plans(table: nw.LazyFrame[Any], groups: Sequence[str]) -> nw.LazyFrame[Any]:
-    """Add the number of the child's earlier plans in the table, and the latest of their ends; null where none is.
+def _by_group(table: Frame, rows: Frame, question: _Question) -> pl.DataFrame:
+    """Count the plans of every group that may be counted; refuse rows that cannot be, and plans that stand twice."""
+    sums = [nw.len().alias(PLANS), nw.col(BROKEN, IN_PERIOD, COUNTABLE, RECORDED).sum()]
+    counts = fetch(_per_group(rows, question.groups, sums)).with_columns(
+        pl.exclude(question.groups).cast(pl.Int64).fill_null(0)
+    )
+    size = counts[PLANS].sum()
+    if counts[BROKEN].sum():
+        wrong = _broken(table, question)
+        found = fetch(table.select(*(each.cast(nw.Int64).sum().alias(what) for what, each in wrong.items())))
+        said = [f"{count:,} of {size:,} rows have {what}" for what, count in found.row(0, named=True).items() if count]
+        raise TableError(f"plans: {'; '.join(said)}. Complete them, or leave these rows out and say so.")
+    different = fetch(rows.select(nw.col("plan").n_unique())).item() if size else 0
+    if size > different:
+        raise TableError(f"plans: {size:,} rows stand for {different:,} different plans. Keep one row per plan.")
+    return counts.filter(pl.col(IN_PERIOD) > 0) if question.groups else counts
+
+
+def _per_group(rows: Frame, groups: Sequence[str], aggregates: Sequence[nw.Expr]) -> Frame:
+    return rows.group_by(*groups).agg(*aggregates) if groups else rows.select(*aggregates)
+
+
+def _with_repeats(rows: Frame, question: _Question) -> Frame:
+    """The plans of children who have several (of all, where families are the clusters), and which are repeats.
 
     By a self-join, which gives the same rows on every engine and needs no ordered window.
     """
-    keys = _child_keys(table)
-    earlier = table.select(
+    keys = question.keys
+    several = rows.group_by(*keys).agg(nw.len().alias(PLANS)).filter(nw.col(PLANS) > 1)
+    every: Literal["left", "inner"] = "left" if question.cluster == "family" else "inner"
+    linked = _worked_out(rows.drop(BROKEN, IN_PERIOD).join(several, on=keys, how=every))
+    joined = linked.filter(nw.col(PLANS) <= MOST_PLANS)
+    earlier = joined.select(
         *keys,
         nw.col("plan").alias("_earlier_plan"),
         nw.col("start_date").alias("_earlier_start"),
         nw.col(END).alias(LATEST_END),
     )
     same_day = nw.col("_earlier_start") == START
+    in_doubt = (nw.col(COUNTABLE) == 1) & (nw.col(RECORDED) == 0)
     found = (
-        table.select("plan", *keys, "start_date")
+        joined.filter(in_doubt if question.within_months is None else nw.col(COUNTABLE) == 1)
+        .select(*keys, "plan", "start_date")
         .join(earlier, on=keys, how="inner")
         .filter((nw.col("_earlier_start") < START) | (same_day & (nw.col("_earlier_plan") < nw.col("plan"))))
         .group_by("plan")
         .agg(nw.len().alias(EARLIER), nw.col(LATEST_END).max())
     )
-    used = dict.fromkeys([*groups, "plan", "start_date", "previous_plans"])
-    return table.select(*used).join(found, on="plan", how="left")
-
-
-def _check_history(with_earlier: nw.LazyFrame[Any]) -> None:
-    lost = (nw.col("previous_plans") > 0) & nw.col(EARLIER).is_null()
-    found = fetch(with_earlier.select(nw.len().alias("plans"), lost.cast(nw.Int64).sum().alias("lost"))).row(
-        0, named=True
+    if question.within_months is None:
+        is_repeat = (nw.col(RECORDED) == 1) | ~nw.col(EARLIER).is_null()
+    else:
+        is_repeat = _ended_within(question.within_months).fill_null(False)
+    lost = (nw.col(RECORDED) == 1) & (nw.col(EARLIER).fill_null(0) < PREVIOUS)
+    return (
+        linked.filter(nw.col(COUNTABLE) == 1)
+        .join(found, on="plan", how="left")
+        .with_columns(is_repeat.cast(nw.Int64).alias(REPEAT), lost.cast(nw.Int64).alias(LOST))
     )
-    if found["lost"]:
-        raise ParameterError(
-            f"within_months: {found['lost']:,} of {found['plans']:,} plans had a plan before (previous_plans above 0) "
-            "that is not in the table, so the time since it ended is unknown. "
-            "Give the earlier plans too, or leave within_months out."
+
+
+def _worked_out(frame: Frame) -> Frame:
+    """On polars, which would work it out for each of its uses, the frame in memory; elsewhere as it is."""
+    return frame.collect("polars", engine="streaming").lazy() if frame.implementation.is_polars() else frame
+
+
+def _linked(rows: Frame, question: _Question) -> pl.DataFrame:
+    """Count those plans by group, and what the variance needs of their clusters; with totals, for every margin too."""
+    groups = question.groups
+    sums = [nw.col(COUNTABLE, RECORDED, REPEAT, LOST).sum(), nw.col(PLANS).max()]
+    repeats = _with_repeats(rows, question)
+    if question.cluster is None:
+        counted = fetch(_per_group(repeats, groups, sums)).with_columns(pl.lit(0, pl.Int64).alias(MARGIN))
+        return counted.with_columns(pl.exclude(groups).cast(pl.Int64).fill_null(0))
+    own = [name for name in question.cluster_keys if name not in groups]
+    clusters = _as_whole(repeats.group_by(*groups, *own).agg(*sums)).with_columns(nw.lit(0).alias(MARGIN))
+    if question.totals and groups:
+        # A cluster keeps its authority where the authority is what a margin adds up.
+        kept = {name: f"_{name}" for name in question.cluster_keys if name in groups}
+        clusters = clusters.with_columns(nw.col(name).alias(copy) for name, copy in kept.items())
+        margins = nw.concat(
+            [
+                clusters.with_columns(
+                    nw.lit(number).alias(MARGIN),
+                    *(nw.when(nw.lit(False)).then(nw.col(name)).alias(name) for name in summed),
+                )
+                for number, summed in enumerate(_margins(groups))
+                if summed
+            ]
         )
+        merged = _as_whole(margins.group_by(*groups, *own, *kept.values(), MARGIN).agg(*sums))
+        clusters = nw.concat([clusters, merged.select(clusters.collect_schema().names())])
+    repeat, size = nw.col(REPEAT), nw.col(COUNTABLE)
+    moments = clusters.with_columns(
+        (repeat * repeat).alias(REPEAT_SQUARED),
+        (repeat * size).alias(REPEAT_BY_PLANS),
+        (size * size).alias(PLANS_SQUARED),
+    )
+    sums += [nw.len().alias(CLUSTERS), nw.col(REPEAT_SQUARED, REPEAT_BY_PLANS, PLANS_SQUARED).sum()]
+    return fetch(_per_group(moments, [*groups, MARGIN], sums)).with_columns(
+        pl.exclude(groups).cast(pl.Int64).fill_null(0)
+    )
+
+
+def _margins(groups: Sequence[str]) -> list[tuple[str, ...]]:
+    """The groups that each kind of row adds up: none first, all last."""
+    return [summed for size in range(len(groups) + 1) for summed in combinations(groups, size)]
+
+
+def _as_whole(clusters: Frame) -> Frame:
+    """Sums as Int64, whatever the engine makes of them."""
+    return clusters.with_columns(nw.col(COUNTABLE, RECORDED, REPEAT, LOST, PLANS).cast(nw.Int64))
+
+
+def _counted(counts: pl.DataFrame, linked: pl.DataFrame, question: _Question) -> pl.DataFrame:
+    """Numerator and denominator by group, and the part of children with one plan: each is a cluster of its own."""
+    rows = counts.with_columns(pl.lit(0, pl.Int64).alias(MARGIN)).join(
+        linked, on=[*question.groups, MARGIN], how="left", nulls_equal=True, suffix=OF_SEVERAL
+    )
+    rows = rows.with_columns(pl.exclude(question.groups).cast(pl.Int64).fill_null(0))
+    most = rows.select(pl.col(PLANS + OF_SEVERAL).max().fill_null(0)).item()
+    if most > MOST_PLANS:
+        raise TableError(
+            f"plans: one child has {most:,} plans, and no child has more than {MOST_PLANS}. An identifier that stands "
+            "for many children, such as a word for unknown, counts them as one. Give each child its own."
+        )
+    plans, recorded = (pl.col(name) - pl.col(name + OF_SEVERAL) for name in (COUNTABLE, RECORDED))
+    if question.needs_all_earlier_plans:
+        lost, of = rows.select((recorded + pl.col(LOST)).sum(), pl.col(COUNTABLE).sum().alias(PLANS)).row(0)
+        if lost:
+            raise ParameterError(
+                f"within_months: {lost:,} of {of:,} plans had earlier plans (previous_plans above 0) that are not all "
+                "in the table, so it is not known how long ago the last of them ended. Give the earlier plans too, say "
+                "in complete_from from which day on the table holds every plan, or leave within_months out."
+            )
+    repeats = recorded if question.within_months is None else pl.lit(0, pl.Int64)
+    return rows.select(
+        *question.groups,
+        (pl.col(REPEAT) + repeats).alias("numerator"),
+        pl.col(COUNTABLE).alias("denominator"),
+        repeats.alias(ALONE_REPEATS),
+        plans.alias(ALONE_PLANS),
+    )
+
+
+def _named(linked: pl.DataFrame, groups: Sequence[str]) -> pl.DataFrame:
+    """Call what a margin adds up "Total"."""
+    return pl.concat(
+        linked.filter(pl.col(MARGIN) == number)
+        .with_columns(pl.col(groups).cast(pl.String))
+        .with_columns(pl.lit(TOTAL).alias(name) for name in summed)
+        for number, summed in enumerate(_margins(groups))
+    )
+
+
+def _with_clustered_ends(
+    shares: pl.DataFrame, linked: pl.DataFrame, groups: Sequence[str], confidence: float
+) -> pl.DataFrame:
+    """Add the ends of Wilson's interval at the effective number of plans, rounded outwards."""
+    from scipy.special import stdtrit
+
+    ours = [CLUSTERS, REPEAT_SQUARED, REPEAT_BY_PLANS, PLANS_SQUARED]
+    everywhere = pl.lit(0).alias(MARGIN)  # a column to join by where there are no groups
+    rows = (
+        shares.with_columns(everywhere)
+        .join(linked.select(*groups, everywhere, *ours), on=[*groups, MARGIN], how="left", nulls_equal=True)
+        .with_columns(pl.col(ours).fill_null(0))
+        .with_columns(pl.col(CLUSTERS) + pl.col(ALONE_PLANS))
+    )
+    freedom = (rows[CLUSTERS] - 1).clip(1).cast(pl.Float64)
+    quantile = pl.lit(pl.Series(stdtrit(freedom.to_numpy(), 0.5 + confidence / 2), dtype=pl.Float64))
+    repeats, plans, clusters = (pl.col(name).cast(pl.Float64) for name in ("numerator", "denominator", CLUSTERS))
+    share = repeats / plans
+    squares = (
+        (pl.col(REPEAT_SQUARED) + pl.col(ALONE_REPEATS))
+        - 2 * share * (pl.col(REPEAT_BY_PLANS) + pl.col(ALONE_REPEATS))
+        + share * share * (pl.col(PLANS_SQUARED) + pl.col(ALONE_PLANS))
+    )
+    spread = squares * clusters / (clusters - 1)  # n² times the variance of the share
+    by_chance = plans * share * (1 - share)  # the same, were plans independent
+    effective = (
+        pl.when((repeats == 0) | (repeats == plans))
+        .then(clusters)
+        .when(spread <= by_chance)
+        .then(plans)
+        .otherwise(plans * by_chance / spread)
+    )
+    # Student's t in place of z, by a size that is smaller still: only z²/m stands in Wilson's interval.
+    size = effective * (normal_quantile(confidence) / quantile) ** 2
+    lower, upper = wilson(share * size, size, confidence)
+    known = clusters >= FEWEST_CLUSTERS
+    steps = pl.when(plans < 100).then(100).otherwise(1000)
+    return rows.with_columns(
+        pl.when(known).then((lower * steps + ROUNDING).floor() / steps).alias("lower_clustered"),
+        pl.when(known).then((upper * steps - ROUNDING).ceil() / steps).alias("upper_clustered"),
+    )
+
+
+def _months_after(day: date, months: int) -> date:
+    """The first day that is so many months after a day or later: the same day of the month, or the next month's first.
+
+    Examples
+    --------
+    >>> _months_after(date(2005, 8, 31), 6), _months_after(date(2005, 4, 1), 24)
+    (datetime.date(2006, 3, 1), datetime.date(2007, 4, 1))
+    """
+    years, month_before = divmod(day.month - 1 + months, 12)
+    year, number = day.year + years, month_before + 1
+    if day.day <= monthrange(year, number)[1]:
+        return date(year, number, day.day)
+    return date(year, number + 1, 1)  # December, the last, has a 31st
 
 
 def _ended_within(months: int) -> nw.Expr:
@@ -261,18 +520,4 @@ def _is_last_of_month(day: nw.Expr) -> nw.Expr:
         (number == 31)
         | ((number == 30) & month.is_in([4, 6, 9, 11]))
         | ((month == 2) & ((number == 29) | ((number == 28) & ~leap_year)))
-    )
-
-
-def _count(with_earlier: nw.LazyFrame[Any], groups: Sequence[str], is_repeat: nw.Expr) -> pl.DataFrame:
-    """Count the plans whose number of previous plans is known, and the repeats among them, by group."""
-    countable = ~nw.col("previous_plans").is_null()
-    flags = with_earlier.with_columns(
-        (countable & is_repeat.fill_null(False)).cast(nw.Int64).alias("numerator"),
-        countable.cast(nw.Int64).alias("denominator"),
-    )
-    counts = nw.col("numerator", "denominator").sum()
-    counted = fetch(flags.group_by(*groups).agg(counts) if groups else flags.select(counts))
-    return (counted.sort(groups) if groups else counted).with_columns(
-        pl.col("numerator", "denominator").cast(pl.Int64).fill_null(0)
     )

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
 import polars as pl
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from safeguarding_analytics.contracts import CONFIG, no_problems, problem
-from safeguarding_analytics.errors import ParameterError, TableError, nearest, shorten
+from safeguarding_analytics.errors import ParameterError, TableError, nearest
+from safeguarding_analytics.export_settings import BookingsExportSection, FormsSection, Section
 from safeguarding_analytics.personal import looks_personal
 from safeguarding_analytics.policy import Policy
+from safeguarding_analytics.sources.database_address import KEEP_OUT, check_uri, split_relation
 from safeguarding_analytics.sources.files import digest_of, plain_name
 from safeguarding_analytics.tables import TABLES
 
@@ -24,11 +26,7 @@ WANTED = {"string_pattern_mismatch": 'input should be a text that can be seen, s
 """What a setting should be, where pydantic would show a pattern."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class BoardSection(_Section):
+class BoardSection(Section):
     """Who the board is, and the date of the evaluation."""
 
     name: str = "Safeguarding board"
@@ -36,7 +34,7 @@ class BoardSection(_Section):
     as_at: date | None = None
 
 
-class RuleSection(_Section):
+class RuleSection(Section):
     """What the people of a target group must have attended."""
 
     target_group: int = Field(ge=1, le=8)
@@ -45,7 +43,7 @@ class RuleSection(_Section):
     yearly_level: int | None = Field(default=None, ge=1, le=4)
 
 
-class TrainingSection(_Section):
+class TrainingSection(Section):
     """The target of the programme, and the rules of training."""
 
     target: int | None = Field(default=None, ge=1)
@@ -55,7 +53,7 @@ class TrainingSection(_Section):
     rules: list[RuleSection] = Field(default_factory=list)
 
 
-class KnowledgeSection(_Section):
+class KnowledgeSection(Section):
     """What gain would matter, fixed before the workshops."""
 
     meaningful_gain: float | None = Field(default=None, gt=0)
@@ -67,11 +65,11 @@ def _two_weeks(weeks: list[int]) -> list[int]:
     return weeks
 
 
-class EvaluationSection(_Section):
+class EvaluationSection(Section):
     """How an evaluation is planned: when its reports are due, and what is expected of the sessions and the gains."""
 
     report_dates: list[date] = Field(default_factory=list)
-    follow_up_weeks: Annotated[list[int], AfterValidator(_two_weeks)] = [6, 12]
+    follow_up_weeks: Annotated[list[int], AfterValidator(_two_weeks)] = Field(default_factory=lambda: [6, 12])
     sessions: int | None = Field(default=None, ge=1)
     places_per_session: int | None = Field(default=None, ge=1)
     answer_both_times: float | None = Field(default=None, gt=0, le=1)
@@ -80,7 +78,35 @@ class EvaluationSection(_Section):
     power: float = Field(default=0.8, ge=0.5, le=0.99)
 
 
-class PrioritiesSection(_Section):
+def _two_limits(days: list[int]) -> list[int]:
+    if len(days) != 2 or not all(1 <= each <= 366 for each in days):
+        raise ValueError("input should be the days until the first review and between later ones, such as [91, 183]")
+    return days
+
+
+class ChildProtectionSection(Section):
+    """From when to when the register is complete, the limits of timeliness, and the returns it is read from."""
+
+    plans_from: date | None = None
+    plans_to: date | None = None
+    within_months: int = Field(default=12, ge=1, le=240)
+    conference_working_days: int = Field(default=15, ge=1, le=100)
+    review_days: Annotated[list[int], AfterValidator(_two_limits)] = Field(default_factory=lambda: [91, 183])
+    comparator_set: Literal["all", "neighbours", "region"] = "all"
+    cin_census: list[str] = Field(default_factory=list)
+    annex_a: str | None = Field(default=None, min_length=1)
+    annex_a_date_order: Literal["day_first", "month_first"] | None = None
+
+    @model_validator(mode="after")
+    def _settings_fit_together(self) -> Self:
+        if self.plans_from and self.plans_to and self.plans_from > self.plans_to:
+            raise ValueError("plans_from must not be later than plans_to")
+        if len(set(self.cin_census)) < len(self.cin_census):
+            raise ValueError("cin_census names a file twice")
+        return self
+
+
+class PrioritiesSection(Section):
     """How ballots are counted, fixed before they are opened."""
 
     seats: int = Field(default=4, ge=1)
@@ -90,7 +116,7 @@ class PrioritiesSection(_Section):
     seed: int = Field(default=20150925, ge=0)
 
 
-class PolicySection(_Section):
+class PolicySection(Section):
     """Which numbers are hidden for one population."""
 
     preset: Literal["dfe", "nhs", "round5", "round10"] = "dfe"
@@ -121,7 +147,7 @@ class BoardMembersPolicySection(PolicySection):
     minimum_ballots: int = Field(default=3, ge=3)
 
 
-class PoliciesSection(_Section):
+class PoliciesSection(Section):
     """One policy per population."""
 
     children: PolicySection = PolicySection()
@@ -129,270 +155,69 @@ class PoliciesSection(_Section):
     board_members: BoardMembersPolicySection = BoardMembersPolicySection()
 
 
-class ComparatorsSection(_Section):
+class ComparatorsSection(Section):
     """Files of the Department for Education to compare with."""
 
     second_or_subsequent_plans: str | None = None
     statistical_neighbours: str | None = None
+    interactive_tool: str | None = None
+    population: str | None = None
     published_documents: bool = False
 
-
-def _several(headings: Any) -> Any:
-    return [headings] if isinstance(headings, str) else headings
-
-
-def _not_blank(headings: list[str]) -> list[str]:
-    if not headings or not all(plain_name(heading) for heading in headings):
-        raise ValueError('input should be a heading of the export, or several, such as ["Event", "Start date"]')
-    return headings
-
-
-Headings = Annotated[list[str], BeforeValidator(_several), AfterValidator(_not_blank)]
-"""Headings of an export whose cells together hold a value."""
-
-Outcome = Literal["attended", "did_not_attend", "cancelled", "booked", "waitlisted", "walk_in", "partly_attended"]
-"""What a word of a booking system can stand for."""
-
-
-class ExportColumnsSection(_Section):
-    """Our names of the columns of an export of bookings, and their headings there."""
-
-    session: Headings | None = None
-    person: Headings | None = None
-    name: Headings | None = None
-    agency: Headings | None = None
-    target_group: Headings | None = None
-    status: Headings | None = None
-    booked: Headings | None = None
-    role: Headings | None = None
-    home: Headings | None = None
-    attended_on: Headings | None = None
-    date: Headings | None = None
-    end_date: Headings | None = None
-    course: Headings | None = None
-    training_level: Headings | None = None
-    district: Headings | None = None
-    area: Headings | None = None
-    venue: Headings | None = None
-    half_day: Headings | None = None
-    capacity: Headings | None = None
-    cost: Headings | None = None
-    kind: Headings | None = None
-
-    def headings(self) -> dict[str, list[str]]:
-        """Headings of the columns that the export has, by our names."""
-        return self.model_dump(exclude_none=True)
-
-
-class BookingsExportSection(_Section):
-    """An export of a booking system from which bookings, and sessions where no file has them, are read."""
-
-    file: str | None = Field(default=None, min_length=1)
-    sheet: str | None = None
-    key_file: str = Field(default="pseudonym.key", min_length=1)
-    date_order: Literal["day_first", "month_first"] | None = None
-    days: Literal["all", "any"] = "all"
-    blank_agency: str | None = Field(default=None, min_length=1)
-    home_areas: list[str] = Field(default_factory=list)
-    out_of_area_agencies: list[str] = Field(default_factory=list)
-    test_users: list[str] = Field(default_factory=list)
-    columns: ExportColumnsSection = ExportColumnsSection()
-    status: dict[str, Outcome] = Field(default_factory=dict)
-    role: dict[str, Literal["learner", "trainer"]] = Field(default_factory=dict)
-
     @property
-    def holds_sessions(self) -> bool:
-        """Whether the export says of what course a session is, so that sessions can be read from it."""
-        return self.columns.course is not None
+    def files(self) -> list[str]:
+        """The files that are named."""
+        named = (self.second_or_subsequent_plans, self.statistical_neighbours, self.interactive_tool, self.population)
+        return [file for file in named if file]
 
-    @model_validator(mode="after")
-    def _says_what_is_needed(self) -> Self:
-        mapped = self.columns.headings()
-        if self.file is None and (mapped or self.model_fields_set - {"columns", "status", "role", "key_file"}):
-            raise ValueError('file must be set, such as file = "export.xlsx", where an export is to be read')
-        needed = [name for name in ("session", "person", "status") if name not in mapped]
-        if "agency" not in mapped and self.blank_agency is None:
-            needed.append("agency")
-        if self.file is not None and needed:
-            raise ValueError(
-                f"[bookings_export.columns] must name the headings of {', '.join(needed)}, as they stand in the export"
+
+class DatabaseSection(Section):
+    """A PostgreSQL database from which tables are read instead of files. No mistake in it is shown as it was found."""
+
+    uri: str | None = None
+    tables: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keeps_no_secret(cls, written: Any) -> Any:
+        """What is wrong, before anything else could show what was written: it may be a password."""
+        section = written if isinstance(written, dict) else {"uri": None}
+        uri, tables = section.get("uri"), section.get("tables", {})
+        texts = tables if isinstance(tables, dict) else {"": None}
+        mistakes = []
+        if any("pass" in str(name).casefold() for name in section):
+            mistakes.append(f"no password may stand in {CONFIG}: {KEEP_OUT}")
+        if ("uri" in section and not isinstance(uri, str)) or not all(isinstance(text, str) for text in texts.values()):
+            mistakes.append(
+                'uri should be a text such as "postgresql://reader@host/records", and [database.tables] should name '
+                'tables such as plans = "child_protection.plans"'
             )
-        if self.home_areas and "home" not in mapped:
-            raise ValueError("home_areas needs the heading of home under [bookings_export.columns]")
-        return self
-
-
-def _right_answers(written: Any) -> Any:
-    """A right answer, several that are right together, or several such sets of which any is right → those sets."""
-    several = [written] if isinstance(written, str) else written
-    if isinstance(several, list) and several and all(isinstance(each, str) for each in several):
-        several = [several]
-    sets = several if isinstance(several, list) and several else [[]]
-    if not all(isinstance(each, list) and each and all(isinstance(word, str) for word in each) for each in sets) or any(
-        not word.strip(" ;") for each in sets for word in each
-    ):
-        raise ValueError(
-            'input should be the right answer, such as "Tier 1", or all that are right together, such as ["A", "B"]; '
-            'where any of several is right: [["A"], ["B"]]'
-        )
-    return sets
-
-
-def _labels(written: Any) -> Any:
-    """Labels of one question stand in a table of their own."""
-    whole = written if isinstance(written, dict) else {}
-    tables = [whole, *(each for each in whole.values() if isinstance(each, dict))]
-    wrong = [
-        label
-        for table in tables
-        for label, value in table.items()
-        if value != NO_ANSWER
-        and not (isinstance(value, dict) and table is whole)
-        and (isinstance(value, bool) or not isinstance(value, int | float) or not -1e9 < value < 1e9)
-    ]
-    if wrong:
-        raise ValueError(f'a label stands for a number, or for "{NO_ANSWER}". Found otherwise: {shorten(wrong)}')
-    return written
-
-
-NO_ANSWER = "no answer"
-"""What a label such as "Prefer not to say" stands for."""
-
-RightAnswers = Annotated[list[list[str]], BeforeValidator(_right_answers)]
-Labels = Annotated[dict[str, Any], BeforeValidator(_labels)]
-
-
-class FormColumnsSection(_Section):
-    """Our names of what a form says of the person, and the headings of its export."""
-
-    person: Headings | None = None
-    code: Headings | None = None
-    name: Headings | None = None
-    agency: Headings | None = None
-    session: Headings | None = None
-    submitted: Headings | None = None
-
-    def headings(self) -> dict[str, list[str]]:
-        """Headings of the columns that the export has, by our names."""
-        return self.model_dump(exclude_none=True)
-
-
-class FormSection(_Section):
-    """One exported form: its file, when it was answered, and where it differs from the others."""
-
-    file: str = Field(min_length=1)
-    wave: Literal["pre", "post", "follow_up", "then"]
-    session: str | None = Field(default=None, min_length=1)
-    sheet: str | None = None
-    date_order: Literal["day_first", "month_first"] | None = None
-    columns: FormColumnsSection = FormColumnsSection()
-    items: dict[str, Headings] = Field(default_factory=dict)
-
-
-class FormsSection(_Section):
-    """Exported forms from which scores are read: what their questions and answers stand for."""
-
-    files: list[FormSection] = Field(default_factory=list)
-    repeated: Literal["first", "last"] = "last"
-    columns: FormColumnsSection = FormColumnsSection()
-    items: dict[str, Headings] = Field(default_factory=dict)
-    key: dict[str, RightAnswers] = Field(default_factory=dict)
-    labels: Labels = Field(default_factory=dict)
-    points: dict[str, Headings] = Field(default_factory=dict)
-
-    def columns_of(self, form: FormSection) -> dict[str, list[str]]:
-        """Headings of a form by our names: its own before those of all forms."""
-        own, shared = form.columns.headings(), self.columns.headings()
-        if "person" in own or "code" in own:
-            shared = {name: found for name, found in shared.items() if name not in ("person", "code")}
-        if form.session is not None:
-            shared.pop("session", None)
-        return shared | own
-
-    def items_of(self, form: FormSection) -> dict[str, list[str]]:
-        """Headings of the questions that a form asks: its own, or those of all forms."""
-        return form.items or self.items
-
-    def labels_of(self, item: str) -> dict[str, float | str]:
-        """Labels of the board for the answers to one question: its own before those of all."""
-        shared = {label: value for label, value in self.labels.items() if not isinstance(value, dict)}
-        own: dict[str, float | str] = self.own_labels().get(item, {})
-        return shared | own
-
-    def own_labels(self) -> dict[str, dict[str, float | str]]:
-        """Labels that stand for something at one question alone, by question."""
-        return {item: words for item, words in self.labels.items() if isinstance(words, dict)}
-
-    @model_validator(mode="after")
-    def _says_what_is_needed(self) -> Self:
-        mistakes = [] if self.files else self._without_files()
-        for form in self.files:
-            mistakes += self._mistakes_of(form)
-        asked = sorted({item for form in self.files for item in self.items_of(form)})
-        for name, settings in (("key", self.key), ("points", self.points), ("labels", self.own_labels())):
-            mistakes += [
-                f"{item} under [forms.{name}] is not under [forms.items].{nearest(item, asked)}"
-                for item in settings
-                if self.files and item not in asked
-            ]
-        mistakes += [
-            f"{item} is under [forms.{name}] and [forms.{other}]: keep one of them"
-            for name, one, other, two in (
-                ("key", self.key, "points", self.points),
-                ("key", self.key, "labels", self.own_labels()),
-                ("points", self.points, "labels", self.own_labels()),
-            )
-            for item in one
-            if item in two
-        ]
+        elif tables and uri is None:
+            mistakes.append('uri must be set, such as uri = "postgresql://reader@host/records"')
+        for check, text in ((check_uri, uri), *((split_relation, text) for text in texts.values())):
+            try:
+                if isinstance(text, str):
+                    check(text)
+            except ParameterError as error:
+                mistakes.append(str(error))
         if mistakes:
             raise ValueError("; ".join(dict.fromkeys(mistakes)))
-        return self
-
-    def _without_files(self) -> list[str]:
-        if not self.model_fields_set - {"files", "repeated"} or not any(
-            (self.columns.headings(), self.items, self.key, self.labels, self.points)
-        ):
-            return []
-        return [
-            'files must be set, such as files = [{ file = "before.xlsx", wave = "pre" }], where forms are to be read'
-        ]
-
-    def _mistakes_of(self, form: FormSection) -> list[str]:
-        columns, items = self.columns_of(form), self.items_of(form)
-        mistakes = []
-        if ("person" in columns) == ("code" in columns):
-            mistakes.append(
-                f"{form.file} needs the heading of person (an e-mail address) or of code (that people made up) "
-                "under [forms.columns], and not of both"
-            )
-        if ("session" in columns) == (form.session is not None):
-            mistakes.append(f'{form.file} needs session = "…", or the heading of session in its columns, and not both')
-        if not items:
-            mistakes.append(f"{form.file} needs the headings of its questions under [forms.items]")
-        twice = sum(other.file == form.file and other.wave == form.wave for other in self.files)
-        if twice > 1:
-            mistakes.append(f"{form.file} is listed {twice} times with the wave {form.wave}")
-        owners: dict[str, str] = {}
-        for name, headings in (columns | items).items():
-            for plain in dict.fromkeys(map(plain_name, headings)):
-                other = owners.setdefault(plain, name)
-                if other != name:
-                    mistakes.append(f"{other} and {name} of {form.file} have the same heading")
-        return mistakes
+        return written
 
 
-class Config(_Section):
+class Config(Section):
     """All of `board.toml`; a section named after a table holds its words: ``[bookings.status]``."""
 
     board: BoardSection = BoardSection()
     files: dict[str, str] = Field(default_factory=dict)
     columns: dict[str, list[str]] = Field(default_factory=dict)
+    database: DatabaseSection = DatabaseSection()
     bookings_export: BookingsExportSection = BookingsExportSection()
     forms: FormsSection = FormsSection()
     training: TrainingSection = TrainingSection()
     knowledge: KnowledgeSection = KnowledgeSection()
     evaluation: EvaluationSection = EvaluationSection()
+    child_protection: ChildProtectionSection = ChildProtectionSection()
     priorities: PrioritiesSection = PrioritiesSection()
     policy: PoliciesSection = PoliciesSection()
     comparators: ComparatorsSection = ComparatorsSection()
@@ -428,6 +253,9 @@ def _take(found: dict[str, Any]) -> tuple[Config, pl.DataFrame]:
     words = {name: found.pop(name) for name in list(found) if name in TABLES}
     wrong_words, wrong_columns = _check_words(words), _check_columns(found.get("columns"))
     reports = [no_problems(), *_check_tables(found.get("files"), "files"), *wrong_words, *wrong_columns]
+    database = found.get("database")
+    if isinstance(database, dict):
+        reports.extend(_check_tables(database.get("tables"), "database.tables"))
     if wrong_columns:
         del found["columns"]
     sections = {name: value for name, value in found.items() if name in Config.model_fields and name != "words"}

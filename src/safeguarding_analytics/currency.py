@@ -36,7 +36,7 @@ from safeguarding_analytics.registers import (
     with_session_columns,
     with_share,
 )
-from safeguarding_analytics.shapes import PROPORTION
+from safeguarding_analytics.shapes import PROPORTION, SHARE
 from safeguarding_analytics.tables import (
     CURRENT,
     DUE,
@@ -294,7 +294,7 @@ def training_currency(
     counts = unknown_without_return(counts, _ruled(status), staff, groups, "denominator")
     if totals:
         counts = with_totals(counts, groups)
-    return in_order(with_share(counts, confidence), [*groups, *PROPORTION.columns], groups)
+    return in_order(with_share(counts, confidence), [*groups, *SHARE], groups)
 
 
 def with_returns(status: pl.DataFrame, workforce: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -496,7 +496,7 @@ def induction_on_time(
     counts = counts.filter(pl.col("denominator") > 0)
     if totals:
         counts = with_totals(counts, groups)
-    return in_order(with_share(counts, confidence), [*groups, *PROPORTION.columns], groups)
+    return in_order(with_share(counts, confidence), [*groups, *SHARE], groups)
 
 
 def _events(bookings: IntoFrame, sessions: IntoFrame, records: IntoFrame | None) -> pl.DataFrame:

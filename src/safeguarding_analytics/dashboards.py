@@ -133,8 +133,9 @@ def show_answer(
     Html
         The answer, without a headline where the table has none; a sentence where the release has no such table.
     """
+    alike = [name] if name in release.tables() else [each for each in release.tables() if each.startswith(name)]
     found = sorted(
-        (each for each in release.tables() if each.startswith(name) and not release[each].frame().is_empty()),
+        (each for each in alike if not release[each].frame().is_empty()),
         key=lambda each: (each != name, not release.entry(each).headline),
     )
     if not found:

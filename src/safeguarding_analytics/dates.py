@@ -1,13 +1,19 @@
-"""Reporting years, months, and the day of an evaluation."""
+"""Reporting years and whether days cover them; quarters, months, ages, and the day of an evaluation."""
 
 from __future__ import annotations
 
-from datetime import date
+import re
+from calendar import monthrange
+from collections.abc import Sequence
+from datetime import date, timedelta
 
 import narwhals as nw
 import polars as pl
 
-from safeguarding_analytics.errors import ParameterError, shorten
+from safeguarding_analytics.errors import ParameterError, in_words, numbered, shorten
+
+AGE_BANDS = ("Unborn", "Under 1", "1 to 4", "5 to 9", "10 to 15", "16 and over")
+"""The Department's age bands of children in need, youngest first."""
 
 
 def reporting_year(day: nw.Expr) -> nw.Expr:
@@ -60,6 +66,88 @@ def month(day: nw.Expr) -> nw.Expr:
     ['2011-05', '2011-12']
     """
     return day.dt.to_string("%Y-%m")
+
+
+def quarter(day: nw.Expr) -> nw.Expr:
+    """The quarter of a year a day falls in, named by its first and last month.
+
+    Parameters
+    ----------
+    day
+        Expression that gives a date.
+
+    Returns
+    -------
+    nw.Expr
+        Text such as ``"2007-04 to 2007-06"``, which sorts in the order of time; null for a null day.
+
+    Notes
+    -----
+    Quarters start in January, April, July and October, so that the reporting year has four whole ones.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> import narwhals as nw, polars as pl
+    >>> days = nw.from_native(pl.DataFrame({"day": [date(2007, 6, 30), date(2007, 7, 1)]}))
+    >>> days.select(quarter(nw.col("day")))["day"].to_list()
+    ['2007-04 to 2007-06', '2007-07 to 2007-09']
+    """
+    year, number = day.dt.year().cast(nw.String), day.dt.month()
+
+    def named(first: str, last: str) -> nw.Expr:
+        return nw.concat_str(year, nw.lit(f"-{first} to "), year, nw.lit(f"-{last}"))
+
+    autumn_or_winter = nw.when(number < 10).then(named("07", "09")).otherwise(named("10", "12"))
+    rest = nw.when(number < 7).then(named("04", "06")).otherwise(autumn_or_winter)
+    return nw.when(number < 4).then(named("01", "03")).otherwise(rest)
+
+
+def age_band(birth: nw.Expr, day: nw.Expr) -> nw.Expr:
+    """The Department's age band of a child on a day.
+
+    Parameters
+    ----------
+    birth
+        Expression that gives the day the child was born or, before the birth, is expected.
+    day
+        Expression that gives the day on which the age is wanted.
+
+    Returns
+    -------
+    nw.Expr
+        One of `AGE_BANDS`; ``"Unborn"`` where the birth is after the day; null where either is null.
+
+    Notes
+    -----
+    A child reaches an age at the start of that birthday (Family Law Reform Act 1969, section 9). No statute says which
+    day that is for a child born on 29 February in a year without one. It is taken to be 1 March, the common reading in
+    England: the anniversary cannot come before as many whole years are over.
+
+    References
+    ----------
+    DfE, Children in need statistics, tables by age; Family Law Reform Act 1969, section 9.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> import narwhals as nw, polars as pl
+    >>> births = [date(2012, 2, 29), date(2013, 6, 1), None]
+    >>> children = nw.from_native(pl.DataFrame({"birth": births, "day": [date(2013, 2, 28)] * 3}))
+    >>> children.select(band=age_band(nw.col("birth"), nw.col("day")))["band"].to_list()
+    ['Under 1', 'Unborn', None]
+    """
+    birthday_to_come = _day_of_year(day) < _day_of_year(birth)
+    age = day.dt.year().cast(nw.Int64) - birth.dt.year().cast(nw.Int64) - birthday_to_come.cast(nw.Int64)
+    band = nw.when(age < 16).then(nw.lit("10 to 15")).otherwise(nw.lit("16 and over"))
+    for below, name in ((10, "5 to 9"), (5, "1 to 4"), (1, "Under 1"), (0, "Unborn")):
+        band = nw.when(age < below).then(nw.lit(name)).otherwise(band)
+    return nw.when(~age.is_null()).then(band)
+
+
+def _day_of_year(day: nw.Expr) -> nw.Expr:
+    """Month and day as one number, 229 for 29 February, that grows through the year."""
+    return day.dt.month().cast(nw.Int64) * 100 + day.dt.day().cast(nw.Int64)
 
 
 def in_reporting_year(frame: pl.DataFrame, column: str, time_period: str, *, wanted: str = "") -> pl.DataFrame:
@@ -231,3 +319,119 @@ def day_in_words(day: date) -> str:
     '3 May 2011'
     """
     return f"{day.day} {day:%B %Y}"
+
+
+def first_day(year: str) -> date:
+    """The first day of a reporting year.
+
+    Examples
+    --------
+    >>> first_day("2008")
+    datetime.date(2007, 4, 1)
+    """
+    return date(int(year) - 1, 4, 1)
+
+
+def last_day(year: str) -> date:
+    """The last day of a reporting year.
+
+    Examples
+    --------
+    >>> last_day("2008")
+    datetime.date(2008, 3, 31)
+    """
+    return date(int(year), 3, 31)
+
+
+def check_reporting_years(years: Sequence[str]) -> None:
+    """Refuse what is no list of reporting years, or names one twice.
+
+    Raises
+    ------
+    ParameterError
+        When it does.
+
+    Examples
+    --------
+    >>> check_reporting_years(["2007/08"])
+    Traceback (most recent call last):
+    safeguarding_analytics.errors.ParameterError: years: reporting years are text such as "2008". Found: 2007/08.
+    """
+    if not years or isinstance(years, str):
+        raise ParameterError('years: give a list of at least one reporting year, such as ["2008"].')
+    wrong = [year for year in years if not isinstance(year, str) or not re.fullmatch(r"[12]\d{3}", year)]
+    if wrong:
+        raise ParameterError(f'years: reporting years are text such as "2008". Found: {shorten(wrong)}.')
+    if len(set(years)) < len(years):
+        raise ParameterError(f"years: a year stands twice. Found: {shorten(years)}. Name each once.")
+
+
+def covered_years(complete_from: date | None, complete_to: date | None) -> list[str]:
+    """The reporting years that lie wholly between two days.
+
+    Parameters
+    ----------
+    complete_from, complete_to
+        First and last day for which a table is complete; None where that is not known.
+
+    Returns
+    -------
+    list[str]
+        Years such as ``"2008"``, in order; none where a day is not known.
+
+    Examples
+    --------
+    >>> covered_years(date(2022, 10, 1), date(2025, 3, 31)), covered_years(date(2022, 10, 1), date(2025, 3, 30))
+    (['2024', '2025'], ['2024'])
+    """
+    if complete_from is None or complete_to is None:
+        return []
+    years = (str(year) for year in range(complete_from.year, complete_to.year + 2))
+    return [year for year in years if complete_from <= first_day(year) and last_day(year) <= complete_to]
+
+
+def part_year(complete_from: date, complete_to: date) -> str:
+    """What a table covers besides full reporting years, in words.
+
+    Parameters
+    ----------
+    complete_from, complete_to
+        First and last day for which the table is complete.
+
+    Returns
+    -------
+    str
+        Days and length of each part of a year, joined by "; "; empty where only full years are covered.
+
+    Raises
+    ------
+    ParameterError
+        The first day is after the last.
+
+    Examples
+    --------
+    >>> part_year(date(2024, 10, 1), date(2025, 3, 31))
+    '1 October 2024 to 31 March 2025, 6 months'
+    """
+    if complete_from > complete_to:
+        raise ParameterError(
+            f"complete_from, {day_in_words(complete_from)}, is after complete_to, {day_in_words(complete_to)}."
+        )
+    years = (str(year) for year in range(complete_from.year, complete_to.year + 2))
+    windows = [(max(complete_from, first_day(year)), min(complete_to, last_day(year))) for year in years]
+    full = {(first_day(year), last_day(year)) for year in covered_years(complete_from, complete_to)}
+    parts = [(first, last) for first, last in windows if first <= last and (first, last) not in full]
+    return "; ".join(
+        f"{day_in_words(first)} to {day_in_words(last)}, {_length_in_words(first, last)}" for first, last in parts
+    )
+
+
+def _length_in_words(first: date, last: date) -> str:
+    """Months from the first day on, and the days left over, both days counted; within a reporting year."""
+    after = last + timedelta(days=1)
+    months = (after.year - first.year) * 12 + after.month - first.month - (after.day < first.day)
+    years, month = divmod(first.month - 1 + months, 12)
+    year, month = first.year + years, month + 1
+    since = date(year, month, min(first.day, monthrange(year, month)[1]))
+    lengths = ((months, "month"), ((after - since).days, "day"))
+    return in_words([numbered(count, noun) for count, noun in lengths if count])

@@ -15,10 +15,8 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import polars as pl
 
@@ -26,16 +24,14 @@ from safeguarding_analytics.demo_answers import item_rows, score_rows
 from safeguarding_analytics.demo_draws import Draws
 from safeguarding_analytics.demo_facts import (
     AGENCIES,
-    AS_AT,
     BOARDS,
-    CATEGORY_WEIGHTS,
-    DISTRICTS,
     FIRST_LINES,
     ISSUES,
-    LENGTH_WEIGHTS,
+    POPULATION,
     SETTINGS,
     THEMES,
 )
+from safeguarding_analytics.demo_plans import conference_rows, plan_history, plan_rows, review_rows
 from safeguarding_analytics.demo_training import (
     Row,
     booking_rows,
@@ -49,89 +45,11 @@ from safeguarding_analytics.release import Release, is_release, previous
 from safeguarding_analytics.scaffold import board_toml
 from safeguarding_analytics.tables import TABLES
 
-NOT_WRITTEN = {"items": ["course"]}
-"""Optional columns that a file lacks: there is one course, and so one questionnaire."""
+NOT_WRITTEN = {"items": ["course"], "population": ["district"]}
+"""Optional columns that a file lacks: there is one course, and so one questionnaire; districts have no estimate."""
 
 BY_ALIAS = ("scores", "staff", "training_records")
 """Files that name agencies by their first alias."""
-
-
-class _Plan(NamedTuple):
-    child: int
-    district: str
-    category: str
-    start: date
-    end: date | None
-    previous: int
-
-
-_Family = list[_Plan]
-
-
-def _end(draws: Draws, start: date) -> date | None:
-    shortest, longest = draws.weighted(LENGTH_WEIGHTS)
-    end = draws.working_day(start + timedelta(days=shortest), start + timedelta(days=longest))
-    return end if end <= AS_AT else None
-
-
-def _family(draws: Draws, first: date, last: date, children: Mapping[int, int], district: str) -> _Family:
-    """Plans of siblings, who start on one day; ``children`` gives each child's earlier plans."""
-    start = draws.working_day(first, last)
-    category, end = draws.weighted(CATEGORY_WEIGHTS), _end(draws, start)
-    return [
-        _Plan(
-            child,
-            district,
-            category if draws.chance(85) else draws.weighted(CATEGORY_WEIGHTS),
-            start,
-            end if draws.chance(85) else _end(draws, start),
-            previous,
-        )
-        for child, previous in children.items()
-    ]
-
-
-def _returning(draws: Draws, families: Iterable[_Family], plans: int, first: date, last: date) -> list[_Family]:
-    """As many new plans, between two days, of children whose earlier plan ended at least a month before."""
-    found: list[_Family] = []
-    for family in draws.shuffled(families):
-        wanted = plans - sum(map(len, found))
-        earliest = max(first, *((plan.end or AS_AT) + timedelta(days=30) for plan in family))
-        if wanted and earliest <= last - timedelta(days=30):
-            children = {plan.child: plan.previous + 1 for plan in family[:wanted]}
-            found.append(_family(draws, earliest, last, children, family[0].district))
-    return found
-
-
-def _first_seen(draws: Draws, plans: int, repeats: int, first: date, last: date, child: int) -> list[_Family]:
-    """Families with no earlier row; so many of their plans have a history from before the table."""
-    families: list[_Family] = []
-    while plans:
-        size = min(plans, draws.weighted({1: 45, 2: 30, 3: 17, 4: 8}))
-        history = {child + n: draws.weighted({1: 75, 2: 18, 3: 7}) if n < repeats else 0 for n in range(size)}
-        district = draws.weighted({place.district: place.plans for place in DISTRICTS})
-        families.append(_family(draws, first, last, history, district))
-        plans, repeats, child = plans - size, max(0, repeats - size), child + size
-    return families
-
-
-def _plans(draws: Draws) -> list[Row]:
-    """Rows of the plans table: 972 starts in 2006/07, 190 of them repeats (19.5%), and 920 in 2007/08, 177 (19.2%)."""
-    before, new_year, last = date(2006, 4, 1), date(2007, 4, 1), date(2008, 3, 31)
-    earlier = _first_seen(draws, 966, 184, before, new_year - timedelta(days=1), 0)
-    twice = _returning(draws, earlier, 6, before, new_year - timedelta(days=1))
-    again = {plan.child for family in twice for plan in family}
-    over = [family for family in earlier if not any(plan.child in again for plan in family)]
-    back = _returning(draws, over, 62, new_year, last)
-    fresh = _first_seen(draws, 920 - 62 - 8, 177 - 62 - 8, new_year, last, 966)
-    twice_later = _returning(draws, fresh, 8, new_year, last)
-    families = draws.shuffled([*earlier, *twice, *back, *fresh, *twice_later])
-    plans = sorted((plan for family in families for plan in family), key=lambda plan: plan.start)
-    pseudonym = {child: n for n, child in enumerate(dict.fromkeys(plan.child for plan in plans), 1)}
-    return [
-        (f"CP{n:05d}", f"C{pseudonym[plan.child]:05d}", "Kent", *plan[1:])  # the rest stands in the table's order
-        for n, plan in enumerate(plans, 1)
-    ]
 
 
 def _ballots(draws: Draws) -> list[Row]:
@@ -165,14 +83,15 @@ def demo_tables(seed: int = 2011) -> dict[str, pl.DataFrame]:
     Returns
     -------
     dict[str, pl.DataFrame]
-        The twelve tables of `safeguarding_analytics.tables.TABLES`, each in a fixed row order and within its contract.
+        The fifteen tables of `safeguarding_analytics.tables.TABLES`, each in a fixed row order and within its contract.
         Synthetic, so nothing is suppressed.
 
     Notes
     -----
     Whatever the seed: 24 sessions of 50 places on the published days; health and CFE take 76% of the places attended;
-    177 of 920 plans that start in the year to 31 March 2008 are second or subsequent; nine agencies keep a record of
-    all their eligible staff. What depends on the seed: who gains how much, who is up to date, and which issues win.
+    177 of 920 plans that start in the year to 31 March 2008 are second or subsequent, 813 end in it, and 864 + 920 -
+    813 = 971 are open on its last day (Kent's report printed 960); nine agencies keep a record of all their eligible
+    staff. What depends on the seed: who gains how much, who is up to date, and which issues win.
 
     References
     ----------
@@ -185,13 +104,14 @@ def demo_tables(seed: int = 2011) -> dict[str, pl.DataFrame]:
     >>> tables = demo_tables()
     >>> tables["sessions"].select("session", "district", "date", "half_day").row(0)
     ('S01', 'Tunbridge Wells', datetime.date(2011, 5, 10), 'morning')
-    >>> tables["plans"].height
-    1892
+    >>> tables["plans"].height  # 700 open on 1 April 2003, and 800 + 840 + 880 + 972 + 920 that started in five years
+    5112
     """
     sessions = session_rows()
     bookings = booking_rows(Draws(seed, "bookings"), {str(row[0]): str(row[4]) for row in sessions})
     days = {str(row[0]): row[6] for row in sessions}
     staff = staff_rows(Draws(seed, "staff"), bookings, days)
+    plans = plan_rows(plan_history(Draws(seed, "plans")), Draws(seed, "categories"))
     rows: dict[str, Sequence[Row]] = {
         "agencies": [(profile.agency, profile.sector, ";".join(profile.aliases), None, None) for profile in AGENCIES],
         "workforce": workforce_rows(),
@@ -201,7 +121,10 @@ def demo_tables(seed: int = 2011) -> dict[str, pl.DataFrame]:
         "training_records": training_record_rows(Draws(seed, "training_records"), bookings, staff),
         "items": item_rows(),
         "scores": score_rows(seed, bookings, sessions),
-        "plans": _plans(Draws(seed, "plans")),
+        "plans": plans,
+        "conferences": conference_rows(plans, Draws(seed, "conferences")),
+        "reviews": review_rows(plans, Draws(seed, "reviews")),
+        "population": [("Kent", None, str(year), children) for year, children in POPULATION],
         "issues": [(issue, description) for issue, description, _ in ISSUES],
         "ballots": _ballots(Draws(seed, "ballots")),
         "themes": _themes(Draws(seed, "themes")),

@@ -25,6 +25,8 @@ SETTINGS = {
     "priorities.unranked": '"share"',
     "priorities.resamples": "2000",
     "priorities.seed": "20150925",
+    "child_protection.plans_from": "2003-04-01",
+    "child_protection.plans_to": "2008-03-31",
     "comparators.published_documents": "true",
     "policy.children.preset": '"dfe"',
     "policy.staff.preset": '"dfe"',
@@ -269,3 +271,53 @@ THEMES = (
 CATEGORY_WEIGHTS = {"NEG": 46, "EMO": 34, "PHY": 11, "SAB": 6, "MUL": 3}
 LENGTH_WEIGHTS = {(30, 90): 12, (91, 365): 56, (366, 720): 27, (735, 1400): 5}
 """How long plans last, in days."""
+
+AGE_WEIGHTS = {(-120, -1): 2, (0, 364): 11, (366, 1825): 29, (1827, 3650): 29, (3653, 5840): 26, (5846, 6500): 3}
+"""How old children are when a first plan starts, in days; below 0 = not born yet."""
+
+WAIT_WEIGHTS = {(1, 10): 47, (11, 15): 30, (16, 20): 11, (21, 45): 8, (-12, -1): 1, (0, 0): 3}
+"""Weekdays from a section 47 enquiry to its conference; below 0 = recorded after it, (0, 0) = none recorded."""
+
+ENQUIRIES_WITHOUT_CONFERENCE = 640
+
+PLANS_FROM, PLANS_TO = date(2003, 4, 1), date(2008, 3, 31)
+"""The plans are those of the register as it stood on the last of these days, complete from the first on."""
+
+OPEN_BEFORE = 700
+"""Plans that had started before the first day and were still open then."""
+
+
+class PlanYear(NamedTuple):
+    """A reporting year of the register: plans that start, second or subsequent ones, ends, and children who return.
+
+    Published: starts and ends of 2006/07 and 2007/08 (972 and 860, 920 and 813), and that 19.2% of the 920 were second
+    or subsequent, of which 177 is the only whole number. The rest is invented.
+    """
+
+    year: int
+    starts: int
+    repeats: int
+    ends: int
+    returning: int
+
+    @property
+    def first(self) -> date:
+        """1 April."""
+        return date(self.year - 1, 4, 1)
+
+    @property
+    def last(self) -> date:
+        """31 March."""
+        return date(self.year, 3, 31)
+
+
+PLAN_YEARS = (
+    PlanYear(2004, 800, 120, 790, 30),
+    PlanYear(2005, 840, 143, 820, 62),
+    PlanYear(2006, 880, 158, 858, 84),
+    PlanYear(2007, 972, 190, 860, 104),
+    PlanYear(2008, 920, 177, 813, 108),
+)
+
+POPULATION = ((2002, 308_900), (2003, 309_200), (2004, 309_500), (2005, 309_800), (2006, 310_100), (2007, 309_677))
+"""Children of Kent at mid-year. 2006 and 2007: near what the printed rates imply; the others are invented."""

@@ -43,6 +43,12 @@ _NO_FIGURE = re.compile(
             # Worked out from the ballots, and said only of a ranking that is shown.
             r"W = \d\.\d\d \(0 = not at all, 1 = all the same\)|if [\d,]+ members? turned|tie for [\d,]+",
             r"in \d+ of 100 boards",
+            # Funnels of public figures and limits of charts: constants, numbers of areas and points.
+            r"99\.8% limits|95% limits|[\d,]+ of [\d,]+ areas?\b|[\d,]+ areas? without a number|and \d+ more",
+            r"between areas is [\d.]+ times|φ\s=\s[\d.]+|τ²\s=\s[\d.]+|worked out of \d+ points?|Phase \d+:",
+            # Settings of the register.
+            r"within \d+ (?:working )?days|within \d+ months?|[Ww]ithin [\d, and]+ months|from \d+ months before",
+            r"more than 729 days|nhsrplotthedots_[\d_]+|making_data_count_\d+|(?i:section 47)|holidays [\d.]+",
             # How many questions and groups there are, settings of an evaluation, tests of counts that are shown.
             r"Of [\d,]+ questions?(?: and ratings)?, [^(.]*|Among (?:the )?[\d,]+ |p [=<] \d\.\d+|fewer than \d+",
             r"45 students[^(]*\d\.\d \(",
@@ -55,11 +61,17 @@ _NO_FIGURE = re.compile(
 """Numbers in our sentences that are no figures of a group: dates, units, settings of the board, numbers of rows."""
 
 
-_DAY = re.compile(rf"\b\d{{1,2}} {_MONTH} \d{{4}}\b")
-"""A day, whose year is not the name of a row."""
+_DAY = re.compile(rf"\b(?!31 March )\d{{1,2}} {_MONTH} \d{{4}}\b")
+"""A day, whose year is not the name of a row; a reporting year goes by its last day."""
 
-_NUMBERED = re.compile(r"(?i:target group|training level) (\d)\b")
+_OF_A_MONTH = re.compile(rf"(?<!\d ){_MONTH} \d{{4}}\b")
+"""A month, whose year is not the name of a row either."""
+
+_NUMBERED = re.compile(r"(?i:target group|training level) (\d)\b|\bwithin (\d{1,3}) months\b")
 """Rows that go by a numeral."""
+
+_AT_THE_START = "ends of protection"
+"""What is followed, and stands in the row of 0 months."""
 
 
 class _Printed(NamedTuple):
@@ -114,8 +126,8 @@ class Figures:
         # Short numerals, such as those of target groups, would be found in any sentence.
         named = (name for name in names if re.search(r"[^\W\d]|\d{4}", name) and name not in NO_NAMES)
         said = sorted(named, key=len, reverse=True)
-        mention = "|".join(map(re.escape, said)) or "(?!)"
-        return cls([*ours, *_published()], names, re.compile(rf"(?<!\w)(?:{mention})(?!\w)"))
+        mention = "|".join(re.escape(way) for name in said for way in dict.fromkeys(_ways(name))) or "(?!)"
+        return cls([*ours, *_published()], names, re.compile(rf"(?<!\w)(?<!\d\.)(?:{mention})(?!\w)(?!\.\d)"))
 
     def has_row(self, labels: Iterable[str], numbers: Iterable[float], texts: Iterable[str] = ()) -> bool:
         """Whether one row of one table holds all that a row of a chart or of a page shows.
@@ -168,11 +180,20 @@ class Figures:
         return any(_add_up([one.split(_figures(each)) for one in sentences], given, most) for each in self.tables)
 
     def _numbers(self, sentence: str) -> list[_Printed]:
-        return _printed(self._mention.sub(" ", _NO_FIGURE.sub(" ", sentence)))
+        return _printed(_NO_FIGURE.sub(" ", self._mention.sub(" ", sentence)))
 
     def names_in(self, text: str) -> list[str]:
         """Names of rows that stand in a text."""
-        return [*self._mention.findall(_DAY.sub(" ", text)), *_NUMBERED.findall(text)]
+        numerals = [number for found in _NUMBERED.findall(text) for number in found if number]
+        start = ["0"] if _AT_THE_START in text else []
+        mentioned = self._mention.findall(_OF_A_MONTH.sub(" ", _DAY.sub(" ", text)))
+        named = (way for name in mentioned for way in dict.fromkeys(_ways(name)) if way in self.names)
+        return [*named, *numerals, *start]
+
+
+def _ways(name: str) -> tuple[str, str, str]:
+    """A name as it is, at the beginning of a sentence and within it."""
+    return name, name[:1].upper() + name[1:], name[:1].lower() + name[1:]
 
 
 def is_labelled(numbers: Iterable[float], text: str) -> bool:

@@ -1,8 +1,8 @@
-"""What every measure does on the way to a result: open a frame, check its group columns, count by them, add margins."""
+"""What every measure does on the way to a result: open a frame, check it, count by groups, add margins."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -249,3 +249,125 @@ def with_totals(counts: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
     ]
     found = pl.concat([rows.with_columns(pl.exclude(groups).cast(pl.Int64)), *margins])
     return found.select(counts.columns).sort(groups) if groups else found
+
+
+def open_days(frame: IntoFrame, needed: Sequence[str], days: Sequence[str], table: str) -> nw.LazyFrame[Any]:
+    """Open a table where it lives, and make sure that its columns of days hold days.
+
+    Parameters
+    ----------
+    frame
+        Any frame.
+    needed
+        Columns it must have besides those of days.
+    days
+        Columns of days; times of day are cut off.
+    table
+        What it is called in messages.
+
+    Returns
+    -------
+    nw.LazyFrame
+        The table, with those columns as dates.
+
+    Raises
+    ------
+    TableError
+        Columns are missing or hold no dates.
+
+    Examples
+    --------
+    >>> plans = pl.DataFrame({"plan": ["p1"], "start_date": ["2008-03-31"]})
+    >>> open_days(plans, ["plan"], ["start_date"], "plans")
+    Traceback (most recent call last):
+    safeguarding_analytics.errors.TableError: plans: start_date must hold dates. Found: String. Parse it before.
+    """
+    opened = open_frame(frame, [*needed, *days], table)
+    schema = opened.collect_schema()
+    wrong = [name for name in days if schema[name] not in (nw.Date, nw.Datetime)]
+    if wrong:
+        found = ", ".join(dict.fromkeys(str(schema[name]) for name in wrong))
+        parse = "it" if len(wrong) == 1 else "them"
+        raise TableError(f"{table}: {', '.join(wrong)} must hold dates. Found: {found}. Parse {parse} before.")
+    return opened.with_columns(nw.col(*days).cast(nw.Date))
+
+
+def check_rows(opened: nw.LazyFrame[Any], key: str | None, needed: Sequence[str], table: str) -> None:
+    """Refuse a table whose rows would be counted twice, or not at all, without a sign.
+
+    Parameters
+    ----------
+    opened
+        The table.
+    key
+        Column that tells its rows apart, such as ``plan``; None where several rows may have one.
+    needed
+        Further columns that must not be empty.
+    table
+        What it is called in messages.
+
+    Raises
+    ------
+    TableError
+        A key stands twice, or a cell is empty; all that is wrong at once, and no value of a cell.
+
+    Examples
+    --------
+    >>> check_rows(nw.from_native(pl.LazyFrame({"plan": ["p1", "p1"]})), "plan", [], "plans")
+    Traceback (most recent call last):
+    safeguarding_analytics.errors.TableError: plans: 2 rows stand for 1 different plans. Keep one row per plan.
+    """
+    columns = [*([key] if key else []), *needed]
+    different = [nw.col(key).n_unique().alias("different")] if key else []
+    empty = [nw.col(name).is_null().cast(nw.Int64).sum().alias(f"empty_{name}") for name in columns]
+    found = fetch(opened.select(nw.len().alias("rows"), *different, *empty)).row(0, named=True)
+    rows = found["rows"]
+    wrong = [
+        f"{found[f'empty_{name}']:,} of {rows:,} rows have no {name}. "
+        "Complete them, or leave these rows out and say so."
+        for name in columns
+        if found[f"empty_{name}"]
+    ]
+    if key and rows and not found[f"empty_{key}"] and rows > found["different"]:  # of no rows, engines do not agree
+        keys = f"{found['different']:,} different {key}s"
+        wrong.append(f"{rows:,} rows stand for {keys}. Keep one row per {key}.")
+    if wrong:
+        raise TableError(f"{table}: {' '.join(wrong)}")
+
+
+def count_rows(
+    opened: nw.LazyFrame[Any], groups: Sequence[str], which: Mapping[str, nw.Expr], *, totals: bool = False
+) -> pl.DataFrame:
+    """Count rows of several kinds per group, in one pass over a table.
+
+    Parameters
+    ----------
+    opened
+        The table.
+    groups
+        Group columns; none for one row overall.
+    which
+        Per name of a count, whether a row is counted in it.
+    totals
+        Whether to add rows "Total" for every group column.
+
+    Returns
+    -------
+    pl.DataFrame
+        One row per group found, sorted: the group columns, and the counts under their names, Int64, 0 where no row is
+        counted.
+
+    Examples
+    --------
+    >>> bookings = nw.from_native(pl.LazyFrame({"agency": ["Health", "Health"], "places": [1, 7]}))
+    >>> count_rows(bookings, ["agency"], {"many": nw.col("places") > 5, "none": nw.col("places") == 0}).rows()
+    [('Health', 1, 0)]
+    """
+    names = list(which)
+    flags = opened.select(*groups, *(flag.cast(nw.Int64).alias(name) for name, flag in which.items()))
+    sums = nw.col(*names).sum()
+    counted = fetch(flags.group_by(*groups).agg(sums) if groups else flags.select(sums))
+    counts = counted.select(*groups, pl.col(names).cast(pl.Int64).fill_null(0))
+    if totals:
+        return with_totals(counts, groups)
+    return counts.sort(groups) if groups else counts

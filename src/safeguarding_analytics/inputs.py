@@ -40,6 +40,9 @@ OF_SHAPES = frozenset(name for shape in SHAPES.values() for name in shape.column
 
 OF_RETURNS = frozenset(name for name, shape in SHAPES.items() if not RETURNED.isdisjoint(shape.counts))
 
+OF_SHOWN_COUNTS = frozenset({"control_chart"})
+"""Shapes that are worked out of counts as they are shown, never of others."""
+
 COLLECT = "Collect or convert it first, such as with table.collect() or polars.from_pandas(table)."
 GROUP_OR_RENAME = (
     "Group with a measure of this package, or rename the columns: count; numerator, denominator and proportion; count, "
@@ -197,6 +200,11 @@ def _to_suppress(frame: pl.DataFrame, to_round: bool) -> list[Problem]:
     texts = [*identifying_problems(frame), *nested_problems(frame)]
     if "mark" in frame.columns:
         texts.append('this table already has a column "mark". Suppress the table it was made from.')
+    if shape and shape.name in OF_SHOWN_COUNTS:
+        texts.append(
+            "the mean and the limits of a control chart tell the counts they are worked out of, also hidden ones. "
+            "Suppress the counts, chart what is shown of them, and publish the chart with already_public()."
+        )
     if shape:
         early = [name for name in shape.group_columns(frame.columns) if _is_number(frame.schema[name], name)]
         texts += [

@@ -76,6 +76,8 @@ def _identifying_values(board: Board | None) -> dict[str, str]:
     others: set[str] = set()
     for name, table in board.tables.items() if board else ():
         for column in table.columns:
+            if table[column].dtype == pl.Date:
+                continue  # days of birth of a few thousand children are every day of some years
             if column in IDENTIFYING:
                 raw = board.checked(name).frame[column] if board else table[column]  # also what pseudonyms stand for
                 for values in (table[column], raw):

@@ -399,6 +399,11 @@ def effort_for(tables: Mapping[str, Safe], within: Within, one_run: bool) -> Eff
     return "full" if fits else "fast"
 
 
+def _effort_of(group: Mapping[str, Safe], lookups: list[pl.DataFrame]) -> Effort:
+    """How thoroughly the tables of one measure are audited, by those lookups that are about their groups."""
+    return effort_for(group, fitted(lookups, [table.frame() for table in group.values()]), one_run=True)
+
+
 def joint_audit(
     tables: Mapping[str, Safe], measures: Mapping[str, str], *, within: Within = (), one_run: bool = False
 ) -> pl.DataFrame:
@@ -469,7 +474,7 @@ class Draft:
     def effort(self) -> Effort:
         """How thoroughly the tables of the run are audited: fully only if all are."""
         lookups, groups = lookups_of(self.entries.values()), _by_measure(self._tables(), self.measures)
-        return "full" if all(effort_for(group, lookups, one_run=True) == "full" for group in groups) else "fast"
+        return "full" if all(_effort_of(group, lookups) == "full" for group in groups) else "fast"
 
     def audit(self) -> pl.DataFrame:
         """What could be worked out from the tables of the run or, if nothing, from them and those that stand.

@@ -8,12 +8,13 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from typing import Any
 
 from safeguarding_analytics.board import Board, check_all
@@ -37,6 +38,9 @@ from safeguarding_analytics.release_audit import repair_tables
 
 INSTALLED = Path(__file__).parent / "notebooks"
 IN_REPOSITORY = Path(__file__).parents[2] / "notebooks"
+CLEARINGS = 50
+"""Attempts to clear a folder, a tenth of a second apart."""
+
 TIMEOUT = 600
 """Seconds a cell may take."""
 
@@ -313,7 +317,7 @@ def _run_all(
     pages: dict[str, Page] = {}
     pool = ThreadPoolExecutor(max_workers=max(1, jobs))
     # One folder for all sockets, held here: when a run is stopped, only this thread still clears up.
-    with TemporaryDirectory(prefix="safeguarding", ignore_cleanup_errors=True) as sockets:
+    with _folder_of_sockets() as sockets:
         try:
             running = [
                 pool.submit(
@@ -396,6 +400,20 @@ def _typed(name: str, value: Any, kind: str) -> Any:
         return read(value)
     except (ValueError, KeyError):
         raise ParameterError(f'{name} must be {wanted}. Found: "{value}".') from None
+
+
+@contextlib.contextmanager
+def _folder_of_sockets() -> Iterator[str]:
+    """A folder that is gone afterwards, also where a kernel that is being stopped still writes into it."""
+    folder = mkdtemp(prefix="safeguarding")
+    try:
+        yield folder
+    finally:
+        for _ in range(CLEARINGS):
+            shutil.rmtree(folder, ignore_errors=True)
+            if not os.path.exists(folder):
+                break
+            time.sleep(0.1)
 
 
 def _private_channel(place: str) -> Any:

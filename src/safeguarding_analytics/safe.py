@@ -16,8 +16,11 @@ from safeguarding_analytics.shapes import Shape, shape_of
 from safeguarding_analytics.tables import IDENTIFYING, TOTAL
 
 WORKED_OUT_OF: dict[str, dict[str, tuple[str, ...]]] = {
-    "proportion": dict.fromkeys(("proportion", "lower", "upper"), ("numerator", "denominator")),
+    "proportion": dict.fromkeys(
+        ("proportion", "lower", "upper", "lower_clustered", "upper_clustered"), ("numerator", "denominator")
+    ),
     "rate": dict.fromkeys(("rate", "lower", "upper"), ("count", "population")),
+    "funnel": {"value": ("observed", "size")},
     "attendance": {
         "attendance_rate": ("attended", "registered"),
         "take_up": ("attended", "capacity"),

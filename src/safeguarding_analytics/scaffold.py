@@ -27,6 +27,14 @@ SETTINGS: dict[str, tuple[str, tuple[tuple[str, str, str], ...]]] = {
         "columns of your own to group by, per table; others that the contract of the table lacks are not used",
         (("workforce", '["district"]', "never one that could identify a person"),),
     ),
+    "database": (
+        "a PostgreSQL database to read tables from, instead of files; its password is kept in .pgpass, never here",
+        (("uri", '"postgresql://reader@host/records"', "needs the extra database of this package"),),
+    ),
+    "database.tables": (
+        "tables or views of the database, by schema and name; take their files out of the folder then",
+        (("plans", '"child_protection.plans"', "any table; only the columns of its contract are read"),),
+    ),
     "bookings.status": (
         "words of your booking system and the status they stand for; any column of any table can have such a section",
         (('"Did Not Arrive"', '"did_not_attend"', ""),),
@@ -163,6 +171,20 @@ SETTINGS: dict[str, tuple[str, tuple[tuple[str, str, str], ...]]] = {
             ("power", "0.8", "share of such programmes in which a gain is to be seen, 0.5 to 0.99"),
         ),
     ),
+    "child_protection": (
+        "the register of child protection plans: what it holds, the limits of timeliness, and returns it is read from",
+        (
+            ("plans_from", "2003-04-01", "every plan open on this day, or started later, is there"),
+            ("plans_to", "2008-03-31", "day of the extract"),
+            ("within_months", "12", "a repeat within so many months of the end of the plan before"),
+            ("conference_working_days", "15", "from the start of a section 47 enquiry to the conference"),
+            ("review_days", "[91, 183]", "days until the first review, and between later ones"),
+            ("comparator_set", '"all"', 'whom to compare with, beside England: "neighbours", "region" or "all"'),
+            ("cin_census", '["CIN_2024.xml", "CIN_2025.xml"]', "children in need census files, instead of plans.csv"),
+            ("annex_a", '"annex_a.xlsx"', "Ofsted's child-level lists, instead of plans.csv: six months only"),
+            ("annex_a_date_order", '"day_first"', 'or "month_first"; worked out from all dates if not set'),
+        ),
+    ),
     "priorities": (
         "fixed before the ballots are opened",
         (
@@ -201,6 +223,8 @@ SETTINGS: dict[str, tuple[str, tuple[tuple[str, str, str], ...]]] = {
         (
             ("second_or_subsequent_plans", '"d3_cpps_subsequent_plan.csv"', "from the Children in need release"),
             ("statistical_neighbours", '"sn_model_2025_wide.csv"', "the model of statistical neighbours"),
+            ("interactive_tool", '"lait_child_protection.csv"', "measures of the Local Authority Interactive Tool"),
+            ("population", '"ons_mid-year_population_estimates.csv"', "children of every authority at mid-year"),
             ("published_documents", "false", "show figures of the public Kent and Kirklees documents, as examples"),
         ),
     ),

@@ -52,9 +52,14 @@ PROPORTION = Shape(
         ),
         "lower": "lower end of the interval, 0 to 1",
         "upper": "upper end of the interval, 0 to 1",
+        "lower_clustered": "lower end of the interval that allows for children and siblings who count several times",
+        "upper_clustered": "its upper end, 0 to 1; both rounded outwards to 0.001",
     },
     counts=("numerator", "denominator"),
 )
+SHARE = ("numerator", "denominator", "proportion", "lower", "upper")
+"""The columns that every table of shares has."""
+
 RATE = Shape(
     "rate",
     "A rate per 10,000 with its counts and its interval",
@@ -128,6 +133,39 @@ ESTIMATE = Shape(
     },
     counts=("n",),
     means=("estimate", "lower", "upper"),
+)
+FUNNEL = Shape(
+    "funnel",
+    "Published figures of many areas, each beside the limits within which chance and ordinary variation keep them",
+    {
+        "observed": "count: those who have it, or events",
+        "size": "count: those who could, or the population",
+        "value": "observed ÷ size: a share 0 to 1, or per 10,000",
+        "average": "that of all areas together",
+        "lower_95": "lower 95% limit at this size",
+        "upper_95": "upper 95% limit at this size",
+        "lower_998": "lower 99.8% limit at this size",
+        "upper_998": "upper 99.8% limit at this size",
+        "plain_lower_998": "lower 99.8% limit of chance alone",
+        "plain_upper_998": "upper 99.8% limit of chance alone",
+        "position": "inside, or below or above the 95% or 99.8% limits",
+    },
+    counts=("observed", "size"),
+)
+CONTROL_CHART = Shape(
+    "control_chart",
+    "Counts of equal periods beside the limits within which they varied so far (XmR)",
+    {
+        "value": "count of the period",
+        "mean": "mean of the baseline",
+        "lower": "lower limit, three sigma; may be below 0",
+        "upper": "upper limit, three sigma",
+        "near_lower": "lower limit, two sigma",
+        "near_upper": "upper limit, two sigma",
+        "rule": "first rule that the period meets; null = ordinary variation",
+        "direction": "of what the rule found: improvement, concern, high or low",
+    },
+    counts=("value",),
 )
 RANKING = Shape(
     "ranking",
@@ -235,7 +273,7 @@ SHAPES: dict[str, Shape] = {
     shape.name: shape
     for shape in (
         *(COUNT, PROPORTION, RATE, MEAN_CHANGE, RANKING, ATTENDANCE, COVERAGE, NEED, PROGRESS, MIX, COST),
-        *(ITEM_CHANGE, ESTIMATE),
+        *(ITEM_CHANGE, ESTIMATE, FUNNEL, CONTROL_CHART),
     )
 }
 
@@ -264,6 +302,8 @@ def shape_of(columns: list[str]) -> Shape:
         "item_change": {"n_pairs", "n_same_high"},
         "estimate": {"n", "estimate"},
         "ranking": {"issue", "score", "rank"},
+        "funnel": {"observed", "size", "value", "average"},
+        "control_chart": {"value", "mean", "near_lower", "near_upper"},
         "proportion": {"numerator", "denominator", "proportion"},
         "rate": {"count", "population", "rate"},
         "count": {"count"},

@@ -64,6 +64,8 @@ KNOWLEDGE = {
         always_nothing=({"n_pairs": 1, "n_up": -1, "n_same_high": -1, "n_same_low": -1, "n_down": -1},),
     ),
     "estimate": RowKnowledge(frozenset({"n"})),
+    "funnel": RowKnowledge(frozenset({"size"})),
+    "control_chart": RowKnowledge(frozenset({"value"})),
     "attendance": RowKnowledge(
         frozenset(),
         ({"attended": 1, "walk_ins": -1}, {"registered": 1, "walk_ins": 1, "": -1}),

@@ -22,6 +22,7 @@ KINDS = ("workshop", "mop_up", "conference", "e_learning")
 LEARNERS = ("local", "out_of_area", "trainer", "test")
 WAVES = ("pre", "post", "follow_up", "then")
 CATEGORIES = ("NEG", "PHY", "SAB", "EMO", "MUL")
+"""Neglect, physical, sexual and emotional abuse, multiple: as the children in need census writes them."""
 
 UP_TO_DATE = "up to date beyond three months"
 DUE = "due within three months"
@@ -38,6 +39,15 @@ CURRENT = (UP_TO_DATE, DUE, STARTER)
 STANDING, NOT_CURRENT = "up to date", "not up to date"
 """What the stages add up to."""
 
+CATEGORY_WORDS = {
+    "NEG": "Neglect",
+    "PHY": "Physical abuse",
+    "SAB": "Sexual abuse",
+    "EMO": "Emotional abuse",
+    "MUL": "Multiple",
+}
+"""What the children in need census calls its categories."""
+
 PLACEHOLDERS = (
     *("unknown", "unk", "not known", "none", "nil", "null", "missing", "tbc", "tba", "test", "n/k", "nk"),
     *("-", "--", "?", "??", "x", "xx", "xxx", "xxxx", "0", "00", "000", "0000", "999", "9999", "99999", "unborn"),
@@ -52,6 +62,7 @@ ROW_RULES = {
     "walk_in_attended": "a walk-in (booked = no) has the status attended",
     "maximum_above_minimum": "maximum is larger than minimum",
     "ends_after_start": "end_date is not before start_date",
+    "says_what_happened": "section_47_start or conference_date is given",
     "leaves_after_start": "leaving_date is not before start_date",
     "merges_whole": "merged_into and merged_on stand together, and merged_into is another agency",
 }
@@ -65,9 +76,10 @@ def _text(
     return dy.String(description=meaning, metadata=metadata, min_length=1, **options)
 
 
-def _identifier(meaning: str, **options: Any) -> dy.String:
+def _identifier(meaning: str, *, references: str = "", optional: bool = False, **options: Any) -> dy.String:
     """A pseudonym of a person or child: never shown, never a placeholder."""
-    metadata = {"unit": "pseudonym", "identifying": True, "references": "", "says": "an identifier, not a placeholder"}
+    metadata: dict[str, Any] = {"unit": "pseudonym", "identifying": True, "references": references}
+    metadata |= {"optional": optional, "says": "an identifier, not a placeholder"}
     return dy.String(
         description=meaning,
         metadata=metadata,
@@ -91,8 +103,8 @@ def _number(meaning: str, unit: str, **options: Any) -> dy.Float64:
     return dy.Float64(description=meaning, metadata={"unit": unit, "identifying": False, "references": ""}, **options)
 
 
-def _date(meaning: str, *, optional: bool = False, **options: Any) -> dy.Date:
-    metadata = {"unit": "date", "identifying": False, "references": "", "optional": optional}
+def _date(meaning: str, *, optional: bool = False, identifying: bool = False, **options: Any) -> dy.Date:
+    metadata = {"unit": "date", "identifying": identifying, "references": "", "optional": optional}
     return dy.Date(description=meaning, metadata=metadata, **options)
 
 
@@ -246,11 +258,51 @@ class Plans(dy.Schema):
     start_date = _date("Day the plan started")
     end_date = _date("Day the plan ended; empty while it is open", nullable=True)
     previous_plans = _whole("Earlier plans of the child, as recorded at the start", "plans", min=0, nullable=True)
+    latest_category = _choice("Latest category of abuse", CATEGORIES, nullable=True, optional=True)
+    family = _identifier("Pseudonym of the family: siblings share it", nullable=True, optional=True)
+    birth_date = _date("Day the child was born, or is expected", nullable=True, optional=True, identifying=True)
+    death_date = _date("Day the child died", nullable=True, optional=True, identifying=True)
+    moved_date = _date(
+        "Day the child moved to another authority, after this plan", nullable=True, optional=True, identifying=True
+    )
 
     @dy.rule()
     def ends_after_start(cls) -> pl.Expr:
         """See `ROW_RULES`."""
         return pl.col("end_date").is_null() | (pl.col("end_date") >= pl.col("start_date"))
+
+
+class Conferences(dy.Schema):
+    """One row per section 47 enquiry with or without an initial child protection conference, or conference alone."""
+
+    conference = _identifier("Pseudonym of the enquiry or conference", primary_key=True)
+    child = _identifier("Pseudonym of the child, as in plans")
+    authority = _text("Local authority that held it")
+    district = _text("District the child lives in", nullable=True, optional=True)
+    section_47_start = _date("Day of the strategy discussion that started the section 47 enquiry", nullable=True)
+    conference_date = _date("Day of the initial child protection conference; empty = none held", nullable=True)
+    not_required = _yes_no("Whether a conference was found not to be required", nullable=True)
+
+    @dy.rule()
+    def says_what_happened(cls) -> pl.Expr:
+        """See `ROW_RULES`."""
+        return pl.col("section_47_start").is_not_null() | pl.col("conference_date").is_not_null()
+
+
+class Reviews(dy.Schema):
+    """One row per review of a child protection plan."""
+
+    plan = _identifier("Pseudonym of the plan", primary_key=True, references="plans.plan")
+    review_date = _date("Day of the review conference", primary_key=True)
+
+
+class Population(dy.Schema):
+    """One row per authority, or district of it, and mid-year: children who live there."""
+
+    authority = _text("Local authority", primary_key=True)
+    district = _text("District; empty = the whole authority", nullable=True, optional=True)
+    mid_year = _text("Year of the mid-year estimate", primary_key=True, regex=r"^\d{4}$")
+    children = _whole("Children aged 0 to 17", "children", min=1)
 
 
 class Issues(dy.Schema):
@@ -288,6 +340,9 @@ TABLES: dict[str, type[dy.Schema]] = {
     "items": Items,
     "scores": Scores,
     "plans": Plans,
+    "conferences": Conferences,
+    "reviews": Reviews,
+    "population": Population,
     "issues": Issues,
     "ballots": Ballots,
     "themes": Themes,

@@ -40,7 +40,7 @@ from safeguarding_analytics.registers import (
     with_session_columns,
     with_share,
 )
-from safeguarding_analytics.shapes import ATTENDANCE, COVERAGE, PROPORTION
+from safeguarding_analytics.shapes import ATTENDANCE, COVERAGE, PROPORTION, SHARE
 from safeguarding_analytics.tables import TOTAL
 
 
@@ -279,7 +279,7 @@ def training_reach(
     counts = _with_eligible(_people_reached(booked, held, groups), eligible, groups)
     if totals:
         counts = with_totals(counts, groups)
-    return in_order(with_share(counts, confidence), [*groups, *PROPORTION.columns], groups)
+    return in_order(with_share(counts, confidence), [*groups, *SHARE], groups)
 
 
 def training_coverage(

@@ -3,6 +3,7 @@ from types import SimpleNamespace
 import pytest
 from test_pages_in_browser import ARGUMENTS, CHROMIUM
 
+from safeguarding_analytics.dashboards import NOT_ANSWERED
 from test_dashboards import make_release
 
 pytestmark = [
@@ -12,7 +13,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
 
-PAGES = ["Overview", "Training", "Knowledge gain"]
+PAGES = ["Overview", "Training", "Knowledge gain", "Child protection"]
 NAMES = ("training_reach_by_agency", "knowledge_gain", "repeat_plans", "priorities")
 DRAWN = "document.querySelectorAll('.chart.drawn .live svg').length"
 WAITING = "document.querySelectorAll('figure.chart:not(.drawn)').length"
@@ -22,6 +23,8 @@ VIEWS = {
     "training, every table": ("all", "/training", "Training"),
     "knowledge": ("demo", "/knowledge", "Knowledge gain"),
     "knowledge, every table": ("all", "/knowledge", "Knowledge gain"),
+    "child protection": ("demo", "/child_protection", "Child protection"),
+    "child protection, every table": ("all", "/child_protection", "Child protection"),
 }
 """Release, address and heading of each page that is looked at."""
 
@@ -129,6 +132,25 @@ def test_training_page_draws_its_charts_to_the_target(views):
     assert any("target 300" in words and "target 180" in words for words in text)
 
 
+def test_child_protection_page_draws_a_chart_of_each_table_but_those_of_open_plans_and_reviews(views):
+    page = views["child protection, every table"]
+    assert page.evaluate(DRAWN) == page.locator("figure.chart").count() == 12
+    assert page.locator("details").count() == 12
+    shown = page.locator("table:visible caption").all_inner_texts()
+    assert shown == ["Table of open_plans_by_category", "Table of reviews_on_time"]
+
+
+def test_child_protection_page_of_the_demonstration_says_its_headlines(views, releases):
+    release = releases["demo"]
+    said = views["child protection"].locator("p.headline").all_inner_texts()
+    names = ("repeat_plans_within_months", "time_to_next_plan", "plan_rates", "open_plans_by_category")
+    first, *others = [
+        release.entry(name).headline for name in ("repeat_plans", *names, "conferences_on_time", "reviews_on_time")
+    ]
+    assert all([first, *others])
+    assert said == [first, NOT_ANSWERED, NOT_ANSWERED, *others]  # no figures of others, so no funnel
+
+
 def test_every_part_of_a_page_is_worked_out(view):
     assert view.page.locator(".message").count() == 0
     assert view.page.evaluate(DRAWN) == view.page.locator("figure.chart").count() > 0
@@ -178,11 +200,12 @@ def test_page_breaks_no_rule_of_accessibility(view):
 def test_pages_are_changed_with_the_keyboard(opened):
     page = opened("demo", "/")
     seen = []
-    for _ in range(4):
+    for _ in range(1 + len(PAGES)):
         page.keyboard.press("Tab")
         seen.append(in_focus(page))
     assert seen == [["A", "Skip to the content"], *(["A", name] for name in PAGES)]
-    page.keyboard.press("Shift+Tab")
+    for _ in range(2):
+        page.keyboard.press("Shift+Tab")
     with page.expect_navigation():
         page.keyboard.press("Enter")
     page.wait_for_function(f"{WAITING} === 0")

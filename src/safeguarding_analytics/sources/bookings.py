@@ -12,9 +12,10 @@ from pathlib import Path
 
 import polars as pl
 
-from safeguarding_analytics.config import BookingsExportSection, Words
+from safeguarding_analytics.config import Words
 from safeguarding_analytics.contracts import EMPTY, PROBLEMS, no_problems, problem, say_values
 from safeguarding_analytics.errors import TableError, numbered
+from safeguarding_analytics.export_settings import BookingsExportSection
 from safeguarding_analytics.pseudonyms import Key, pseudonyms
 from safeguarding_analytics.sources.export_dates import parse_days
 from safeguarding_analytics.sources.files import ROW, plain_name

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from safeguarding_analytics.config import NO_ANSWER, FormsSection
 from safeguarding_analytics.contracts import EMPTY
 from safeguarding_analytics.errors import nearest
+from safeguarding_analytics.export_settings import NO_ANSWER, FormsSection
 from safeguarding_analytics.sources.files import ROW
 from safeguarding_analytics.sources.learners import FEW
 

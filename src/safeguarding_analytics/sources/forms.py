@@ -12,9 +12,10 @@ from pathlib import Path
 
 import polars as pl
 
-from safeguarding_analytics.config import FormSection, FormsSection, Words
+from safeguarding_analytics.config import Words
 from safeguarding_analytics.contracts import EMPTY, PROBLEMS, no_problems, problem, say_values
 from safeguarding_analytics.errors import TableError, numbered, shorten
+from safeguarding_analytics.export_settings import FormSection, FormsSection
 from safeguarding_analytics.pseudonyms import Key, pseudonyms
 from safeguarding_analytics.sources.bookings import ANONYMOUS
 from safeguarding_analytics.sources.export_dates import Order, parse_days

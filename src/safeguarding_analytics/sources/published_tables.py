@@ -47,7 +47,7 @@ COUNTS = frozenset(
 SHARES = frozenset(
     {"proportion", "attendance_rate", "take_up", "share_of_places", "reach", "share_of_agencies", "p_selected"}
 ).union({"share_before", "share_after"})
-ENDS = frozenset({"lower", "upper"})
+ENDS = frozenset({"lower", "upper", "lower_clustered", "upper_clustered"})
 POINTS = frozenset({"proportion", "reach"})
 """Shares that have an interval."""
 

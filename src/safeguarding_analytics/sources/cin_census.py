@@ -1,0 +1,391 @@
+"""Yearly files of the children in need census → plans, conferences and reviews as text, without the children in them.
+
+Identifiers of children are dropped here, and so is the key. What comes out goes through the same contract as clean
+files; its problems are told by file and line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from safeguarding_analytics.contracts import PROBLEMS, no_problems
+from safeguarding_analytics.errors import TableError, in_words, numbered, shorten
+from safeguarding_analytics.pseudonyms import Key, pseudonyms
+from safeguarding_analytics.sources.census_xml import LINE, NUMBER
+from safeguarding_analytics.sources.cin_records import (
+    CHILD_NUMBER,
+    DATE_WANTED,
+    DETAIL,
+    UNKNOWN,
+    CensusYear,
+    is_used,
+    read_year,
+    yes_no,
+)
+from safeguarding_analytics.sources.files import ROW
+
+OF_TABLE = {"children": "plans", "enquiries": "conferences", "plans": "plans", "reviews": "reviews"}
+"""Table of a board that records go into; the details have columns of several."""
+
+MOVED_AWAY = "RC5"
+
+
+@dataclass(frozen=True)
+class CinCensus:
+    """Files of one authority, one per year, as a board's tables of text, each with `ROW`.
+
+    ``complete_from`` and ``complete_to``: every plan that started between these days is in the table of plans; earlier
+    ones are history. ``places`` says which line of which file a row is. ``years`` are the records that the rules of the
+    census are about. Without the key, which is not in it, nothing tells whose a pseudonym is.
+    """
+
+    plans: pl.DataFrame
+    conferences: pl.DataFrame
+    reviews: pl.DataFrame
+    header: pl.DataFrame
+    complete_from: date
+    complete_to: date
+    notes: tuple[str, ...]
+    problems: pl.DataFrame
+    places: pl.DataFrame
+    years: tuple[CensusYear, ...]
+    digests: Mapping[str, str]
+
+    def in_its_words(self, table: str, problems: pl.DataFrame) -> pl.DataFrame:
+        """Problems of a table by file, line and child, together with dates that could not be read.
+
+        A cell that could not be read is empty to the contract, and is not reported twice.
+        """
+        own = self.problems.filter(pl.col("table").str.starts_with(f"{table}: "))
+        placed = problems.join(
+            self.places.filter(pl.col("table") == table).drop("table"), left_on="row", right_on=ROW, how="left"
+        )
+        named = placed.select(
+            pl.coalesce(pl.format("{}: {}", pl.lit(table), "file"), "table").alias("table"),
+            pl.col(LINE).alias("row"),
+            "column",
+            # The hint of `say_problems` would name the table and the file as a section of board.toml.
+            pl.col("rule").str.replace("^one of: ", "one of "),
+            pl.concat_str(_child(), "found", separator=", ", ignore_nulls=True).replace("", None).alias("found"),
+        )
+        others = named.join(own, on=["table", "row", "column"], how="anti", nulls_equal=True)
+        return pl.concat([own, others]).sort("table", "row", "column", "rule")
+
+
+def table_of(table: str, file: str) -> str:
+    """What the rows of a file are called in a report on a table.
+
+    Examples
+    --------
+    >>> table_of("plans", "census_2024.xml")
+    'plans: census_2024.xml'
+    """
+    return f"{table}: {file}"
+
+
+def read_cin_census(paths: Sequence[Path], key: Key | None, *, authority: str | None = None) -> CinCensus:
+    """Read the files of the children in need census of some years.
+
+    Parameters
+    ----------
+    paths
+        XML files of one authority, one per census year, in any order.
+    key
+        Key of the pseudonyms. It is not kept. None only to check one file by itself: children are then numbered.
+    authority
+        Name of the authority as the board writes it; None for its number in the files.
+
+    Returns
+    -------
+    CinCensus
+        Tables of text for the contracts of plans, conferences and reviews. Row-level data, not suppressed.
+
+    Raises
+    ------
+    TableError
+        When a file cannot be read or has no reference date, two are of the same year, or authorities differ.
+
+    Notes
+    -----
+    A census year ends on the reference date of the header, 31 March; where the header's year differs, a note says so.
+    A plan of the same child and start in two files is one plan, and so is an enquiry: the later file counts. Reviews
+    of all files count, each day once. Where a year lies between two files, what started before it is history only.
+
+    An initial child protection conference stands at its section 47 enquiry or, without one, at the details. One that
+    stands at both on the same day counts once. One that stands at the details alone is that of the latest enquiry of
+    these details which had begun, has none of its own and needed one; else it is a conference without enquiry.
+
+    A child moved (``moved_date``) where details were closed with the reason "moved to another authority" on or after
+    the plan's end. Elements that the census has not, and stray text between elements, are left out.
+
+    References
+    ----------
+    DfE, Children in need census 2025 to 2026: guide to the data.
+    """
+    if not paths:
+        raise TableError("the census: no file is named. Name at least one under cin_census in board.toml.")
+    if key is None and len(paths) > 1:
+        raise TableError("the census: without a key children cannot be followed from one file to the next. Give a key.")
+    years = sorted((read_year(path, key) for path in paths), key=lambda year: year.reference_date)
+    _refuse_mixed(years)
+    first, notes = _first_complete(years)
+    name = authority or years[-1].header.get("LEA") or "not known"
+    plans, lost = _plans(years, name, key)
+    conferences, said = _conferences(years, name, key)
+    reviews, repeated = _reviews(years, plans)
+    tables = {"plans": plans, "conferences": conferences, "reviews": reviews}
+    numbered_rows = {table: frame.with_row_index(ROW, 1).cast({ROW: pl.Int64}) for table, frame in tables.items()}
+    places = pl.concat(
+        frame.select(pl.lit(table).alias("table"), ROW, "file", LINE, CHILD_NUMBER)
+        for table, frame in numbered_rows.items()
+    )
+    return CinCensus(
+        **{table: _as_text(frame, _COLUMNS[table]) for table, frame in numbered_rows.items()},
+        header=_headers(years),
+        complete_from=first,
+        complete_to=years[-1].reference_date,
+        notes=(*(note for year in years for note in year.notes), *notes, *lost, *said, *repeated),
+        problems=pl.concat([no_problems(), *(_unread_dates(year) for year in years)]),
+        places=places,
+        years=tuple(years),
+        digests={year.file: year.digest for year in years},
+    )
+
+
+_COLUMNS = {
+    "plans": (
+        *("plan", "child", "authority", "district", "category", "start_date", "end_date", "previous_plans"),
+        *("latest_category", "birth_date", "death_date", "moved_date"),
+    ),
+    "conferences": (
+        *("conference", "child", "authority", "district", "section_47_start", "conference_date"),
+        "not_required",
+    ),
+    "reviews": ("plan", "review_date"),
+}
+
+
+def _refuse_mixed(years: Sequence[CensusYear]) -> None:
+    numbers = {year.header.get("LEA") for year in years}
+    if len(numbers) > 1:
+        raise TableError(
+            f"{in_words([year.file for year in years])}: the headers name {len(numbers)} different authorities (LEA), "
+            "or some none. Name the files of one authority."
+        )
+    ends = [year.ends_in for year in years]
+    same = [year.file for year in years if ends.count(year.ends_in) > 1]
+    if same:
+        raise TableError(
+            f"{in_words(same)}: more than one file for the same census year, by their reference dates. Name the one "
+            "that was accepted."
+        )
+
+
+def _first_complete(years: Sequence[CensusYear]) -> tuple[date, list[str]]:
+    """The day from which every plan that started is in the files, and a note where a year is missing."""
+    ends = [year.ends_in for year in years]
+    missing = [str(end) for end in range(ends[0], ends[-1]) if end not in ends]
+    last_gap = max((position for position in range(1, len(ends)) if ends[position] > ends[position - 1] + 1), default=0)
+    first = years[last_gap].first_day
+    if not missing:
+        return first, []
+    return first, [
+        f"there is no census of the {'year' if len(missing) == 1 else 'years'} to 31 March {shorten(missing)}, so "
+        f"plans are complete from {first} only; earlier files are history"
+    ]
+
+
+def _headers(years: Sequence[CensusYear]) -> pl.DataFrame:
+    names = {"Collection": "collection", "Year": "year", "LEA": "authority_number", "SoftwareCode": "software"}
+    return pl.DataFrame(
+        [
+            {"file": year.file, "reference_date": year.reference_date}
+            | {ours: year.header.get(name) for name, ours in (names | {"Release": "release"}).items()}
+            for year in years
+        ],
+        schema={"file": pl.String, "reference_date": pl.Date} | dict.fromkeys([*names.values(), "release"], pl.String),
+    )
+
+
+def _together(years: Sequence[CensusYear], table: str, same: Sequence[str]) -> pl.DataFrame:
+    """Records of all files, those that are the same once, as the latest file has them."""
+    frames: list[pl.DataFrame] = [getattr(year, table) for year in years]
+    everything = pl.concat(
+        frame.with_columns(pl.lit(turn).alias("turn"), pl.lit(year.file).alias("file"))
+        for turn, (frame, year) in enumerate(zip(frames, years, strict=True))
+    )
+    sequence = pl.int_range(pl.len()).over("turn", *same).alias("sequence")
+    return everything.with_columns(sequence).unique([*same, "sequence"], keep="last", maintain_order=True)
+
+
+def _identify(kind: str, parts: Sequence[str], key: Key | None) -> pl.Expr:
+    """An identifier of what is told by the child and more: a pseudonym, where there is a key."""
+    text = pl.concat_str(pl.lit(kind), *(pl.col(part).cast(pl.String).fill_null("") for part in parts), separator="|")
+    if key is None:
+        return text
+    return text.map_batches(lambda texts: pseudonyms(texts, key), return_dtype=pl.String)
+
+
+def _plans(years: Sequence[CensusYear], authority: str, key: Key | None) -> tuple[pl.DataFrame, list[str]]:
+    plans = _together(years, "plans", ["child", "start_date"])
+    last = pl.col("birth_date", "expected_birth_date", "death_date").drop_nulls().last()
+    born = (
+        pl.concat(year.children for year in years)
+        .filter(pl.col("child") != UNKNOWN)
+        .group_by("child", maintain_order=True)
+        .agg(last)
+        .with_columns(pl.coalesce("birth_date", "expected_birth_date").alias("birth_date"))
+    )
+    found = plans.join(born, on="child", how="left", maintain_order="left").join(
+        _moves(years, plans), on=["child", "end_date"], how="left", maintain_order="left"
+    )
+    gone = found.filter(
+        pl.col("end_date").is_null() & (pl.col("turn") < len(years) - 1) & pl.col("start_date").is_not_null()
+    )
+    notes = []
+    if gone.height:
+        notes.append(
+            f"{numbered(gone.height, 'plan')} still open in the last file that has "
+            f"{'it' if gone.height == 1 else 'them'}, and not in the file of {years[-1].ends_in}: "
+            f"without an end {'it counts' if gone.height == 1 else 'they count'} as open. Look for another start date"
+        )
+    return found.with_columns(
+        _identify("plan", ["child", "start_date", "sequence"], key).alias("plan_identifier"),
+        pl.lit(authority).alias("authority"),
+        pl.lit(None, pl.String).alias("district"),
+    ).rename({NUMBER: "plan_number"}).with_columns(pl.col("plan_identifier").alias("plan")), notes
+
+
+def _moves(years: Sequence[CensusYear], plans: pl.DataFrame) -> pl.DataFrame:
+    """The first day on or after the end of a plan on which the child's details were closed as moved away."""
+    closed = (
+        pl.concat(year.details for year in years)
+        .filter((pl.col("reason_for_closure").str.to_uppercase() == MOVED_AWAY) & (pl.col("child") != UNKNOWN))
+        .select("child", pl.col("closure_date").alias("moved_date"))
+        .drop_nulls()
+        .sort("moved_date")
+    )
+    ends = plans.select("child", "end_date").drop_nulls().unique().sort("end_date")
+    # Forwards: the first move that is not before the end.
+    moves = ends.join_asof(
+        closed.with_columns(pl.col("moved_date").alias("end_date")),
+        on="end_date",
+        by="child",
+        strategy="forward",
+        check_sortedness=False,
+    )
+    return moves.select("child", "end_date", "moved_date")
+
+
+def _conferences(years: Sequence[CensusYear], authority: str, key: Key | None) -> tuple[pl.DataFrame, list[str]]:
+    """Enquiries with the conferences they led to, and conferences without enquiry."""
+    paired = [_paired(year) for year in years]
+    enquiries = _together([year for year, _, _ in paired], "enquiries", ["child", "section_47_start"])
+    alone = _together([year for year, _, _ in paired], "details", ["child", "conference_date"]).filter(
+        pl.col("sequence") == 0
+    )
+    alone = alone.join(enquiries, on=["child", "conference_date"], how="anti").with_columns(
+        pl.lit(None, pl.Date).alias("section_47_start"), pl.lit(None, pl.String).alias("not_required")
+    )
+    kept = ["file", "turn", LINE, CHILD_NUMBER, "child", "section_47_start", "conference_date", "not_required"]
+    found = pl.concat([enquiries.select(*kept, "sequence"), alone.select(*kept, "sequence")]).sort("turn", LINE)
+    days = pl.when(pl.col("section_47_start").is_null()).then("conference_date")
+    of_details, twice = sum(put for _, put, _ in paired), sum(both for _, _, both in paired)
+    notes = []
+    if of_details:
+        notes.append(
+            f"{numbered(of_details, 'conference')} recorded at the details and not at the enquiry: taken as that of "
+            "the latest enquiry of the same details that had begun and had none"
+        )
+    if twice:
+        notes.append(f"{numbered(twice, 'conference')} recorded both at the enquiry and at the details: counted once")
+    return found.with_columns(days.alias("day")).with_columns(
+        _identify("conference", ["child", "section_47_start", "day", "sequence"], key).alias("conference"),
+        pl.lit(authority).alias("authority"),
+        pl.lit(None, pl.String).alias("district"),
+    ), notes
+
+
+def _paired(year: CensusYear) -> tuple[CensusYear, int, int]:
+    """Conferences of the details put to the enquiries they are of; the details keep those without one.
+
+    Also how many were put there, and how many stood at both.
+    """
+    of_details = year.details.filter(pl.col("conference_date").is_not_null())
+    once = of_details.join(year.enquiries, on=["child", "conference_date"], how="anti")
+    waiting = year.enquiries.filter(
+        pl.col("conference_date").is_null() & ~yes_no("not_required").fill_null(value=False)
+    ).drop("conference_date")
+    pairs = (
+        once.select(pl.col(NUMBER).alias(DETAIL), "conference_date")
+        .join(waiting, on=DETAIL)
+        .filter(pl.col("section_47_start") <= pl.col("conference_date"))
+        .sort("section_47_start", NUMBER)
+        .unique(DETAIL, keep="last", maintain_order=True)
+        .select(DETAIL, NUMBER, pl.col("conference_date").alias("of_details"))
+    )
+    enquiries = year.enquiries.join(pairs.drop(DETAIL), on=NUMBER, how="left", maintain_order="left").with_columns(
+        pl.coalesce("conference_date", "of_details").alias("conference_date")
+    )
+    alone = once.join(pairs, left_on=NUMBER, right_on=DETAIL, how="anti")
+    return (
+        replace(year, enquiries=enquiries.drop("of_details"), details=alone),
+        pairs.height,
+        of_details.height - once.height,
+    )
+
+
+def _reviews(years: Sequence[CensusYear], plans: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
+    """Days of reviews of all files, each once per plan; reviews without a day are left out."""
+    every = _together_reviews(years)
+    known = plans.select("child", "start_date", "sequence", "plan_identifier")
+    dated = every.filter(pl.col("review_date").is_not_null()).join(
+        known, on=["child", "start_date", "sequence"], nulls_equal=True, maintain_order="left"
+    )
+    once = dated.drop("plan").rename({"plan_identifier": "plan"}).unique(["plan", "review_date"], keep="last")
+    within = dated.height - dated.select("turn", "plan_identifier", "review_date").n_unique()
+    missing = every["review_date"].null_count()
+    notes = [f"{numbered(missing, 'review')} without a day that can be read left out"] if missing else []
+    if within:
+        notes.append(f"{numbered(within, 'review')} of a plan on the same day as another one: each day counts once")
+    return once.sort("turn", LINE, "review_date"), notes
+
+
+def _together_reviews(years: Sequence[CensusYear]) -> pl.DataFrame:
+    """Reviews of all files with the child, start and sequence of their plan."""
+    frames = []
+    for turn, year in enumerate(years):
+        sequence = pl.int_range(pl.len()).over("child", "start_date").alias("sequence")
+        of_plan = year.plans.select(pl.col(NUMBER).alias("plan"), "start_date", sequence)
+        found = year.reviews.join(of_plan, on="plan", maintain_order="left")
+        frames.append(found.with_columns(pl.lit(turn).alias("turn"), pl.lit(year.file).alias("file")))
+    return pl.concat(frames)
+
+
+def _as_text(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    return frame.select(pl.col(columns).cast(pl.String), ROW)
+
+
+def _child() -> pl.Expr:
+    """Which child of the file it is, by its place."""
+    return pl.format("child {} of the file", CHILD_NUMBER)
+
+
+def _unread_dates(year: CensusYear) -> pl.DataFrame:
+    table = pl.col("records").replace_strict(OF_TABLE, default="conferences", return_dtype=pl.String)
+    return (
+        year.unread.filter(is_used())
+        .select(
+            pl.format("{}: {}", table, pl.lit(year.file)).alias("table"),
+            pl.col(LINE).alias("row"),
+            "column",
+            pl.lit(DATE_WANTED).alias("rule"),
+            _child().alias("found"),
+        )
+        .match_to_schema(PROBLEMS)
+    )

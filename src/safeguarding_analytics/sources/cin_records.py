@@ -1,0 +1,291 @@
+"""One file of the children in need census → its records with dates, children as pseudonyms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from safeguarding_analytics.errors import TableError, numbered, shorten
+from safeguarding_analytics.pseudonyms import Key, pseudonyms
+from safeguarding_analytics.sources.census_xml import LINE, NUMBER, PARENT, CensusRows, Place, read_rows, say_left_out
+from safeguarding_analytics.tables import PLACEHOLDERS
+
+CHILD_NUMBER, DETAIL = "child_number", "detail"
+"""Columns of records: the child's place in the file, and the number of the CINdetails a record stands in."""
+
+_DETAILS = Place(
+    table="details",
+    values=("CINreferralDate", "CINclosureDate", "ReasonForClosure", "DateOfInitialCPC", "ReferralNFA"),
+    passed_over=("ReferralSource", "PrimaryNeedCode", "Assessments", "CINPlanDates"),
+    inner={
+        "Section47": Place(
+            table="enquiries",
+            values=("S47ActualStartDate", "InitialCPCtarget", "DateOfInitialCPC", "ICPCnotRequired"),
+        ),
+        "ChildProtectionPlans": Place(
+            table="plans",
+            values=(
+                *("CPPstartDate", "CPPendDate", "InitialCategoryOfAbuse", "LatestCategoryOfAbuse"),
+                "NumberOfPreviousCPP",
+            ),
+            inner={"Reviews": Place(table="reviews", values=("CPPreviewDate",), repeats="CPPreviewDate")},
+        ),
+    },
+)
+_HEADER = Place(
+    table="header",
+    inner={
+        "CollectionDetails": Place(values=("Collection", "Year", "ReferenceDate")),
+        "Source": Place(values=("LEA", "SoftwareCode", "Release"), passed_over=("SourceLevel", "SerialNo", "DateTime")),
+    },
+)
+_CHILD = Place(
+    table="children",
+    passed_over=("ChildCharacteristics",),
+    inner={
+        "ChildIdentifiers": Place(
+            values=(
+                *("LAchildID", "PersonBirthDate", "ExpectedPersonBirthDate", "Sex", "GenderCurrent"),
+                "PersonDeathDate",
+            ),
+            passed_over=("UPN", "FormerUPN", "UPNunknown"),
+        ),
+        "CINdetails": _DETAILS,
+    },
+)
+LAYOUT = {"Message": Place(inner={"Header": _HEADER, "Children": Place(inner={"Child": _CHILD})})}
+"""The census of 2021 to 2026: what is read of it, and what is passed over."""
+
+_IDENTIFIERS = ("LAchildID", "UPN", "FormerUPN")
+_ONLY_IDENTIFIERS = Place(table="children", inner={"ChildIdentifiers": Place(values=_IDENTIFIERS)})
+
+NAMES = {
+    "children": {"PersonBirthDate": "birth_date", "PersonDeathDate": "death_date"},
+    "details": {
+        "CINreferralDate": "referral_date",
+        "CINclosureDate": "closure_date",
+        "ReasonForClosure": "reason_for_closure",
+        "DateOfInitialCPC": "conference_date",
+        "ReferralNFA": "no_further_action",
+    },
+    "enquiries": {
+        "S47ActualStartDate": "section_47_start",
+        "InitialCPCtarget": "conference_target",
+        "DateOfInitialCPC": "conference_date",
+        "ICPCnotRequired": "not_required",
+    },
+    "plans": {
+        "CPPstartDate": "start_date",
+        "CPPendDate": "end_date",
+        "InitialCategoryOfAbuse": "category",
+        "LatestCategoryOfAbuse": "latest_category",
+        "NumberOfPreviousCPP": "previous_plans",
+    },
+    "reviews": {"CPPreviewDate": "review_date"},
+}
+"""Our name of each element, per table of records."""
+
+SEXES = {"m": "M", "f": "F", "u": "U", "1": "M", "2": "F", "0": "U", "9": "U"}
+"""Codings of `Sex` and of the older `GenderCurrent`: male, female, unknown."""
+
+YES_NO = {"1": True, "true": True, "0": False, "false": False}
+"""Both spellings, which occur in one file."""
+
+DATE_WANTED = "a date such as 2024-03-31, of the years 1900 to 2100"
+UNKNOWN = "unknown"
+"""Stands for a child without an identifier; no contract lets it pass."""
+
+
+@dataclass(frozen=True)
+class CensusYear:
+    """The file of one year as read: its header, and its records with dates, children as pseudonyms.
+
+    ``children``, ``details``, ``enquiries``, ``plans`` and ``reviews`` have one row per element, in the file's order,
+    with `LINE`, `CHILD_NUMBER`, ``child``, and, but for children, the number of the `DETAIL` they stand in; reviews
+    have the number of their ``plan``. ``unread`` are cells that hold no date.
+    """
+
+    file: str
+    header: Mapping[str, str]
+    reference_date: date
+    children: pl.DataFrame
+    details: pl.DataFrame
+    enquiries: pl.DataFrame
+    plans: pl.DataFrame
+    reviews: pl.DataFrame
+    unread: pl.DataFrame
+    notes: tuple[str, ...]
+    digest: str
+
+    @property
+    def first_day(self) -> date:
+        """1 April of the census year, which ends on the 31 March on or after the reference date."""
+        return date(self.ends_in - 1, 4, 1)
+
+    @property
+    def ends_in(self) -> int:
+        """Year in which the census year ends."""
+        return self.reference_date.year + (self.reference_date.month > 3)
+
+
+def read_year(path: Path, key: Key | None) -> CensusYear:
+    """One file: its records under our names, with dates and pseudonyms."""
+    rows = read_rows(path, LAYOUT)
+    header = _header(rows, path.name)
+    tables = {name: frame.rename(NAMES.get(name, {})) for name, frame in rows.tables.items()}
+    children, expected = _days(_children(tables["children"], key, header.get("LEA", "")), "children")
+    of_child = children.select(pl.col(NUMBER).alias(CHILD_NUMBER), "child")
+    details, of_details = _days(
+        tables["details"].rename({PARENT: CHILD_NUMBER}).join(of_child, on=CHILD_NUMBER, how="left"), "details"
+    )
+    of_detail = details.select(pl.col(NUMBER).alias(DETAIL), CHILD_NUMBER, "child")
+    enquiries, of_enquiries = _days(_within(tables["enquiries"], of_detail, DETAIL), "enquiries")
+    plans, of_plans = _days(_within(tables["plans"], of_detail, DETAIL), "plans")
+    of_plan = plans.select(pl.col(NUMBER).alias("plan"), DETAIL, CHILD_NUMBER, "child")
+    reviews, of_reviews = _days(_within(tables["reviews"], of_plan, "plan"), "reviews")
+    unread = pl.concat([expected, of_details, of_enquiries, of_plans, of_reviews])
+    reference_date, notes = _reference_date(header, path.name)
+    return CensusYear(
+        path.name,
+        header,
+        reference_date,
+        children,
+        details,
+        enquiries,
+        plans,
+        reviews,
+        unread,
+        (*notes, *say_left_out(rows, path.name), *_say_children(children, path.name), *_say_unused(unread, path.name)),
+        rows.digest,
+    )
+
+
+def _header(rows: CensusRows, file: str) -> dict[str, str]:
+    header = rows.tables["header"]
+    if header.is_empty():
+        raise TableError(f"{file}: it has no Header, so its year is not known. Export the census with its header.")
+    found = {name: text for name, text in header.row(0, named=True).items() if isinstance(text, str)}
+    if found.get("Collection", "CIN").upper() != "CIN":
+        raise TableError(
+            f"{file}, line {header[LINE][0]:,}: the header names another collection than CIN, the children in need "
+            "census. Name the file of that census."
+        )
+    return found
+
+
+def _reference_date(header: Mapping[str, str], file: str) -> tuple[date, list[str]]:
+    """The reference date: of the header, or 31 March of its year."""
+    text, year = header.get("ReferenceDate", ""), header.get("Year", "")
+    found = pl.select(_day(pl.lit(text))).item()
+    named = int(year) if year.isdecimal() and len(year) == 4 else None
+    if found is None and (text or named is None):
+        raise TableError(
+            f"{file}: the header has no ReferenceDate that is {DATE_WANTED}"
+            f"{'' if text else ', and no Year either'}, so its year is not known. Correct the header."
+        )
+    day = found or date(named or 0, 3, 31)
+    ends_in = day.year + (day.month > 3)
+    notes = []
+    if named is not None and named != ends_in:
+        notes.append(
+            f"{file}: the header says year {named} and reference date {day}; the date counts, so this is the census "
+            f"of the year to 31 March {ends_in}"
+        )
+    if (day.month, day.day) != (3, 31):
+        notes.append(f"{file}: the reference date {day} is no 31 March; the year to 31 March {ends_in} ends early")
+    return day, notes
+
+
+def _children(children: pl.DataFrame, key: Key | None, number: str) -> pl.DataFrame:
+    """Children with pseudonyms in place of identifiers, and one coding of their sex."""
+    identifier = children["LAchildID"]
+    nobody = (identifier.is_null() | identifier.str.to_lowercase().is_in(PLACEHOLDERS)).fill_null(value=True)
+    known = (number + "/" + identifier) if key else children[NUMBER].cast(pl.String)
+    child = pl.when(nobody).then(pl.lit(UNKNOWN)).otherwise(pseudonyms(known, key) if key else "C" + known)
+    sex = pl.coalesce("Sex", "GenderCurrent").str.to_lowercase()
+    return children.select(
+        NUMBER,
+        pl.col(NUMBER).alias(CHILD_NUMBER),
+        LINE,
+        child.alias("child"),
+        sex.replace_strict(SEXES, default=None, return_dtype=pl.String).alias("sex"),
+        "birth_date",
+        pl.when(pl.col("birth_date").is_null()).then("ExpectedPersonBirthDate").alias("expected_birth_date"),
+        "death_date",
+    )
+
+
+def _within(records: pl.DataFrame, around: pl.DataFrame, name: str) -> pl.DataFrame:
+    return records.rename({PARENT: name}).join(around, on=name, how="left", maintain_order="left")
+
+
+def _day(text: pl.Expr) -> pl.Expr:
+    """An XML date, with or without the time and the time zone that may stand behind it."""
+    plain = text.str.strip_chars().str.replace(r"(T[0-9:.]+)?(Z|[+-]\d\d:\d\d)?$", "")
+    day = pl.when(plain.str.contains(r"^\d{4}-\d\d-\d\d$")).then(plain.str.to_date("%Y-%m-%d", strict=False))
+    return pl.when(day.dt.year().is_between(1900, 2100)).then(day)
+
+
+def _days(records: pl.DataFrame, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Columns of dates as dates, and the cells that hold none."""
+    dates = [name for name in records.columns if name.endswith(("_date", "_start", "_target"))]
+    read = records.with_columns(_day(pl.col(name)).alias(name) for name in dates)
+    unread = [
+        records.filter(pl.col(name).is_not_null() & read[name].is_null()).select(
+            pl.lit(table).alias("records"), LINE, CHILD_NUMBER, pl.lit(name).alias("column")
+        )
+        for name in dates
+    ]
+    return read, pl.concat(unread)
+
+
+def yes_no(name: str) -> pl.Expr:
+    """A yes or no of the census, whichever way it is written; null where it is neither."""
+    return pl.col(name).str.to_lowercase().replace_strict(YES_NO, default=None, return_dtype=pl.Boolean)
+
+
+def identities_in_census(paths: Sequence[Path]) -> dict[str, str]:
+    """Identifiers of children in the files, each with its element, to look for where they must not stand.
+
+    Raises
+    ------
+    TableError
+        When a file cannot be read.
+    """
+    layout = {"Message": Place(inner={"Children": Place(inner={"Child": _ONLY_IDENTIFIERS})})}
+    found: dict[str, str] = {}
+    for path in paths:
+        children = read_rows(path, layout).tables["children"]
+        found |= {text: name for name in _IDENTIFIERS for text in children[name].drop_nulls().unique()}
+    return found
+
+
+def is_used() -> pl.Expr:
+    """Whether a cell that holds no date goes into a table of the board."""
+    of_details = (pl.col("records") == "details") & (pl.col("column") == "conference_date")
+    others = (pl.col("records") != "details") & (pl.col("column") != "conference_target")
+    return of_details | others
+
+
+def _say_unused(unread: pl.DataFrame, file: str) -> list[str]:
+    """Notes on cells without a date that go into no table."""
+    return [
+        f"{file}: {numbered(group.height, 'value')} of {column} {'is' if group.height == 1 else 'are'} not "
+        f"{DATE_WANTED}, and not used: {'line' if group.height == 1 else 'lines'} {shorten(group[LINE].to_list())}"
+        for (column,), group in unread.filter(~is_used()).group_by("column", maintain_order=True)
+    ]
+
+
+def _say_children(children: pl.DataFrame, file: str) -> list[str]:
+    """A note on children who stand in a file more than once, and so are taken as one."""
+    twice = children.filter(pl.col("child").is_duplicated() & (pl.col("child") != UNKNOWN))
+    if twice.is_empty():
+        return []
+    return [
+        f"{file}: {numbered(twice.height, 'Child element')} with an LAchildID that another one has too "
+        f"(lines {shorten(twice[LINE].to_list())}): each identifier counts as one child"
+    ]
