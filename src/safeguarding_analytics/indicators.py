@@ -416,7 +416,7 @@ def _place(name: str, period: Period) -> int:
     (1, 8045)
     """
     pattern, _, in_year = FORMS[period]
-    year, part = re.fullmatch(pattern, name).groups()  # type: ignore[union-attr]
+    year, part = re.fullmatch(pattern, name).groups()  # type: ignore[union-attr]  # every name was matched before
     return int(year) * in_year + (int(part[:2] or 1) - 1) * in_year // 12
 
 
