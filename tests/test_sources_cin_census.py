@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import itertools
+import random
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import tracemalloc
 import zipfile
 from datetime import date
 from pathlib import Path
+from xml.etree import ElementTree
 
 import polars as pl
 import pytest
@@ -486,6 +488,138 @@ def test_rows_are_the_same_however_many_wait(tmp_path, monkeypatch):
     found = parse_rows(pieces, "census.xml", LAYOUT)
     assert found.tables["plans"].height == whole.plans.height == 20
     assert found.tables["reviews"]["parent"].to_list() == list(range(1, 21))
+
+
+# The same, read by ElementTree.
+
+
+def by_element_tree(text):
+    """Tables as the layout has them, in plain steps: values as they are first given, trimmed, empty ones as none."""
+    found = {name: [] for name in ("children", "details", "enquiries", "plans", "reviews")}
+
+    def record(table, parent, elements, names):
+        values = {}
+        for each in elements:
+            values.setdefault(each.tag, (each.text or "").strip() or None)
+        found[table].append((len(found[table]) + 1, parent, *(values.get(name) for name in names)))
+        return len(found[table])
+
+    children = ElementTree.fromstring(text).find("Children")
+    for one in children.findall("Child"):
+        at = record("children", None, one.findall("ChildIdentifiers/*"), COLUMNS["children"])
+        for each in one.findall("CINdetails"):
+            within = record("details", at, each, COLUMNS["details"])
+            for inner in each:
+                if inner.tag == "Section47":
+                    record("enquiries", within, inner, COLUMNS["enquiries"])
+                elif inner.tag == "ChildProtectionPlans":
+                    of = record("plans", within, inner, COLUMNS["plans"])
+                    for reviews in inner.findall("Reviews"):
+                        for day in list(reviews) or [None]:
+                            record("reviews", of, [] if day is None else [day], COLUMNS["reviews"])
+    return found
+
+
+COLUMNS = {
+    "children": LAYOUT["Message"].inner["Children"].inner["Child"].columns(),
+    "details": LAYOUT["Message"].inner["Children"].inner["Child"].inner["CINdetails"].values,
+    "enquiries": ("S47ActualStartDate", "InitialCPCtarget", "DateOfInitialCPC", "ICPCnotRequired"),
+    "plans": ("CPPstartDate", "CPPendDate", "InitialCategoryOfAbuse", "LatestCategoryOfAbuse", "NumberOfPreviousCPP"),
+    "reviews": ("CPPreviewDate",),
+}
+PLACES = {
+    "Child": ("ChildIdentifiers", "ChildCharacteristics", "CINdetails", "CINdetails"),
+    "CINdetails": (*COLUMNS["details"], "Assessments", "Section47", "ChildProtectionPlans"),
+    "ChildIdentifiers": COLUMNS["children"],
+    "Section47": COLUMNS["enquiries"],
+    "ChildProtectionPlans": (*COLUMNS["plans"], "Reviews", "Reviews"),
+    "Reviews": COLUMNS["reviews"],
+    "Assessments": ("Assessments", "Section47", "CPPstartDate"),
+    "ChildCharacteristics": ("Disabilities", "Sex"),
+}
+BETWEEN = [
+    "",
+    "",
+    "\n",
+    "\n    ",
+    " a > b ",
+    "<!-- a <Sex>F</Sex> > -->",
+    "<?x <Child>?>",
+    "<![CDATA[<Child>]]>",
+    "&amp;é",
+]
+TAIL = ["", "", "", " ", "\n", ' a="1"', " b='x > y'", "\n c=\"'/>'\""]
+PARTS = [
+    "2023-01-02",
+    "C1",
+    "",
+    " ",
+    "a > b",
+    "&lt;Sex&gt;",
+    "&#x41;&#0066;",
+    "<![CDATA[<Sex>]]>",
+    "<!-- - -->",
+    "<?x?>",
+    "é",
+]
+
+
+def any_element(chance, name):
+    """An element in one of the many ways to write it, with some of what may stand in it."""
+    inside = ""
+    if name in PLACES:
+        kinds = [each for each in PLACES[name] if chance.random() < 0.5 or name == "Reviews"]
+        pieces = [chance.choice(BETWEEN) + any_element(chance, each) for each in kinds]
+        inside = "".join(pieces) + chance.choice(BETWEEN)
+    elif name not in ("Disabilities",):
+        inside = "".join(chance.choice(PARTS) for _ in range(chance.choice([0, 1, 1, 2])))
+    tail = chance.choice(TAIL)
+    if not inside and chance.random() < 0.5:
+        return f"<{name}{tail}/>"
+    return f"<{name}{tail}>{inside}</{name}{chance.choice(['', '', ' '])}>"
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_however_it_is_written_a_file_gives_the_rows_that_elementtree_gives(seed):
+    chance = random.Random(seed)
+    inside = "".join(any_element(chance, "Child") + chance.choice(BETWEEN) for _ in range(4))
+    text = f"<Message>{header()}<Children>{inside}</Children></Message>".replace("\n", chance.choice(["\n", "\r\n"]))
+    content, size = text.encode(chance.choice(["utf-8", "utf-16"])), chance.choice([5, 64, CHUNK])
+    pieces = [content[start : start + size] for start in range(0, len(content), size)]
+    tables = parse_rows(pieces, "census.xml", LAYOUT).tables
+    for name, wanted in by_element_tree(text).items():
+        assert tables[name].drop("line").rows() == wanted
+
+
+def test_lines_are_those_on_which_elements_begin_however_tags_and_comments_are_broken():
+    text = PLAIN.replace("<Section47>", "<!-- a\nb --><?c\nd?>\n<![CDATA[\n]]><Section47\n\n>").replace(
+        "<Reviews>", "<LatestCategoryOfAbuse\n>2</LatestCategoryOfAbuse><Unknown/>\n<Reviews>"
+    )
+    tables = parse_rows([text.encode()], "census.xml", LAYOUT)
+    lines = text.splitlines()
+    at = {name: 1 + lines.index(line) for name, line in LINES.items()}
+    assert tables.tables["enquiries"]["line"].to_list() == [at["enquiry"]]
+    assert tables.tables["reviews"]["line"].to_list() == [at["reviews"]]
+    assert (tables.twice, tables.unknown) == ((at["twice"],), (at["twice"] + 1,))
+
+
+LINES = {"enquiry": "]]><Section47", "reviews": "<Reviews>", "twice": "<LatestCategoryOfAbuse"}
+
+
+def test_the_line_of_what_is_refused_is_the_one_on_which_it_begins(tmp_path):
+    lines = PLAIN.splitlines()
+    at = 1 + lines.index("<CPPstartDate>2023-06-07</CPPstartDate>")
+    assert refused(tmp_path, PLAIN.replace("2023-06-07</CPP", "<b/></CPP")).startswith(f"census.xml, line {at}: ")
+    assert refused(tmp_path, PLAIN.replace("2023-06-07</CPP", "\n" * 10_001 + "</CPP")).startswith(
+        f"census.xml, line {at}: a value is longer than 10,000 characters"
+    )
+
+
+def test_references_count_as_the_character_for_which_they_stand():
+    ten_thousand = INSIDE + b"<LAchildID>" + b"&#x0041;" * 10_000 + b"</LAchildID>"
+    end = b"</ChildIdentifiers></Child></Children></Message>"
+    found = parse_rows([ten_thousand + end], "census.xml", LAYOUT).tables["children"]
+    assert found["LAchildID"].to_list() == ["A" * 10_000]
 
 
 # What is no census, or would do harm.

@@ -16,7 +16,7 @@ from safeguarding_analytics.errors import TableError, numbered, shorten
 from safeguarding_analytics.plan_conflicts import MEND
 from safeguarding_analytics.pseudonyms import Key
 from safeguarding_analytics.sources.annex_a import AnnexA, identities_in_annex_a, read_annex_a
-from safeguarding_analytics.sources.census_xml import LINE
+from safeguarding_analytics.sources.census_steps import LINE
 from safeguarding_analytics.sources.cin_census import CinCensus, read_cin_census, table_of
 from safeguarding_analytics.sources.cin_records import CHILD_NUMBER, CensusYear, identities_in_census
 from safeguarding_analytics.sources.cin_rules import BROKEN, broken_rules

@@ -1,13 +1,18 @@
 """XML of a census, element by element: never the whole file in memory, nothing declared, fetched or expanded.
 
-A layout says which elements make a row and which values it has. No value of the file is ever quoted in a message.
+No value of the file is ever quoted in a message.
 """
 
 from __future__ import annotations
 
+import codecs
 import hashlib
+import io
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import repeat
+from operator import length_hint
 from pathlib import Path
 from typing import NoReturn
 from xml.parsers import expat
@@ -15,23 +20,35 @@ from xml.parsers import expat
 import polars as pl
 
 from safeguarding_analytics.errors import ParameterError, TableError, numbered, shorten
-
-NUMBER, PARENT, LINE = "number", "parent", "line"
-"""First columns of every table: the row's number in the file, that of the row it stands within, and its line."""
+from safeguarding_analytics.sources.census_steps import (
+    GREATER,
+    LINE,
+    ROW,
+    Known,
+    Node,
+    Place,
+    RefusalError,
+    State,
+    Table,
+    Within,
+)
 
 CHUNK = 1 << 18
 """Bytes read at a time. A tag, comment or instruction that is longer than this is none that a census has."""
 
-DEEPEST = 32
+PIECE = 1 << 16
+"""Bytes that are checked, and then read, at once."""
+
 LONGEST_TEXT = 10_000
-MOST_NAMES = 500
-"""Most levels of elements, most characters of one value, most different names that are not known."""
+"""Most characters of one value."""
+
+LONGEST_WAITING = CHUNK // 2
+"""Most characters that wait for an element to end: many times what its beginning and a value have."""
 
 FEW = 5
 """Lines that are named where there are many."""
 
 MOST_ROWS_WAITING = 5_000
-PASSED_OVER = -1
 
 ENCODINGS = ("utf-8", "utf8", "utf-16", "utf-16le", "utf-16be", "us-ascii", "ascii", "iso-8859-1", "windows-1252")
 
@@ -45,27 +62,6 @@ _NO_XML = {
     b"BZh": "a compressed file (bzip2). Unpack it",
     b"\xfd7zXZ": "a compressed file (xz). Unpack it",
 }
-
-
-@dataclass(frozen=True)
-class Place:
-    """What may stand within an element.
-
-    ``table`` names the table of which the element makes a row; without it, values are those of the row around it. A
-    value named by ``repeats`` makes a further row when it comes again. What is in elements that are ``passed_over`` is
-    not looked at.
-    """
-
-    values: tuple[str, ...] = ()
-    inner: Mapping[str, Place] = field(default_factory=dict)
-    passed_over: tuple[str, ...] = ()
-    table: str = ""
-    repeats: str = ""
-
-    def columns(self) -> tuple[str, ...]:
-        """Values of a row: those of the element, and of the elements within it that make no row of their own."""
-        within = (name for place in self.inner.values() if not place.table for name in place.columns())
-        return (*self.values, *within)
 
 
 @dataclass(frozen=True)
@@ -109,32 +105,27 @@ def parse_rows(chunks: Iterable[bytes], name: str, layout: Mapping[str, Place]) 
 
     Notes
     -----
-    Expat calls back for every element, and nothing is kept but the rows: they become columns of text every few
-    thousand. Document types and entities are refused at their first letter, so that nothing is expanded or opened.
+    Expat checks the file piece by piece, and calls back for nothing but declarations, since a call for every element
+    takes longer than all else. What it has found well-formed is then taken apart at its tags. Nothing is kept but the
+    rows: they become columns of text every few thousand. Document types and entities are refused at their first letter,
+    so that nothing is expanded or opened.
     """
     reader = _Reader(name, layout)
     digest = hashlib.sha256()
-    try:
-        for chunk in filter(None, chunks):
-            if not reader.fed:
-                _recognise(chunk, name)
-                reader.other_lines = b"\n" not in chunk or chunk.startswith((b"\xff\xfe", b"\xfe\xff"))
-            digest.update(chunk)
-            reader.feed(chunk)
-            reader.flush(MOST_ROWS_WAITING)
-            if reader.fed - reader.parser.CurrentByteIndex > CHUNK:
-                reader.refuse(
-                    f"a tag, comment or instruction is longer than {CHUNK:,} bytes, or spaces are",
-                    "It is no census as case systems write it. Export it again",
-                )
+    for chunk in filter(None, chunks):
         if not reader.fed:
-            _recognise(b"", name)
-        reader.parser.Parse(b"", True)
-    except expat.ExpatError as error:
-        position = reader.parser.ErrorByteIndex - reader.fed + len(reader.chunk)
-        found, step = _say_error(error, reader.chunk[position : position + 1] if position >= 0 else b"")
-        raise TableError(f"{name}, line {error.lineno:,}: {found}. {step}.") from None
-    reader.flush(0)
+            _recognise(chunk, name)
+        digest.update(chunk)
+        for start in range(0, len(chunk), PIECE):
+            reader.feed(chunk[start : start + PIECE])
+        for table in reader.tables:
+            if len(table.lines) > MOST_ROWS_WAITING:
+                table.flush(keep=1)
+    if not reader.fed:
+        _recognise(b"", name)
+    reader.feed(b"", last=True)
+    for table in reader.tables:
+        table.flush(keep=0)
     return CensusRows(
         {table.name: table.frame() for table in reader.tables},
         tuple(reader.unknown),
@@ -210,246 +201,183 @@ def validate_against(path: Path, schema: Path) -> pl.DataFrame:
 
 _DECLARED = "it declares a document type or entities, which a census never does"
 _WITHOUT = "They can make a program open other files, so nothing was read. Export the census again"
-
-
-class _Table:
-    """Rows that wait, and those that are columns already."""
-
-    def __init__(self, name: str, columns: tuple[str, ...]) -> None:
-        self.name = name
-        self.columns = columns
-        self.empty: list[object] = [None] * len(columns)
-        self.rows: list[list[object]] = []
-        self.made: list[pl.DataFrame] = []
-        self.count = 0
-
-    def schema(self) -> dict[str, type[pl.DataType]]:
-        return {NUMBER: pl.Int64, PARENT: pl.Int64, LINE: pl.Int64} | dict.fromkeys(self.columns, pl.String)
-
-    def add(self, parent: object, line: int) -> list[object]:
-        """A row without values, which waits for them."""
-        self.count += 1
-        return [self.count, parent, line, *self.empty]
-
-    def flush(self) -> None:
-        text = pl.col(pl.String).str.strip_chars()
-        columns = dict(zip(self.schema(), zip(*self.rows, strict=True), strict=True))
-        frame = pl.DataFrame(columns, schema=self.schema())
-        self.made.append(frame.with_columns(pl.when(text != "").then(text)))
-        self.rows.clear()
-
-    def frame(self) -> pl.DataFrame:
-        return pl.concat([pl.DataFrame(schema=self.schema()), *self.made])
-
-
-class _Node:
-    """A place as the reader uses it: per name the position of a value in the row, or what stands within."""
-
-    __slots__ = ("inner", "repeats", "slots", "table")
-
-    def __init__(self, table: _Table | None = None, repeats: int = PASSED_OVER) -> None:
-        self.slots: dict[str, int] = {}
-        self.inner: dict[str, _Node] = {}
-        self.table = table
-        self.repeats = repeats
-
-
-Row = list[object]
+_TOO_LONG = f"a value is longer than {LONGEST_TEXT:,} characters"
+_NOT_CLOSED = "Look for a tag that is not closed"
 
 
 class _Reader:
-    """Rows of the elements that the layout names, made while the parser calls."""
+    """Rows of the elements that the layout names, of text that the parser has found well-formed."""
 
     def __init__(self, name: str, layout: Mapping[str, Place]) -> None:
         self.name = name
-        self.tables: list[_Table] = []
-        self.node = _Node()
-        self.node.inner = {root: self._compile(place, None) for root, place in layout.items()}
-        self.stack: list[tuple[_Node, Row]] = []
-        self.names: set[str] = set()
-        self.texts: list[str] = []
+        self.tables: list[Table] = []
+        self.state: State = Within(Known(), None, Node(Place(inner=layout), self.tables, None))
         self.unknown: list[int] = []
         self.twice: list[int] = []
         self.unknown_count = self.twice_count = 0
-        self.chunk = b""
-        self.fed, self.counted, self.lines = 0, 0, 1
-        self.other_lines = False
+        self.fed, self.lines, self.text = 0, 1, _NO_END
+        self.unread = b""
+        self.encoding = "utf-8"
+        self.decoder: io.IncrementalNewlineDecoder | None = None
         self.parser = expat.ParserCreate()
-        self.parser.buffer_text = True
-        self.parser.ordered_attributes = True
         self.parser.XmlDeclHandler = self.declaration
         for handler in ("StartDoctypeDeclHandler", "EntityDeclHandler", "ExternalEntityRefHandler"):
             setattr(self.parser, handler, self.declared)
-        self.listen()
-
-    def _compile(self, place: Place, around: _Table | None) -> _Node:
-        """The place as positions: values of a row come after its number, the row around it, and its line."""
-        table = _Table(place.table, place.columns()) if place.table else around
-        if place.table and table is not None:
-            self.tables.append(table)
-        columns = table.columns if table else ()
-        node = _Node(table if place.table else None, 3 + columns.index(place.repeats) if place.repeats else PASSED_OVER)
-        node.slots = {value: 3 + columns.index(value) for value in place.values}
-        node.slots |= dict.fromkeys(place.passed_over, PASSED_OVER)
-        node.inner = {name: self._compile(inner, table) for name, inner in place.inner.items()}
-        return node
-
-    def listen(self) -> None:
-        """Tell the parser whom to call. Nearly all calls are of values: these share local variables for speed.
-
-        Text is listened to within values only; within what is passed over nothing is done but to count levels.
-        """
-        parser, names, texts = self.parser, self.names, self.texts
-        hear, forget, deepest, longest = texts.append, texts.clear, DEEPEST, LONGEST_TEXT
-        slots: dict[str, int] = {}
-        row: Row = []
-        slot: int | None = None
-        depth = 0
-
-        def start(name: str, attributes: list[str]) -> None:
-            nonlocal slots, row, slot, depth
-            if slot is not None:
-                if slot > 0:
-                    self.refuse("an element that holds a value has others in it", "Export the census again")
-                depth = 1
-                parser.StartElementHandler = deeper
-                parser.EndElementHandler = higher
-                deeper(name, attributes)
-                return
-            slot = slots.get(name)
-            if attributes:
-                self.remember(attributes[::2])
-            if slot is None:
-                slots, row, slot = self.enter(name, slots, row)
-            if slot is not None and slot > 0:
-                parser.CharacterDataHandler = hear
-
-        def end(name: str) -> None:
-            nonlocal slots, row, slot
-            if slot is None:
-                slots, row = self.leave(row)
-                return
-            if slot > 0:
-                parser.CharacterDataHandler = None
-                text = texts[0] if len(texts) == 1 else ""
-                if not text or len(text) > longest:
-                    text = self.joined()
-                forget()
-                if row[slot] is None:
-                    row[slot] = text
-                else:
-                    row = self.again(slot, row, text)
-            slot = None
-
-        def deeper(name: str, attributes: list[str]) -> None:
-            nonlocal depth
-            depth += 1
-            if depth > deepest:
-                self.refuse(f"more than {DEEPEST} levels of elements within one another", "It is no census")
-            if attributes or name not in names:
-                self.remember([name, *attributes[::2]])
-
-        def higher(name: str) -> None:
-            nonlocal slot, depth
-            depth -= 1
-            if depth == 0:
-                slot = None
-                parser.StartElementHandler = start
-                parser.EndElementHandler = end
-
-        parser.StartElementHandler = start
-        parser.EndElementHandler = end
-
-    def enter(self, name: str, slots: dict[str, int], row: Row) -> tuple[dict[str, int], Row, int | None]:
-        """An element with others in it, or one that is not known: what may stand in it, its row, or its position."""
-        found = self.node.inner.get(name)
-        if found is None:
-            self.remember([name])
-            plain = name.rpartition(":")[2]
-            if plain in slots:
-                return slots, row, slots[plain]
-            found = self.node.inner.get(plain)
-        if found is None:
-            self.pass_over()
-            return slots, row, PASSED_OVER
-        self.stack.append((self.node, row))
-        self.node = found
-        if found.table is not None:
-            row = found.table.add(row[0] if row else None, self.line())
-        return found.slots, row, None
-
-    def leave(self, row: Row) -> tuple[dict[str, int], Row]:
-        """The end of such an element: back to what stands around it."""
-        if self.node.table is not None:
-            self.node.table.rows.append(row)
-        self.node, row = self.stack.pop()
-        return self.node.slots, row
-
-    def again(self, slot: int, row: Row, text: str) -> Row:
-        """A value that its record has already: a further row where that may be, else the first one counts."""
-        table = self.node.table
-        if table is not None and slot == self.node.repeats:
-            table.rows.append(row)
-            row = table.add(row[1], self.line())
-            row[slot] = text
-            return row
-        self.twice_count += 1
-        if len(self.twice) < FEW:
-            self.twice.append(self.line())
-        return row
-
-    def joined(self) -> str:
-        """A value whose text comes in pieces, or has none."""
-        if sum(map(len, self.texts)) > LONGEST_TEXT:
-            self.refuse(f"a value is longer than {LONGEST_TEXT:,} characters", "Look for a tag that is not closed")
-        return "".join(self.texts)
-
-    def pass_over(self) -> None:
-        """Leave out an element that the layout has not at this place, with all that is in it."""
-        if not self.stack:
-            self.refuse("the outermost element is not that of a census (Message)", "Name the XML that was sent to DfE")
-        self.unknown_count += 1
-        if len(self.unknown) < FEW:
-            self.unknown.append(self.line())
-
-    def remember(self, names: list[str]) -> None:
-        """Names that are not known: the parser keeps each of them, so there may not be too many."""
-        self.names.update(names)
-        if len(self.names) > MOST_NAMES:
-            self.refuse(f"more than {MOST_NAMES} names that a census has not", "Export the census again")
 
     def declaration(self, version: str, encoding: str | None, standalone: int) -> None:
-        if encoding is not None and encoding.lower() not in ENCODINGS:
+        self.encoding = (encoding or self.encoding).lower()
+        if self.encoding not in ENCODINGS:
             self.refuse(_WRONG["XML_ERROR_UNKNOWN_ENCODING"][0], f"Save it as UTF-8. Read are: {', '.join(ENCODINGS)}")
 
     def declared(self, *_: object) -> NoReturn:
         self.refuse(_DECLARED, _WITHOUT)
 
-    def feed(self, chunk: bytes) -> None:
-        """Read on. Lines are counted here, since expat counts them letter by letter."""
-        self.lines += self.chunk.count(b"\n", self.counted)
-        self.fed += len(chunk)
-        self.chunk, self.counted = chunk, 0
-        self.parser.Parse(chunk, False)
-        self.joined()
-
-    def line(self) -> int:
-        """The line of the element that is read."""
-        if self.other_lines:
-            return self.parser.CurrentLineNumber
-        position = self.parser.CurrentByteIndex - self.fed + len(self.chunk)
-        if position > self.counted:
-            self.lines += self.chunk.count(b"\n", self.counted, position)
-            self.counted = position
-        return self.lines
-
     def refuse(self, found: str, step: str) -> NoReturn:
         raise TableError(f"{self.name}, line {self.parser.CurrentLineNumber:,}: {found}. {step}.")
 
-    def flush(self, most: int) -> None:
-        for table in self.tables:
-            if len(table.rows) > most:
-                table.flush()
+    def feed(self, piece: bytes, *, last: bool = False) -> None:
+        """Let the parser check a piece, then read as far as it has come, also when it has found a mistake there."""
+        self.fed += len(piece)
+        self.unread += piece
+        try:
+            self.parser.Parse(piece, last)
+        except expat.ExpatError as error:
+            start = self.fed - len(self.unread)
+            wrong = self.unread[self.parser.ErrorByteIndex - start :][:1]
+            self.read(self.checked(), last=True)
+            found, step = _say_error(error, wrong)
+            raise TableError(f"{self.name}, line {error.lineno:,}: {found}. {step}.") from None
+        self.read(self.checked(everything=last), last=last)
+        if len(self.unread) > CHUNK:
+            self.refuse(
+                f"a tag, comment or instruction is longer than {CHUNK:,} bytes, or spaces are",
+                "It is no census as case systems write it. Export it again",
+            )
+
+    def checked(self, *, everything: bool = False) -> str:
+        """What the parser has gone through and nobody has read yet: tags, comments and instructions as a whole."""
+        gone_through = self.fed if everything else self.parser.CurrentByteIndex
+        count = gone_through - (self.fed - len(self.unread))
+        if count <= 0:
+            return ""
+        if self.decoder is None:
+            by_itself = "utf-8" if self.encoding.startswith("utf-16") else self.encoding
+            codec = _BYTE_ORDERS.get(self.unread[:2], by_itself)
+            self.decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(codec)("replace"), translate=True)
+        content, self.unread = self.unread[:count], self.unread[count:]
+        return self.decoder.decode(content)
+
+    def read(self, text: str, *, last: bool = False) -> None:
+        """Take text apart where elements end; the last end waits for what is behind it to be complete.
+
+        In well-formed text < begins a tag, and nothing else, once comments and instructions are gone and CDATA is
+        written as other text.
+        """
+        text = self.text + text
+        end = len(text)
+        if "!" in text or "?" in text:  # One letter is found much sooner than two.
+            text = _NO_TAG.sub(_as_text, text)
+            unclosed = _NO_TAG_YET.search(text)
+            end = unclosed.start() if unclosed else len(text)
+        cut, begin = (end if last else text.rfind("</", 0, end)), ""
+        if end - cut > PIECE:
+            cut, begin = text.rfind("<", 0, end), _NO_END
+            cut = end if end - cut > LONGEST_WAITING else cut
+        self.text = begin + text[cut:]
+        if cut:
+            self.walk(text[2:cut].split("</"))
+        in_value = begin and cut == end and self.state.holds_value
+        if in_value or len(self.text) > LONGEST_WAITING + CHUNK:
+            self.refuse(_TOO_LONG, _NOT_CLOSED)
+
+    def walk(self, pieces: list[str]) -> None:
+        """Go from end to end: pieces are the name of what ends, what begins behind it, and the text before the next."""
+        state, lines, counted, ahead = self.state, self.lines, 0, iter(pieces)
+        try:
+            for piece, _, text in map(str.rpartition, ahead, repeat(">")):
+                actions, slot, table, state = state[piece]
+                if actions is GREATER:
+                    piece, _, text = _TAG_OR_GREATER.sub(_without_greater, f"</{piece}>{text}")[2:].rpartition(">")
+                    actions, slot, table, state = state[piece]
+                if actions:
+                    place = len(pieces) - length_hint(ahead) - 1
+                    lines += "".join(pieces[counted:place]).count("\n")
+                    counted = place
+                    for kind, within, place, begun in actions:
+                        if kind == ROW and begun is not None:
+                            begun.add(lines + within)
+                        else:
+                            self.act(begun, place, lines + within)
+                if table is None:
+                    continue
+                if "&" in text:
+                    text = _REFERENCE.sub(_character, text)
+                if len(text) > LONGEST_TEXT:
+                    raise RefusalError(_TOO_LONG, _NOT_CLOSED, piece.count("\n", 0, piece.rfind("<")))
+                cells = table.cells
+                if cells[slot] is None:
+                    cells[slot] = text
+                else:
+                    place = len(pieces) - length_hint(ahead) - 1
+                    line = lines + "".join(pieces[counted:place]).count("\n")
+                    self.again(table, slot, text, line + piece.count("\n", 0, piece.rfind("<")))
+        except RefusalError as refusal:
+            found, step, within = refusal.args
+            before = "".join(pieces[counted : len(pieces) - length_hint(ahead) - 1])
+            line = lines + before.count("\n") + within
+            raise TableError(f"{self.name}, line {line:,}: {found}. {step}.") from None
+        self.state, self.lines = state, lines + "".join(pieces[counted:]).count("\n")
+
+    def act(self, table: Table | None, slot: int, line: int) -> None:
+        """Take an empty value, or pass over an element that the layout has not at this place."""
+        if table is None:
+            self.unknown_count += 1
+            self.unknown = [*self.unknown, line][:FEW]
+        elif table.cells[slot] is None:
+            table.cells[slot] = ""
+        else:
+            self.again(table, slot, "", line)
+
+    def again(self, table: Table, slot: int, text: str, line: int) -> None:
+        """A value that its record has already: a further row where that may be, else the first one counts."""
+        if slot == table.repeats:
+            table.add(line)
+            table.cells[slot] = text
+        else:
+            self.twice_count += 1
+            self.twice = [*self.twice, line][:FEW]
+
+
+_NO_END = "</>"
+"""Stands before text behind which nothing ends: at the beginning, and where text is cut."""
+
+_NO_TAG = re.compile(r"<!--.*?-->|<\?.*?\?>|<!\[CDATA\[(.*?)]]>", re.DOTALL)
+_NO_TAG_YET = re.compile("<[!?]")
+_TAG_OR_GREATER = re.compile(r"""(<[^<>"']*(?:"[^"]*"[^<>"']*|'[^']*'[^<>"']*)*>)|>""")
+_REFERENCE = re.compile("&([^;]*);")
+_CHARACTERS = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
+_BYTE_ORDERS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"<\0": "utf-16-le", b"\0<": "utf-16-be"}
+
+
+def _as_text(found: re.Match[str]) -> str:
+    """What CDATA says, written as other text; of comments and instructions the lines, as a reference to nothing."""
+    if found[1] is None:
+        lines = "\n" * found[0].count("\n")
+        return f"&{lines};" if lines else ""
+    return found[1].replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _without_greater(found: re.Match[str]) -> str:
+    """A tag without > in its attributes, or what stands for > behind a tag."""
+    return f"<{found[1][1:-1].replace('>', '&gt;')}>" if found[1] else "&gt;"
+
+
+def _character(found: re.Match[str]) -> str:
+    """The character for which a reference stands."""
+    name = found[1]
+    if name.startswith("#x"):
+        return chr(int(name[2:], 16))
+    return chr(int(name[1:].lstrip("0"))) if name.startswith("#") else _CHARACTERS.get(name, "")
 
 
 def _chunks(path: Path) -> Iterator[bytes]:

@@ -16,7 +16,7 @@ import polars as pl
 from safeguarding_analytics.contracts import PROBLEMS, no_problems
 from safeguarding_analytics.errors import TableError, in_words, numbered, shorten
 from safeguarding_analytics.pseudonyms import Key, pseudonyms
-from safeguarding_analytics.sources.census_xml import LINE, NUMBER
+from safeguarding_analytics.sources.census_steps import LINE, NUMBER
 from safeguarding_analytics.sources.cin_records import (
     CHILD_NUMBER,
     DATE_WANTED,

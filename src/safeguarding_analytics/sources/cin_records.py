@@ -11,7 +11,8 @@ import polars as pl
 
 from safeguarding_analytics.errors import TableError, numbered, shorten
 from safeguarding_analytics.pseudonyms import Key, pseudonyms
-from safeguarding_analytics.sources.census_xml import LINE, NUMBER, PARENT, CensusRows, Place, read_rows, say_left_out
+from safeguarding_analytics.sources.census_steps import LINE, NUMBER, PARENT, Place
+from safeguarding_analytics.sources.census_xml import CensusRows, read_rows, say_left_out
 from safeguarding_analytics.tables import PLACEHOLDERS
 
 CHILD_NUMBER, DETAIL = "child_number", "detail"
@@ -230,10 +231,17 @@ def _day(text: pl.Expr) -> pl.Expr:
     return pl.when(day.dt.year().is_between(1900, 2100)).then(day)
 
 
+def _each_day(texts: pl.Series) -> pl.Series:
+    """A column of dates; days come again and again, so each text is looked at once."""
+    different = texts.drop_nulls().unique()
+    days = pl.select(_day(pl.lit(different))).to_series()
+    return texts.replace_strict(different, days, default=None, return_dtype=pl.Date)
+
+
 def _days(records: pl.DataFrame, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Columns of dates as dates, and the cells that hold none."""
     dates = [name for name in records.columns if name.endswith(("_date", "_start", "_target"))]
-    read = records.with_columns(_day(pl.col(name)).alias(name) for name in dates)
+    read = records.with_columns(_each_day(records[name]) for name in dates)
     unread = [
         records.filter(pl.col(name).is_not_null() & read[name].is_null()).select(
             pl.lit(table).alias("records"), LINE, CHILD_NUMBER, pl.lit(name).alias("column")

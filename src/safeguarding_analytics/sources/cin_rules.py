@@ -12,7 +12,7 @@ from typing import Literal
 
 import polars as pl
 
-from safeguarding_analytics.sources.census_xml import LINE, NUMBER
+from safeguarding_analytics.sources.census_steps import LINE, NUMBER
 from safeguarding_analytics.sources.cin_records import CHILD_NUMBER, DETAIL, UNKNOWN, CensusYear, yes_no
 from safeguarding_analytics.tables import CATEGORIES
 from safeguarding_analytics.working_days import FIRST, LAST, bank_holidays

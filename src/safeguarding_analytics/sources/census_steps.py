@@ -1,0 +1,245 @@
+"""Where in the XML of a census a reader is: what each piece of the file asks for, and the rows that come of it.
+
+A layout says which elements make a row and which values it has.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import polars as pl
+
+NUMBER, PARENT, LINE = "number", "parent", "line"
+"""First columns of every table: the row's number in the file, that of the row it stands within, and its line."""
+
+DEEPEST = 32
+MOST_NAMES = 500
+"""Most levels of elements, and most different names that are not known."""
+
+MOST_STEPS = 20_000
+LONGEST_STEP = 1_000
+"""Most pieces of a file of which is remembered where they lead, and the most characters of such a piece."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """What may stand within an element.
+
+    ``table`` names the table of which the element makes a row; without it, values are those of the row around it. A
+    value named by ``repeats`` makes a further row when it comes again. What is in elements that are ``passed_over`` is
+    not looked at.
+    """
+
+    values: tuple[str, ...] = ()
+    inner: Mapping[str, Place] = field(default_factory=dict)
+    passed_over: tuple[str, ...] = ()
+    table: str = ""
+    repeats: str = ""
+
+    def columns(self) -> tuple[str, ...]:
+        """Values of a row: those of the element, and of the elements within it that make no row of their own."""
+        within = (name for place in self.inner.values() if not place.table for name in place.columns())
+        return (*self.values, *within)
+
+
+class Table:
+    """Rows that wait, of which the last one may not be complete, and those that are columns already."""
+
+    def __init__(self, name: str, columns: tuple[str, ...], around: Table | None) -> None:
+        self.name = name
+        self.columns = columns
+        self.around = around
+        self.repeats: int | None = None
+        self.count = 0
+        self.parents: list[int | None] = []
+        self.lines: list[int] = []
+        self.empty = (None,) * len(columns)
+        self.cells: list[str | None] = []
+        """Values of all rows, row by row: those of the last row are told by their place from the end."""
+        self.made: list[pl.DataFrame] = []
+
+    def add(self, line: int) -> None:
+        """A row without values, which waits for them."""
+        self.count += 1
+        self.parents.append(self.around.count if self.around else None)
+        self.lines.append(line)
+        self.cells.extend(self.empty)
+
+    def schema(self) -> dict[str, type[pl.DataType]]:
+        """Columns and their types."""
+        return {NUMBER: pl.Int64, PARENT: pl.Int64, LINE: pl.Int64} | dict.fromkeys(self.columns, pl.String)
+
+    def flush(self, *, keep: int) -> None:
+        """Make columns of the rows that wait, but for so many at the end."""
+        rows, width = len(self.lines) - keep, len(self.columns)
+        first = self.count - len(self.lines) + 1
+        texts = {name: self.cells[place : rows * width : width] for place, name in enumerate(self.columns)}
+        frame = pl.DataFrame(
+            {
+                NUMBER: pl.int_range(first, first + rows, eager=True),
+                PARENT: self.parents[:rows],
+                LINE: self.lines[:rows],
+            }
+            | texts,
+            schema=self.schema(),
+        )
+        text = pl.col(pl.String).str.strip_chars()
+        self.made.append(frame.with_columns(pl.when(text != "").then(text)))
+        del self.parents[:rows], self.lines[:rows], self.cells[: rows * width]
+
+    def frame(self) -> pl.DataFrame:
+        """All rows that are columns."""
+        return pl.concat([pl.DataFrame(schema=self.schema()), *self.made])
+
+
+class Node:
+    """A place as the reader uses it: per name the position of a value in the row, or what stands within."""
+
+    def __init__(self, place: Place, tables: list[Table], around: Table | None) -> None:
+        self.makes_rows = bool(place.table)
+        self.table = around
+        if place.table:
+            self.table = Table(place.table, place.columns(), around)
+            tables.append(self.table)
+        columns = self.table.columns if self.table else ()
+        self.slots = {value: columns.index(value) - len(columns) for value in place.values}
+        if place.table and self.table:
+            self.table.repeats = self.slots.get(place.repeats)
+        self.passed_over = frozenset(place.passed_over)
+        self.inner = {name: Node(inner, tables, self.table) for name, inner in place.inner.items()}
+
+
+class RefusalError(Exception):
+    """What is found and what to do, to which the line is still to be put."""
+
+
+class Known:
+    """Names and steps met so far: there may not be too many names, since the parser keeps each of them."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+        self.steps = 0
+
+    def remember(self, names: Iterable[str]) -> None:
+        """Keep names that are not known; refuse when there are more than a census could have."""
+        self.names.update(names)
+        if len(self.names) > MOST_NAMES:
+            raise RefusalError(f"more than {MOST_NAMES} names that a census has not", "Export the census again")
+
+
+NOTHING, VALUE, EMPTY_VALUE, ROW, UNKNOWN = range(5)
+"""What the beginning of an element asks for."""
+
+Begin = tuple[int, int, Table | None, "State"]
+"""What it asks for, the place of its value in the row, the table, and where in the file it leads."""
+
+Action = tuple[int, int, int, Table | None]
+"""What is to be done, after how many lines, the place of a value, and the table."""
+
+Step = tuple[tuple[Action, ...], int, Table | None, "State"]
+"""What is to be done, the place of the value that follows and its table, if one does, and where it leads."""
+
+GREATER: tuple[Action, ...] = ((-1, 0, 0, None),)
+"""Stands for: there are more > than tags."""
+
+
+class State(dict[str, Step]):
+    """Where in the file the reader is: a step for the end of an element and the beginnings behind it.
+
+    ``CPPstartDate>  <CPPendDate`` is such a piece of a file. Few are different, and each of them is looked at once.
+    The parser has seen to it that what ends is what began last. Here a value may end, and nothing may begin.
+    """
+
+    holds_value = True
+
+    def __init__(self, known: Known, around: State | None) -> None:
+        super().__init__()
+        self.known = known
+        self.around = around
+
+    def __missing__(self, piece: str) -> Step:
+        ended, *begun = piece.split("<")
+        if piece.count(">") != len(begun) or any(">" not in part for part in (ended, *begun)[: len(begun)]):
+            return (GREATER, 0, None, self)
+        state = self.around if self.around is not None and ended.partition(">")[0] else self
+        actions: list[Action] = []
+        value, slot, lines = None, 0, ended.count("\n")
+        for tag in begun:
+            try:
+                kind, slot, table, state = state.begin(tag.partition(">")[0])
+            except RefusalError as refusal:
+                raise RefusalError(*refusal.args[:2], lines) from None
+            value = table if kind == VALUE else None
+            if kind > VALUE:
+                actions.append((kind, lines, slot, table))
+            lines += tag.count("\n")
+        step = (tuple(actions), slot, value, state)
+        if self.known.steps < MOST_STEPS and len(piece) < LONGEST_STEP:
+            self.known.steps += 1
+            self[piece] = step
+        return step
+
+    def begin(self, tag: str) -> Begin:
+        """What the beginning of an element asks for."""
+        name, *attributes = tag.removesuffix("/").split(maxsplit=1)
+        self.known.remember(name for each in attributes for name in _ATTRIBUTE.findall(each))
+        return self.find(name, empty=tag.endswith("/"))
+
+    def find(self, name: str, *, empty: bool) -> Begin:
+        """The same by the element's name."""
+        raise RefusalError("an element that holds a value has others in it", "Export the census again")
+
+
+class Within(State):
+    """Within an element of the layout, or before the outermost one."""
+
+    holds_value = False
+
+    def __init__(self, known: Known, around: State | None, node: Node) -> None:
+        super().__init__(known, around)
+        self.node = node
+        self.value = State(known, self)
+        self.passed_over = _PassedOver(known, self, 1)
+        self.inner = {name: Within(known, self, inner) for name, inner in node.inner.items()}
+
+    def find(self, name: str, *, empty: bool) -> Begin:
+        """What an element asks for here."""
+        node, plain = self.node, name.rpartition(":")[2]
+        if name != plain or not (name in node.slots or name in node.inner or name in node.passed_over):
+            self.known.remember([name])
+        if plain in node.slots:
+            kind, state = (EMPTY_VALUE, self) if empty else (VALUE, self.value)
+            return (kind, node.slots[plain], node.table, state)
+        if plain in node.inner:
+            inner = self.inner[plain]
+            return (ROW if inner.node.makes_rows else NOTHING, 0, inner.node.table, self if empty else inner)
+        if self.around is None:
+            raise RefusalError(
+                "the outermost element is not that of a census (Message)", "Name the XML that was sent to DfE"
+            )
+        return (NOTHING if plain in node.passed_over else UNKNOWN, 0, None, self if empty else self.passed_over)
+
+
+class _PassedOver(State):
+    """Within what is not looked at: nothing is done but to count levels."""
+
+    holds_value = False
+
+    def __init__(self, known: Known, around: State, depth: int) -> None:
+        super().__init__(known, around)
+        self.depth = depth
+        self.deeper: _PassedOver | None = None
+
+    def find(self, name: str, *, empty: bool) -> Begin:
+        """What an element asks for here."""
+        if self.depth == DEEPEST:
+            raise RefusalError(f"more than {DEEPEST} levels of elements within one another", "It is no census")
+        self.known.remember([name])
+        if self.deeper is None:
+            self.deeper = _PassedOver(self.known, self, self.depth + 1)
+        return (NOTHING, 0, None, self if empty else self.deeper)
+
+
+_ATTRIBUTE = re.compile(r"""([^\s=]+)\s*=\s*(?:"[^"]*"|'[^']*')""")
