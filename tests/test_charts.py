@@ -61,23 +61,6 @@ def gains():
 
 
 @pytest.fixture(scope="module")
-def ranking():
-    frame = pl.DataFrame(
-        {
-            "issue": ["Neglect", "Self-harm", "Domestic abuse"],
-            "score": [20, 2, -22],
-            "points": [80.0, 61.0, 39.0],
-            "rank": [1, 2, 3],
-            "tied": [False, False, False],
-            "selected": [True, True, False],
-            "p_selected": [0.999, 0.934, 0.067],
-            "n_ballots": [30, 30, 30],
-        }
-    )
-    return suppress(frame, POLICY)
-
-
-@pytest.fixture(scope="module")
 def places():
     frame = pl.DataFrame(
         {
@@ -114,19 +97,18 @@ def rates():
 
 
 @pytest.fixture(scope="module")
-def every(counts, reach, years, gains, ranking, places, rates):
+def every(counts, reach, years, gains, places, rates):
     return {
         "count": charts.plot_count(counts, title="Who came"),
         "proportion": charts.plot_proportion(reach, title="Reach", measure="Staff", reference=("Aim", 0.8)),
         "lines": charts.plot_proportion(years, title="Plans", measure="Plans", over="time_period"),
         "mean_change": charts.plot_mean_change(gains, title="Gain", meaningful_gain=1.0),
-        "ranking": charts.plot_ranking(ranking, title="Priorities", seats=2),
         "attendance": charts.plot_attendance(places, title="Bookings"),
         "rate": charts.plot_rate(rates, title="Rates"),
     }
 
 
-NAMES = ["count", "proportion", "lines", "mean_change", "ranking", "attendance", "rate"]
+NAMES = ["count", "proportion", "lines", "mean_change", "attendance", "rate"]
 
 
 def rows_of(chart):
@@ -294,54 +276,6 @@ def test_five_lines_are_told_apart_and_six_refused():
     lines_of(0.1, 0.2, 0.3, 0.4, 0.5)
     with pytest.raises(ParameterError, match="at most 5 values of area apart"):
         lines_of(0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
-
-
-def test_ranking_shows_the_cut_and_the_stability_in_steps_of_five(ranking):
-    chart = charts.plot_ranking(ranking, title="Priorities", seats=2)
-    assert {row["row"]: (row["series"], row["shown"]) for row in rows_of(chart)} == {
-        "Neglect": ("selected", "in nearly all boards"),
-        "Self-harm": ("selected", "in 95 of 100 boards"),  # 0.934
-        "Domestic abuse": ("not selected", "in 5 of 100 boards"),  # 0.067
-    }
-    fixed = [row for rows in chart.to_dict()["datasets"].values() for row in rows if "value" not in row]
-    inline = [part["values"] for part in nodes(chart.to_dict()) if isinstance(part, dict) and "values" in part]
-    assert [{"row": "Domestic abuse", "note": "cut after 2"}] in [fixed, *inline]
-    assert "Selected: Neglect, Self-harm; cut after 2." in chart.to_dict()["description"]
-
-
-def test_hidden_ranking_names_no_selection():
-    frame = pl.DataFrame(
-        {
-            "issue": ["Neglect", "Self-harm"],
-            "score": [1, -1],
-            "points": [2.0, 1.0],
-            "rank": [1, 2],
-            "tied": [False, False],
-            "selected": [True, False],
-            "p_selected": [0.9, 0.1],
-            "n_ballots": [1, 1],
-        }
-    )
-    chart = charts.plot_ranking(suppress(frame, POLICY), title="Priorities", seats=1)
-    assert "elected" not in json.dumps(chart.to_dict())
-    assert [row["note"] for row in rows_of(chart)] == ["[c]", "[c]"]
-
-
-def test_tie_at_the_cut_is_said():
-    frame = pl.DataFrame(
-        {
-            "issue": ["A", "B"],
-            "score": [0, 0],
-            "points": [1.5, 1.5],
-            "rank": [1, 1],
-            "tied": [True, True],
-            "selected": pl.Series([None, None], dtype=pl.Boolean),
-            "p_selected": [0.5, 0.5],
-            "n_ballots": [9, 9],
-        }
-    )
-    chart = charts.plot_ranking(suppress(frame, POLICY), title="Priorities", seats=1)
-    assert "Selected: none; a tie straddles the cut of 1." in chart.to_dict()["description"]
 
 
 @pytest.mark.parametrize("table", [pl.DataFrame({"agency": ["A"], "count": [9]}), None])

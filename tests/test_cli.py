@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -17,11 +18,12 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 from uuid import uuid4
 
+import nbformat
 import polars as pl
 import psutil
 import pytest
 
-from safeguarding_analytics import __version__
+from safeguarding_analytics import __version__, report
 from safeguarding_analytics.cli import commands, main
 from safeguarding_analytics.demo import write_demo_board
 from safeguarding_analytics.dictionary import data_dictionary
@@ -32,7 +34,20 @@ from safeguarding_analytics.tables import TABLES
 PROJECT = Path(__file__).parents[1]
 INSTALLED = shutil.which("safeguarding", path=str(Path(sys.executable).parent)) or shutil.which("safeguarding")
 COMMAND = [INSTALLED] if INSTALLED else [sys.executable, "-c", "from safeguarding_analytics.cli import main; main()"]
-NAMES = ["demo", "init", "check", "key", "aliases", "plan", "report", "audit", "dashboards", "dictionary"]
+NAMES = [
+    "demo",
+    "init",
+    "check",
+    "key",
+    "aliases",
+    "plan",
+    "ballots",
+    "report",
+    "audit",
+    "dashboards",
+    "live",
+    "dictionary",
+]
 HEAVY = (
     "polars",
     "altair",
@@ -206,7 +221,7 @@ def test_check_says_that_every_rule_holds(board):
     assert (ended.returncode, ended.stderr) == (0, "")
     *notes, last = ended.stdout.splitlines()
     assert last == f"Checked 15 tables, {rows:,} rows: every rule holds."
-    assert all(note.startswith("Note: scores.csv: ") for note in notes)
+    assert all(note.startswith(("Note: scores.csv: ", "Note: ballots.csv: ")) for note in notes)
 
 
 def test_check_lists_every_broken_rule_and_no_identifier(board):
@@ -607,16 +622,55 @@ def test_report_sets_parameters_and_says_what_it_made(board):
     assert release.manifest["made_on"] == "2011-07-02"
 
 
-def test_one_table_is_said_in_the_singular(board):
+def keep_ballots_alone(board):
     for path in board.glob("*.csv"):
         if path.name != "ballots.csv":
             path.unlink()
+
+
+def test_ballots_alone_are_enough_and_agencies_of_few_ballots_are_hidden(board):
+    keep_ballots_alone(board)
+    with (board / "ballots.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    voted = Counter(agency for _, agency in {(row["member"], row["agency"]) for row in rows})
+    few = sum(members < 3 for members in voted.values())  # three ballots are enough
+    issues = len({row["issue"] for row in rows})
     ended = run("report", board, "--only", "priorities")
     assert (ended.returncode, ended.stderr) == (0, "")
-    hidden = Release.open(board.parent / "board_report" / "release").entry("priorities").hidden
-    assert hidden == 0  # nine members vote, and three are enough
+    # A row for each agency of few, and one for each issue; themes that nobody placed make no table.
     assert ended.stdout.splitlines()[1] == (
-        "Published 1 table with 0 hidden rows; the audit found nothing that can be worked out."
+        f"Published 7 tables with {few + few * issues} hidden rows; the audit found nothing that can be worked out."
+    )
+
+
+def test_one_table_is_said_in_the_singular(board, tmp_path, monkeypatch):
+    keep_ballots_alone(board)
+    shelf = tmp_path / "notebooks"
+    shelf.mkdir()
+    monkeypatch.setattr(report, "INSTALLED", shelf)
+    nbformat.write(one_table_notebook(), shelf / "one.ipynb")
+    ended = run("report", board)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.splitlines()[:2] == [
+        "- One: made",
+        "Published 1 table with 0 hidden rows; the audit found nothing that can be worked out.",
+    ]
+
+
+def one_table_notebook():
+    """A notebook that publishes a single table."""
+    declared = nbformat.v4.new_code_cell('board: str = ""\nrelease: str = ""')
+    declared.metadata["tags"] = ["parameters"]
+    published = nbformat.v4.new_code_cell(
+        "import polars as pl\n"
+        "from safeguarding_analytics import Policy, publish, suppress\n"
+        'safe = suppress(pl.DataFrame({"agency": ["A", "B"], "count": [10, 20]}), Policy.dfe())\n'
+        'publish(safe, "reach", into=release, title="T", definition="D", measure="people")'
+    )
+    about = {"order": 1, "question": "Why?", "tables": ["ballots"]}
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return nbformat.v4.new_notebook(
+        cells=[declared, published], metadata={"title": "One", "safeguarding": about, "kernelspec": kernel}
     )
 
 
@@ -667,7 +721,7 @@ def test_ctrl_c_leaves_the_previous_release_and_nothing_of_its_own(board, tmp_pa
 
 @pytest.mark.skipif(os.name != "posix", reason="stops a process with a signal")
 def test_ctrl_c_of_a_command_that_publishes_nothing_speaks_of_no_release(tmp_path):
-    os.mkfifo(tmp_path / "manifest.json")  # reading it waits for ever
+    os.mkfifo(tmp_path / "manifest.json")  # reading it waits for a writer
 
     def is_being_read():
         try:
@@ -680,7 +734,10 @@ def test_ctrl_c_of_a_command_that_publishes_nothing_speaks_of_no_release(tmp_pat
     with subprocess.Popen([*COMMAND, "audit", str(tmp_path)], stderr=subprocess.PIPE, text=True) as stopped:
         assert wait_until(lambda: stopped.poll() is not None or is_being_read(), 30)
         stopped.send_signal(signal.SIGINT)
-        _, complaint = stopped.communicate(timeout=60)
-    for writer in writers:
-        os.close(writer)
+        for writer in writers:  # the reading ends: a signal alone does not end it once Polars is imported
+            os.close(writer)
+        try:
+            _, complaint = stopped.communicate(timeout=60)
+        finally:
+            stopped.kill()  # else the test would wait for ever where the command does not stop
     assert (stopped.returncode, complaint) == (130, "\n\nStopped.\n")

@@ -183,6 +183,7 @@ def test_missing_empty_and_header_only_files_are_each_reported(tmp_path: Path) -
 def test_rank_of_zero_and_issue_twice_on_one_ballot(tmp_path: Path) -> None:
     folder = write(
         tmp_path,
+        board="[priorities]\nseats = 1\n",
         agencies=AGENCIES,
         issues="issue,description\nNeglect,\nGangs,\n",
         ballots="member,agency,issue,rank\nM1,CAFCASS,Neglect,0\nM2,CAFCASS,Gangs,1\nM2,CAFCASS,Gangs,2\n",

@@ -1,13 +1,16 @@
 import asyncio
 import json
+import os
 import re
 import socket
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from html import escape
 from pathlib import Path
 from shutil import copytree
+from tempfile import TemporaryDirectory
 
 import polars as pl
 import psutil
@@ -15,6 +18,7 @@ import pytest
 from tornado.httpclient import HTTPClientError
 from tornado.websocket import websocket_connect
 
+from conftest import COMMAND, LOOSE, Served, free_port
 from safeguarding_analytics import charts, knowledge_charts
 from safeguarding_analytics.dashboards import (
     NO_PAGE,
@@ -31,6 +35,7 @@ from safeguarding_analytics.disclosure import already_public
 from safeguarding_analytics.errors import SafeguardingError
 from safeguarding_analytics.pages import NOT_WORKED_OUT
 from safeguarding_analytics.release import Release, promote, publish
+from safeguarding_analytics.vote_pages import WITH_ALL
 from test_indicator_charts import control_chart, funnel, time_to_next
 
 FOLDER = Path(__file__).parents[1] / "dashboards"
@@ -73,9 +78,13 @@ TABLES = {
             "issue": ["Neglect", "Missing Children"],
             "score": [4, -4],
             "points": [9.0, 5.0],
+            "above": [6.0, 2.0],
+            "below": [2.0, 6.0],
             "rank": [1, 2],
+            "tied": [False, False],
             "selected": [True, False],
             "p_selected": [0.9, 0.1],
+            "firmness": ["probably in", "probably out"],
             "n_ballots": [9, 9],
         }
     ),
@@ -301,7 +310,83 @@ PLANS = {
     "plans_started_control_chart": control_chart().frame(),
 }
 """The other tables of the page on child protection, in its order, without a headline."""
-MADE_UP = {**TABLES, **NEW, **KNOWLEDGE, **PLANS}
+
+PAIR = ["Missing Children", "Neglect"]
+VOTE = {
+    "priorities_head_to_head": pl.DataFrame(
+        {
+            "issue": PAIR,
+            "opponent": PAIR[::-1],
+            "wins": [2.0, 6.0],
+            "losses": [6.0, 2.0],
+            "margin": [-4.0, 4.0],
+            "n_ballots": [9, 9],
+        }
+    ),
+    "priorities_checks": pl.DataFrame(
+        {
+            "issue": PAIR[::-1],
+            "rank": [1, 2],
+            "copeland_rank": [1, 2],
+            "schulze_rank": [1, 2],
+            "ranked_pairs_rank": [1, 2],
+            "kemeny_rank": [1, 2],
+            "selected": [True, False],
+            "other_weight_rank": [1, 2],
+            "other_unranked_rank": [1, 2],
+            "p_copeland": [0.9, 0.1],
+            "p_schulze": [0.9, 0.1],
+            "in_bracket": [False, False],
+            "without_member": [False, False],
+            "without_agency": [False, False],
+            "safe": [True, True],
+            "agreed": [True, True],
+            "depends_on": pl.Series([None, None], dtype=pl.String),
+            "n_ballots": [9, 9],
+        }
+    ),
+    "priorities_figures": pl.DataFrame(
+        {"figure": ["Kendall's W", "mean tau-b"], "about": ["of all", None], "value": [0.2, 0.1], "n_ballots": [9, 9]}
+    ),
+    "priorities_polarisation": pl.DataFrame(
+        {
+            "issue": PAIR,
+            "n_ballots": [9, 9],
+            "mean_place": [1.7, 1.3],
+            "share_top": [3 / 9, 6 / 9],
+            "share_bottom": [6 / 9, 3 / 9],
+            "polarised": [0.5, 0.5],
+            "divided": [True, False],
+            "eta_squared": [0.1, 0.1],
+            "p_value": [0.5, 0.5],
+            "p_holm": [1.0, 1.0],
+        }
+    ),
+    "priorities_agencies": pl.DataFrame(
+        {
+            "agency": ["<b>Police</b>", "Health"],
+            "n_ballots": [4, 5],
+            "agreement": [1.0, -1.0],
+            "in_common": [1, 0],
+            "p_value": [0.5, 0.1],
+            "p_holm": [0.5, 0.2],
+        }
+    ),
+    "priorities_by_agency": pl.DataFrame(
+        {
+            "agency": ["<b>Police</b>", "<b>Police</b>", "Health", "Health"],
+            "issue": [*PAIR[::-1], *PAIR],
+            "score": [4.0, -4.0, 1.0, -1.0],
+            "points": [8.0, 4.0, 8.0, 7.0],
+            "rank": [1, 2, 1, 2],
+            "tied": [False] * 4,
+            "selected": [True, False] * 2,
+            "n_ballots": [4, 4, 5, 5],
+        }
+    ),
+}
+"""The other tables of the page on priorities, in its order, without a headline."""
+MADE_UP = {**TABLES, **NEW, **KNOWLEDGE, **PLANS, **VOTE}
 
 
 def make_release(folder, names=tuple(MADE_UP), about=ABOUT, **others):
@@ -351,7 +436,7 @@ def answers(served):
 def pages(served, answers):
     """Each page by its address."""
     found = {"/": answers[0][1]}
-    for address in ("/training", "/knowledge", "/child_protection"):
+    for address in ("/training", "/knowledge", "/child_protection", "/priorities"):
         status, found[address], headers = served.ask(address)
         assert status == 200
         assert "no-store" in headers["Cache-Control"]
@@ -368,6 +453,7 @@ PAGES = [
     ("/training", "Training"),
     ("/knowledge", "Knowledge gain"),
     ("/child_protection", "Child protection"),
+    ("/priorities", "Priorities"),
 ]
 ADDRESSES = [address for address, _ in PAGES]
 every_page = pytest.mark.parametrize(("path", "title"), PAGES)
@@ -913,3 +999,173 @@ def test_dashboard_started_in_another_way_says_how_to_start_it(monkeypatch):
     monkeypatch.delenv(SERVED, raising=False)
     with pytest.raises(SafeguardingError, match="Start the dashboard with: safeguarding dashboards RELEASE"):
         served_release()
+
+
+# A vote that goes on
+
+ISSUES = ["Bullying & more", "Neglect", "Radicalisation", "Self-harm"]
+
+
+def vote(number, order=ISSUES):
+    """The rows of one member, whose name may stand nowhere."""
+    return "".join(f"{NAME}{number},Health,{issue},{rank}\n" for rank, issue in enumerate(order, 1))
+
+
+def write_votes(folder, ballots, more=""):
+    (folder / "ballots.csv").write_text("member,agency,issue,rank\n" + "".join(ballots) + more, encoding="utf-8")
+
+
+def members(*numbers):
+    return [vote(number) for number in numbers]
+
+
+@pytest.fixture(scope="module")
+def voting():
+    """A served board of which nobody has voted yet."""
+    with TemporaryDirectory(prefix="sg") as shelf:  # tmp_path is too long a name for the sockets of the kernels
+        board, served = Path(shelf) / "board", Path(shelf) / "served"
+        board.mkdir()
+        (served / "tmp").mkdir(parents=True)
+        settings = '[board]\nname = "A <b>board</b>"\n[priorities]\nseats = 2\nresamples = 100\nmembers = 12\n'
+        (board / "board.toml").write_text(settings)
+        (board / "issues.csv").write_text("issue,description\n" + "".join(f"{issue},\n" for issue in ISSUES))
+        (board / "agencies.csv").write_text("agency,sector,aliases\nHealth,Other,\n")
+        port = free_port()
+        (served / "voila.json").write_text(LOOSE)
+        own = {**os.environ, "TMPDIR": str(served / "tmp"), "JUPYTER_CONFIG_DIR": str(served)}
+        command = [*COMMAND, "live", str(board), "--port", str(port), "--every", "30"]
+        with (served / "log").open("w") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log, env=own, cwd=served)
+        running = Served(process, port, served)
+        running.board = board
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            assert process.poll() is None, running.log
+            time.sleep(0.1)
+        yield running
+        assert running.stop() == 0
+        assert list((served / "tmp").iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def evening(voting):
+    """The page for the projector as it is loaded again and again, by what has become of the ballots meanwhile."""
+    found = {}
+
+    def load(name):
+        status, found[name], headers = voting.ask("/")
+        assert status == 200
+        assert "no-store" in headers["Cache-Control"]
+
+    load("nothing")
+    write_votes(voting.board, members(*range(4)))
+    load("four")
+    write_votes(voting.board, members(*range(7)))
+    load("seven")
+    write_votes(voting.board, members(*range(8)), f"{NAME}9,Hea")
+    load("torn")
+    write_votes(voting.board, members(*range(9)))
+    load("nine")
+    found["full page"] = voting.ask("/priorities")[1]
+    write_votes(voting.board, members(*range(12)))
+    load("all")
+    return found
+
+
+def test_a_release_has_no_page_for_the_projector():
+    assert [page.address for page in pages_in(FOLDER)] == ADDRESSES
+    live = [(page.address, page.notebook.stem) for page in pages_in(FOLDER, live=True)]
+    assert live == [("/", "priorities_live"), ("/priorities", "priorities")]
+
+
+def test_priorities_page_asks_what_makes_a_vote_transparent(pages):
+    assert re.findall(r"<h2[^>]*>(.*?)</h2>", without_scripts(pages["/priorities"])) == [
+        "Which issues do the members put first?",
+        "Does each chosen issue beat the others one against one?",
+        "Would the same ballots, counted otherwise, choose the same?",
+        "How firm is the result, and how far do members agree?",
+        "On which issues are members divided?",
+        "Do agencies put other issues first?",
+        "How can anybody count again?",
+        "Where do boards place the themes they share?",
+    ]
+
+
+def test_priorities_page_gives_numbers_and_definition_of_each_answer(pages):
+    names = ["priorities", *VOTE]
+    html = pages["/priorities"]
+    assert re.findall(r"<caption>Table of (.*?)</caption>", html) == names
+    assert re.findall(r"Definition: How (.*?) is counted &amp; why. As at 1 July 2011.", html) == names
+    headlines = [HEADLINES["priorities"], NOT_ANSWERED]  # no themes that boards share
+    assert re.findall(r'<p class="headline">(.*?)</p>', html) == [escape(text) for text in headlines]
+    tables_alone = 1  # of single numbers
+    assert html.count('<figure class="chart">') == html.count("<details>") == len(names) - tables_alone
+    assert "its column of wins adds up to 6 and that of losses to 2; the difference is its score, 4." in html
+    assert NOT_WORKED_OUT not in html
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("nothing", "ballots.csv: the file is not there yet."),
+        ("four", "4 of 12 members have voted."),
+        ("seven", "7 of 12 members have voted.</strong> 3 ballots are counted, at"),
+        ("torn", "ballots.csv: 1 of 33 rows have not as many cells as the header has columns (4): rows 34."),
+        ("torn", "3 ballots are counted, at"),
+        ("nine", "9 of 12 members have voted.</strong> 6 ballots are counted, at"),
+        ("all", "All 12 ballots are counted, at"),
+    ],
+)
+def test_live_page_says_how_far_the_count_has_come(evening, name, said):
+    assert said in evening[name]
+
+
+@pytest.mark.parametrize("name", ["seven", "torn", "nine", "all"])
+def test_live_page_numbers_the_chosen_issues(evening, name):
+    chosen = '<ol class="chosen"><li value="1">Bullying &amp; more</li><li value="2">Neglect</li></ol>'
+    assert chosen in evening[name]
+    assert "An issue scores one for each issue a member puts it above" in evening[name]
+    assert "The rule stands in board.toml, and cannot be changed while this count goes on." in evening[name]
+
+
+@pytest.mark.parametrize("name", ["nothing", "four", "seven", "torn", "nine", "full page", "all"])
+def test_live_page_is_worked_out_and_tells_nobody_s_name(evening, voting, name):
+    html = evening[name]
+    assert NOT_WORKED_OUT not in html
+    assert [word for word in (NAME, "Traceback", "Error", str(voting.board)) if word in without_scripts(html)] == []
+    assert "<title>" in html
+    assert "A &lt;b&gt;board&lt;/b&gt;</title>" in html
+
+
+def test_live_page_waits_with_agencies_until_all_have_voted(evening, voting):
+    assert escape(WITH_ALL) in evening["full page"]
+    assert escape(WITH_ALL) not in voting.ask("/priorities")[1]
+
+
+def test_page_for_the_projector_has_no_script_and_asks_for_nothing(evening):
+    html = evening["nine"]
+    assert "<script" not in html
+    assert "script-src &#39;none&#39;" in html
+    assert re.findall(r"""\s(?:src|href|action)=["']([^"']*)""", html) == ["#main", "/", "/priorities", ""]
+    assert '<body class="projector">' in html
+    assert '<body class="projector">' not in evening["full page"]
+
+
+def test_page_for_the_projector_loads_itself_again_only_where_that_was_asked(evening, html):
+    assert '<meta http-equiv="refresh" content="30">' in evening["nine"]
+    assert 'http-equiv="refresh"' not in evening["full page"] + html
+
+
+def test_live_count_answers_at_its_two_pages_alone(voting, evening):
+    assert {voting.ask(path)[0] for path in ("/training", "/priorities_live", "/live.json", "/ballots.csv")} == {404}
+    assert voting.log == f"The live count is at http://127.0.0.1:{voting.port}/  (Ctrl-C stops it)\n"
+
+
+def test_folder_without_a_board_is_named_by_the_live_count(run_command, tmp_path):
+    done = run_command("live", tmp_path / "none")
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: ")
+    assert "Traceback" not in done.stderr

@@ -13,6 +13,17 @@ from safeguarding_analytics.dictionary import data_dictionary
 
 PROJECT = Path(__file__).parents[1]
 MEASURES = {
+    "absent_members",
+    "agencies_apart",
+    "cut_lines",
+    "effective_ballots",
+    "leave_one_out",
+    "members_agreement",
+    "polarisation",
+    "seats_without_one",
+    "selected_by_rule",
+    "theme_quadrants",
+    "tied_across_the_cut",
     "attendance",
     "ballots_to_change",
     "byar",
@@ -168,7 +179,8 @@ def test_every_measure_is_listed():
         "evaluation",
         "planning",
     )
-    modules = (*of_training, *of_knowledge, *of_plans, "priorities", "rules", "intervals")
+    of_votes = ("priorities", "rules", "firmness", "agreement", "quadrants")
+    modules = (*of_training, *of_knowledge, *of_plans, *of_votes, "intervals")
     homes = {name for name in FUNCTIONS for module in modules if PUBLIC[name].__module__.endswith(f".{module}")}
     no_numbers = {"model_year", "rule_levels", "training_rules", "why_not_told"}
     assert {name for name in homes if not name.startswith("read_")} - no_numbers == MEASURES
@@ -183,7 +195,7 @@ def test_readme_commands_are_those_that_are_tried():
 
 def test_scripts_of_the_readme_print_what_it_says():
     scripts = re.findall(r"^```python\n(.*?)^```.*?^```text\n(.*?)^```", read("README.md"), re.MULTILINE | re.DOTALL)
-    assert len(scripts) == 5
+    assert len(scripts) == 6
     for script, printed in scripts:
         done = subprocess.run([sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=True)
         assert done.stdout == printed

@@ -640,6 +640,14 @@ RANKING = pl.DataFrame(
         "n_ballots": [9, 9],
     }
 )
+FIGURES = pl.DataFrame(
+    {
+        "figure": ["Kendall's W", "ballots turned upside down"],
+        "about": ["from none to full agreement", "Bullying instead of Neglect"],
+        "value": [0.47, 1.0],
+        "n_ballots": [9, 9],
+    }
+)
 CHANGES = pl.DataFrame(
     {
         "agency": ["A", "B"],
@@ -675,14 +683,14 @@ def test_whole_way_from_tables_to_a_promoted_release_with_its_pack(tmp_path, boa
     (built / "pack").mkdir(parents=True)
     shares, ranking, changes, districts = suppress([SHARES, RANKING, CHANGES, DISTRICTS], Policy.dfe())
     assert [table.hidden for table in (shares, ranking, changes, districts)] == [2, 0, 0, 2]
-    w, turned = 0.47, pl.DataFrame({"inside": ["Neglect"], "outside": ["Bullying"], "ballots_to_reverse": [1]})
+    figures = suppress(FIGURES, Policy.dfe())
     england = ("England", 0.232)
     notebook = said(
         show_text(say_proportion(shares, of="staff", have="came")),
         show_text(say_range(shares, groups="agencies")),
         show_text(say_target(shares, target=1_200, by_day=None, first=date(2011, 5, 10), last=date(2011, 6, 24))),
-        show_text(say_agreement(ranking, w)),
-        show_text(say_ballots_to_change(ranking, turned)),
+        show_text(say_agreement(figures)),
+        show_text(say_ballots_to_change(figures)),
         show_text("On the register: " + say_stock_and_flow(864, 920, 813, 960, -11)),
         plot_proportion(shares, title="The 7 agencies", measure="Staff who came", reference=england),
         plot_ranking(ranking, title="Issues", seats=1),
@@ -695,7 +703,7 @@ def test_whole_way_from_tables_to_a_promoted_release_with_its_pack(tmp_path, boa
     (built / "pack" / "all.html").write_text(page, encoding="utf-8")
     message = message_html("This page needs plans.csv.", title="Plans", navigation=navigation)
     (built / "pack" / "plans.html").write_text(message, encoding="utf-8")
-    tables = {"shares": shares, "ranking": ranking, "changes": changes, "districts": districts}
+    tables = {"shares": shares, "ranking": ranking, "figures": figures, "changes": changes, "districts": districts}
     for name, table in tables.items():
         publish(table, name, into=built, title=name, definition="2 of 3", measure=name, headline="")
     index = index_html(board="A board", pages=[], made_on="1 July 2011", notes=["Data version 0123456789ab."])

@@ -2,25 +2,26 @@
 
 import json
 from fractions import Fraction
-from itertools import combinations, permutations
+from itertools import combinations
 from pathlib import Path
 
 import duckdb
-import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from safeguarding_analytics import pairwise
+from safeguarding_analytics.agreement import kendall_w
 from safeguarding_analytics.errors import ParameterError, TableError
-from safeguarding_analytics.priorities import ballots_to_change, kendall_w, rank_priorities
+from safeguarding_analytics.firmness import ballots_to_change
+from safeguarding_analytics.priorities import rank_priorities
 from safeguarding_analytics.rules import compare_rules, head_to_head, kemeny
 from safeguarding_analytics.shapes import shape_of
 
 VOTES = Path(__file__).parents[2] / "shared" / "data" / "votes"
 COLUMNS = ["member", "agency", "issue", "rank"]
+COUNTED = ["issue", "score", "points", "rank", "tied", "selected", "p_selected", "n_ballots"]
 
 
 def frame(rankings: list[dict[str, int]], agencies: list[str] | None = None) -> pl.DataFrame:
@@ -58,10 +59,6 @@ def election(name: str) -> tuple[dict, pl.DataFrame, list[str]]:
     return stored["results"], frame(rankings), [f"{issue:02d}" for issue in range(stored["n_candidates"])]
 
 
-def places_of(scores: list[float]) -> list[int]:
-    return [1 + sum(other > score for other in scores) for score in scores]
-
-
 NAMES = [
     "00002-00000008.soi",
     "00006-00000002.toc",
@@ -76,33 +73,6 @@ NAMES = [
 
 
 @elections
-@pytest.mark.parametrize("unranked", ["share", "ignore"])
-@pytest.mark.parametrize("name", NAMES)
-def test_real_elections_give_the_answers_on_which_other_programs_agree(name, unranked):
-    results, ballots, issues = election(name)
-    stored = results["bottom" if unranked == "share" else "ignore"]
-
-    met = head_to_head(ballots, unranked=unranked, issues=issues)
-    counts = {(row["issue"], row["opponent"]): row["wins"] for row in met.iter_rows(named=True)}
-    assert counts == {
-        (one, other): stored["pairwise"][i][j]
-        for i, one in enumerate(issues)
-        for j, other in enumerate(issues)
-        if i != j
-    }
-
-    by_issue = compare_rules(ballots, unranked=unranked, issues=issues).sort("issue")
-    assert by_issue["copeland_rank"].to_list() == places_of(stored["copeland_wins_minus_losses"])
-    assert by_issue["schulze_rank"].to_list() == places_of(stored["schulze_margins_beats"])
-
-    best = kemeny(ballots, unranked=unranked, issues=issues)
-    assert best["cost"].unique().to_list() == [stored["kemeny_cost"]]
-    assert best["n_optimal_orders"].unique().to_list() == [stored["kemeny_n_optimal_linear_orders"]]
-    if "kemeny_order" in stored:
-        assert best["issue"].to_list() == [issues[i] for i in stored["kemeny_order"]]
-
-
-@elections
 @pytest.mark.parametrize("name", NAMES)
 def test_real_elections_give_the_agreed_borda_scores_and_agreement(name):
     results, ballots, issues = election(name)
@@ -111,7 +81,7 @@ def test_real_elections_give_the_agreed_borda_scores_and_agreement(name):
     assert kendall_w(ballots, issues=issues) == pytest.approx(results["bottom"]["kendall_w_tie_corrected"], abs=1e-9)
 
 
-# The capital of Tennessee, as in Wikipedia's "Condorcet method", "Copeland's method" and "Kemeny-Young method" -------
+# The capital of Tennessee, as in Wikipedia's "Condorcet method" and "Borda count" ------------------------------
 
 TENNESSEE = orders(
     "42 Memphis Nashville Chattanooga Knoxville",
@@ -124,7 +94,7 @@ TENNESSEE = orders(
 def test_tennessee_by_borda():
     # Points 4, 3, 2, 1. Nashville 42×3 + 26×4 + 15×2 + 17×2 = 294; Chattanooga 42×2 + 26×3 + 15×4 + 17×3 = 273;
     # Memphis 42×4 + 58 = 226; Knoxville 42 + 26×2 + 15×3 + 17×4 = 207. Score = 2 × points − 100 × 5.
-    found = rank_priorities(TENNESSEE, seats=1, resamples=1).drop("p_selected")
+    found = rank_priorities(TENNESSEE, seats=1, resamples=1)
     expected = pl.DataFrame(
         {
             "issue": ["Nashville", "Chattanooga", "Memphis", "Knoxville"],
@@ -136,52 +106,7 @@ def test_tennessee_by_borda():
             "n_ballots": [100] * 4,
         }
     )
-    assert_frame_equal(found, expected)
-
-
-def test_tennessee_by_every_rule():
-    # Nashville beats all three, Chattanooga two, Knoxville only Memphis: Copeland 3, 1, −1, −3, and no circle
-    expected = pl.DataFrame(
-        {
-            "issue": ["Nashville", "Chattanooga", "Memphis", "Knoxville"],
-            "borda_rank": [1, 2, 3, 4],
-            "copeland_rank": [1, 2, 4, 3],
-            "schulze_rank": [1, 2, 4, 3],
-            "kemeny_rank": [1, 2, 4, 3],
-            "selected_by": [4, 4, 1, 3],
-            "agreed": [True, True, False, False],
-        }
-    )
-    assert_frame_equal(compare_rules(TENNESSEE, seats=3), expected)
-
-
-def test_tennessee_by_kemeny():
-    # Against the order: 32 + 32 + 42 + 17 + 42 + 42 = 207 of 600 comparisons (agreement 393)
-    expected = pl.DataFrame(
-        {
-            "issue": ["Nashville", "Chattanooga", "Knoxville", "Memphis"],
-            "place": [1, 2, 3, 4],
-            "first_place": [1, 2, 3, 4],
-            "last_place": [1, 2, 3, 4],
-            "cost": [207.0] * 4,
-            "n_optimal_orders": [1] * 4,
-        }
-    )
-    assert_frame_equal(kemeny(TENNESSEE), expected)
-
-
-def test_tennessee_head_to_head():
-    found = head_to_head(TENNESSEE).filter(pl.col("issue") == "Memphis")
-    expected = pl.DataFrame(
-        {
-            "issue": ["Memphis"] * 3,
-            "opponent": ["Chattanooga", "Knoxville", "Nashville"],
-            "wins": [42.0] * 3,
-            "losses": [58.0] * 3,
-            "margin": [-16.0] * 3,
-        }
-    )
-    assert_frame_equal(found, expected)
+    assert_frame_equal(found.select(expected.columns), expected)
 
 
 def test_tennessee_ballots_to_change():
@@ -199,7 +124,7 @@ def test_tennessee_ballots_to_change():
             "ballots_to_reverse": [11, 12, 22],
         }
     )
-    assert_frame_equal(ballots_to_change(TENNESSEE, seats=1), expected)
+    assert_frame_equal(ballots_to_change(TENNESSEE, seats=1).select(expected.columns), expected)
 
 
 # Ties, unranked issues, the cut ---------------------------------------------------------------------------------------
@@ -223,7 +148,7 @@ def test_tied_and_unranked_issues_share_the_average_of_their_places():
             "n_ballots": [2] * 4,
         }
     )
-    assert_frame_equal(found.drop("p_selected"), expected)
+    assert_frame_equal(found.select(expected.columns), expected)
     assert shape_of(found.columns).name == "ranking"
 
 
@@ -238,7 +163,7 @@ def test_resampled_boards_share_a_seat_among_issues_tied_at_the_cut():
 
 def test_ignored_unranked_issues_are_not_compared_and_have_no_points():
     # m0 compares A, B, C: A +1, B +1, C −2. m1 ranked one issue and compares nothing.
-    found = rank_priorities(SHORT, 2, unranked="ignore", issues=["A", "B", "C", "D"], resamples=1).drop("p_selected")
+    found = rank_priorities(SHORT, 2, unranked="ignore", issues=["A", "B", "C", "D"], resamples=1)
     expected = pl.DataFrame(
         {
             "issue": ["A", "B", "D", "C"],
@@ -250,7 +175,7 @@ def test_ignored_unranked_issues_are_not_compared_and_have_no_points():
             "n_ballots": [2] * 4,
         }
     )
-    assert_frame_equal(found, expected)
+    assert_frame_equal(found.select(expected.columns), expected)
 
 
 @pytest.mark.parametrize(
@@ -286,7 +211,7 @@ def test_each_agency_weighs_one():
     ballots = frame(
         [{"A": 1, "B": 2, "C": 3}, {"B": 1, "A": 2, "C": 3}, {"C": 1, "B": 2, "A": 3}], ["Health", "Health", "Police"]
     )
-    found = rank_priorities(ballots, 1, weight="agency").drop("p_selected")
+    found = rank_priorities(ballots, 1, weight="agency")
     expected = pl.DataFrame(
         {
             "issue": ["B", "C", "A"],
@@ -298,7 +223,7 @@ def test_each_agency_weighs_one():
             "n_ballots": [3] * 3,
         }
     )
-    assert_frame_equal(found, expected)
+    assert_frame_equal(found.select(expected.columns), expected)
     wins = head_to_head(ballots, weight="agency").filter(pl.col("issue") == "A")
     assert wins.rows() == [("A", "B", 0.5, 1.5, -1.0), ("A", "C", 1.0, 1.0, 0.0)]
 
@@ -321,120 +246,6 @@ def test_agencies_are_resampled_whole():
     ballots = frame([{"A": 1, "B": 2}] * 20 + [{"B": 1, "A": 2}], ["Health"] * 20 + ["Police"])
     found = rank_priorities(ballots, 1, weight="agency", resamples=20_000)
     assert found["p_selected"].to_list() == pytest.approx([0.5, 0.5], abs=0.01)
-
-
-# Rules that differ ----------------------------------------------------------------------------------------------------
-
-
-def test_rules_that_disagree_are_reported():
-    # A beats B and C 3 to 2; Borda: A 3×2 − 2×2 = 2, B 2×2 = 4, C −3×2 = −6
-    found = compare_rules(orders("3 A B C", "2 B C A"), seats=1)
-    expected = pl.DataFrame(
-        {
-            "issue": ["B", "A", "C"],
-            "borda_rank": [1, 2, 3],
-            "copeland_rank": [2, 1, 3],
-            "schulze_rank": [2, 1, 3],
-            "kemeny_rank": [2, 1, 3],
-            "selected_by": [1, 3, 0],
-            "agreed": [False, False, True],
-        }
-    )
-    assert_frame_equal(found, expected)
-
-
-def test_a_circle_ties_under_every_rule():
-    # A B C costs 1 + 1 + 2, and so do its two rotations; the three reversed orders cost 2 + 2 + 1
-    circle = orders("1 A B C", "1 B C A", "1 C A B")
-    found = compare_rules(circle, seats=1)
-    assert found.drop("issue").rows() == [(1, 1, 1, 1, 0, None)] * 3
-    best = kemeny(circle)
-    assert best.rows() == [("A", 1, 1, 3, 4.0, 3), ("B", 2, 1, 3, 4.0, 3), ("C", 3, 1, 3, 4.0, 3)]
-
-
-def test_schulze_follows_the_strongest_path():
-    # Schulze 2011, section 3.1 (45 voters): the ranking is E > A > C > B > D, with E first
-    ballots = orders(
-        *("5 A C B E D", "5 A D E C B", "8 B E D A C", "3 C A B E D"),
-        *("7 C A E B D", "2 C B A D E", "7 D C E B A", "8 E B A D C"),
-    )
-    found = compare_rules(ballots, seats=1).sort("schulze_rank")
-    assert found["issue"].to_list() == ["E", "A", "C", "B", "D"]
-    assert found["schulze_rank"].to_list() == [1, 2, 3, 4, 5]
-
-
-# Kemeny ---------------------------------------------------------------------------------------------------------------
-
-
-def brute_kemeny(wins: np.ndarray) -> tuple[float, list[tuple[int, ...]]]:
-    costs = {
-        order: sum(wins[below, above] for above, below in combinations(order, 2))
-        for order in permutations(range(len(wins)))
-    }
-    least = min(costs.values())
-    return least, [order for order, cost in costs.items() if cost <= least + 1e-9]
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.integers(1, 5).flatmap(lambda n: st.lists(st.lists(st.integers(0, 4), min_size=n, max_size=n), max_size=5)))
-def test_kemeny_equals_trying_every_order(ranks):
-    # 0 = unranked; a member who ranks nothing did not vote
-    rankings = [{f"i{issue}": rank for issue, rank in enumerate(row) if rank} for row in ranks if any(row)]
-    if not rankings:
-        return
-    issues = [f"i{issue}" for issue in range(len(ranks[0]))]
-    for unranked in ("share", "ignore"):
-        wins = np.zeros((len(issues), len(issues)))
-        for ranking in rankings:
-            for i, j in permutations(range(len(issues)), 2):
-                one, other = ranking.get(issues[i]), ranking.get(issues[j])
-                better = one is not None and other is not None and one < other
-                wins[i, j] += better or (unranked == "share" and one is not None and other is None)
-        least, best = brute_kemeny(wins)
-        found = kemeny(frame(rankings), unranked=unranked, issues=issues)
-        assert found["cost"][0] == least
-        assert found["n_optimal_orders"][0] == len(best)
-        assert found["issue"].to_list() == [issues[i] for i in min(best)]
-        taken = {issue: [order.index(i) + 1 for order in best] for i, issue in enumerate(issues)}
-        ends = {row["issue"]: (row["first_place"], row["last_place"]) for row in found.iter_rows(named=True)}
-        assert ends == {issue: (min(places), max(places)) for issue, places in taken.items()}
-
-
-@pytest.mark.parametrize("seed", range(12))
-def test_the_integer_programme_equals_trying_every_order(seed):
-    # it is made for more than 16 issues; six can be checked by brute force
-    voters = 3 + seed % 4
-    generator = np.random.default_rng(seed)
-    places = np.array([generator.permutation(6) // (1 + seed % 2) for _ in range(voters)])
-    wins = (places[:, :, None] < places[:, None, :]).sum(axis=0).astype(float)
-    least, best = brute_kemeny(wins)
-    found = pairwise._order_by_programme(wins)
-    assert tuple(found.order) in best
-    assert pairwise.kemeny_cost(wins, found.order) == least
-    assert found.n_optimal == (1 if len(best) == 1 else None)
-
-
-def test_a_long_circle_with_one_best_order_is_solved_and_known_to_be_the_only_one():
-    # 17 issues, all 3 to 0 in order, except that the last beats the first 2 to 1: a cut there costs 2, elsewhere 3
-    wins = np.triu(np.full((17, 17), 3.0), 1)
-    wins[16, 0], wins[0, 16] = 2, 1
-    found = pairwise.kemeny_order(wins)
-    assert found.order == found_places(found.first) == found_places(found.last) == list(range(17))
-    assert (pairwise.kemeny_cost(wins, found.order), found.n_optimal) == (2, 1)
-
-
-def found_places(places: list[int]) -> list[int]:
-    return [place - 1 for place in places]
-
-
-def test_too_many_optimal_orders_are_not_counted():
-    ranks = {f"i{issue:02d}": 1 for issue in range(17)}
-    found = kemeny(frame([ranks]))
-    assert found["issue"].to_list() == list(ranks)
-    assert found.drop("issue", "place").unique().rows() == [(1, 17, 0.0, None)]
-    # two groups of 16 issues, each in any order: 16! × 16! is more than a column of whole numbers holds
-    groups = kemeny(frame([{f"i{issue:02d}": 1 + issue // 16 for issue in range(32)}]))
-    assert groups["n_optimal_orders"].unique().to_list() == [None]
 
 
 # Kendall's W ----------------------------------------------------------------------------------------------------------
@@ -516,17 +327,17 @@ def test_ballots_to_change_equals_trying_every_set_of_members(cast, weight):
         fewest(gone for gone, lead in leads if lead < 0),
         fewest(len(turned) for turned in turns if lead_of(rankings, agencies, everyone, weight, turned) < 0),
     )
-    assert row.row(0)[2:] == pytest.approx(expected)
+    assert row.row(0)[2:6] == pytest.approx(expected)
 
 
 def test_nothing_overtakes_where_all_members_agree_unless_they_turn_round():
     found = ballots_to_change(orders("3 A B"), seats=1)
-    assert found.rows() == [("A", "B", 6.0, None, None, 2)]
+    assert found.select(pl.nth(range(6))).rows() == [("A", "B", 6.0, None, None, 2)]
 
 
 def test_issues_tied_at_the_cut_stand_on_both_sides():
     found = ballots_to_change(orders("1 A B", "1 B A"), seats=1)
-    assert found.rows() == [("A", "B", 0.0, 0, 1, 1), ("B", "A", 0.0, 0, 1, 1)]
+    assert found.select(pl.nth(range(6))).rows() == [("A", "B", 0.0, 0, 1, 1), ("B", "A", 0.0, 0, 1, 1)]
 
 
 def test_with_as_many_seats_as_issues_nothing_can_change():
@@ -545,7 +356,7 @@ def test_no_ballots_give_empty_tables_of_the_same_columns():
 
 
 def test_one_member_decides():
-    found = rank_priorities(orders("1 B A"), 1)
+    found = rank_priorities(orders("1 B A"), 1).select(COUNTED)
     assert found.rows() == [("B", 1.0, 2.0, 1, False, True, 1.0, 1), ("A", -1.0, 1.0, 2, False, False, 0.0, 1)]
 
 
@@ -560,9 +371,9 @@ def test_one_member_who_ranks_one_issue_of_several():
 
 
 def test_a_single_issue_is_first():
-    assert rank_priorities(orders("2 A"), 1).rows() == [("A", 0.0, 2.0, 1, False, True, 1.0, 2)]
+    assert rank_priorities(orders("2 A"), 1).select(COUNTED).rows() == [("A", 0.0, 2.0, 1, False, True, 1.0, 2)]
     assert head_to_head(orders("2 A")).is_empty()
-    assert compare_rules(orders("2 A"), 1).rows() == [("A", 1, 1, 1, 1, 4, True)]
+    assert compare_rules(orders("2 A"), 1).rows() == [("A", 1, 1, 1, 1, 1, 5, True)]
 
 
 def test_members_who_all_agree_leave_nothing_to_chance():
@@ -683,7 +494,6 @@ def test_order_of_rows_and_names_of_members_do_not_matter(rankings, way, random)
     options = {"seats": 2, "issues": ISSUES, **way}
     expected = rank_priorities(ballots, resamples=50, **options)
     assert_frame_equal(rank_priorities(renamed, resamples=50, **options), expected, check_exact=True)
-    assert_frame_equal(compare_rules(renamed, **options), compare_rules(ballots, **options), check_exact=True)
 
 
 @settings(max_examples=50, deadline=None)
@@ -691,13 +501,12 @@ def test_order_of_rows_and_names_of_members_do_not_matter(rankings, way, random)
 def test_renaming_issues_renames_the_result(rankings, way, names):
     ballots, new = frame(rankings, agencies_of(rankings)), dict(zip(ISSUES, names, strict=True))
     renamed = ballots.with_columns(pl.col("issue").replace(new))
-    for measure, columns in (
-        (rank_priorities, ["issue", "score", "points", "rank", "tied", "selected"]),
-        (compare_rules, compare_rules(ballots, issues=ISSUES).columns),
-    ):
-        before = measure(ballots, 2, issues=ISSUES, **way).select(columns).with_columns(pl.col("issue").replace(new))
-        after = measure(renamed, 2, issues=ISSUES, **way).select(columns)
-        assert_frame_equal(after, before, check_row_order=False)
+    columns, options = (
+        ["issue", "score", "points", "rank", "tied", "selected"],
+        {"issues": ISSUES, "resamples": 1, **way},
+    )
+    before = rank_priorities(ballots, 2, **options).select(columns).with_columns(pl.col("issue").replace(new))
+    assert_frame_equal(rank_priorities(renamed, 2, **options).select(columns), before, check_row_order=False)
 
 
 @settings(max_examples=50, deadline=None)
@@ -709,18 +518,6 @@ def test_a_ballot_and_its_reverse_cancel(rankings, order):
     after = rank_priorities(frame([*rankings, one, other]), 2, issues=ISSUES, resamples=1)
     same = ["issue", "score", "rank", "tied", "selected"]
     assert_frame_equal(after.select(same), before.select(same))
-
-
-@settings(max_examples=50, deadline=None)
-@given(boards, ways)
-def test_an_issue_all_members_rank_first_is_first_under_every_rule(rankings, way):
-    ballots = frame(
-        [{"A": 1, **{issue: rank + 1 for issue, rank in ranks.items() if issue != "A"}} for ranks in rankings]
-    )
-    # under "ignore" an issue nobody compares with A is not below it
-    everyone = ballots["issue"].unique().sort().to_list()
-    found = compare_rules(ballots, 1, issues=everyone, **way).filter(issue="A")
-    assert found.rows() == [("A", 1, 1, 1, 1, 4, True)]
 
 
 @settings(max_examples=50, deadline=None)

@@ -48,7 +48,22 @@ SIGNATURES = {
     "compare_rules": {"ballots": NEEDED, "seats": 4},
     "kemeny": {"ballots": NEEDED},
     "kendall_w": {"ballots": NEEDED},
+    "members_agreement": {"ballots": NEEDED},
+    "polarisation": {"ballots": NEEDED, "seats": 4},
+    "agencies_apart": {"ballots": NEEDED, "seats": 4},
     "ballots_to_change": {"ballots": NEEDED, "seats": 4},
+    "absent_members": {"ballots": NEEDED, "seats": 4},
+    "leave_one_out": {"ballots": NEEDED, "seats": 4},
+    "seats_without_one": {"ballots": NEEDED, "seats": 4},
+    "selected_by_rule": {"ballots": NEEDED, "seats": 4},
+    "tied_across_the_cut": {"ballots": NEEDED, "seats": 4},
+    "effective_ballots": {"ballots": NEEDED},
+    "cut_lines": {"themes": NEEDED},
+    "theme_quadrants": {"themes": NEEDED},
+    "count_votes": {"ballots": NEEDED, "rule": NEEDED, "policy": NEEDED},
+    "publish_votes": {"count": NEEDED, "into": NEEDED},
+    "define_count": {"rule": NEEDED},
+    "answers_of": {"count": NEEDED},
     "wilson": {"numerator": NEEDED, "denominator": NEEDED, "confidence": 0.95},
     "byar": {"count": NEEDED, "confidence": 0.95},
     "suppress": {"table": NEEDED, "policy": NEEDED},
@@ -62,7 +77,7 @@ SIGNATURES = {
     "read_published_table": {"path": NEEDED},
     "percentage_decimals": {"denominator": NEEDED, "values": 5},
 }
-NEEDED_BY_NAME = {"publish": {"into", "title", "definition", "measure"}}
+NEEDED_BY_NAME = {"publish": {"into", "title", "definition", "measure"}, "absent_members": {"absent"}}
 METHODS = [
     (Policy.dfe, {}),
     (Policy.nhs, {}),

@@ -67,6 +67,12 @@ TABLES = [
     "plans_started_by_month",
     "plans_started_control_chart",
     "priorities",
+    "priorities_agencies",
+    "priorities_by_agency",
+    "priorities_checks",
+    "priorities_figures",
+    "priorities_head_to_head",
+    "priorities_polarisation",
     "question_changes",
     "questionnaires_left_open",
     "rating_answers",
@@ -81,6 +87,8 @@ TABLES = [
     "repeat_plans_within_months",
     "repeat_plans_year_on_year",
     "reviews_on_time",
+    "shared_themes",
+    "shared_themes_by_board",
     "time_to_next_plan",
     "training_cost",
     "training_coverage_by_sector_group",
@@ -197,8 +205,9 @@ def test_index_answers_the_question_of_every_page_with_the_headline_of_its_table
     for page, table in zip(PAGES, ["training_reach_by_agency", *PAGES[1:]], strict=True):
         headline = demo.made.release.entry(table).headline
         assert headline
-        for name in ("pack/index.html", f"pack/{page}.html"):
-            assert headline in unescape(demo.texts[name])
+        assert headline in unescape(demo.texts["pack/index.html"])
+        shown = unescape(demo.texts[f"pack/{page}.html"])
+        assert [sentence for sentence in re.split(r"(?<=\.) ", headline) if sentence not in shown] == []
 
 
 def test_every_page_has_its_title_charts_and_tables(demo):
@@ -286,6 +295,12 @@ def test_manifest_says_which_notebook_made_each_table_and_with_which_values(demo
         "plans_started_by_month": "repeat_plans",
         "plans_started_control_chart": "repeat_plans",
         "priorities": "priorities",
+        "priorities_agencies": "priorities",
+        "priorities_by_agency": "priorities",
+        "priorities_checks": "priorities",
+        "priorities_figures": "priorities",
+        "priorities_head_to_head": "priorities",
+        "priorities_polarisation": "priorities",
         "question_changes": "knowledge_gain",
         "questionnaires_left_open": "knowledge_gain",
         "rating_answers": "knowledge_gain",
@@ -300,6 +315,8 @@ def test_manifest_says_which_notebook_made_each_table_and_with_which_values(demo
         "repeat_plans_within_months": "repeat_plans",
         "repeat_plans_year_on_year": "repeat_plans",
         "reviews_on_time": "repeat_plans",
+        "shared_themes": "priorities",
+        "shared_themes_by_board": "priorities",
         "time_to_next_plan": "repeat_plans",
         "training_cost": "training_reach",
         "training_coverage_by_sector_group": "training_reach",
@@ -413,7 +430,8 @@ def test_board_with_ballots_alone_gets_its_page_and_is_told_what_the_others_need
         "repeat_plans": "This page needs plans.csv, which the board's folder does not hold.",
         "priorities": "",
     }
-    assert made.release.tables() == ["priorities"]
+    of_ballots = [name for name in TABLES if name.startswith("priorities")]
+    assert made.release.tables() == of_ballots
     pages = {name: unescape(text) for name, text in texts(made.release.folder).items()}
     for page in made.pages:
         assert page.why_not in pages["pack/index.html"]

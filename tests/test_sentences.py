@@ -11,19 +11,14 @@ from safeguarding_analytics.disclosure import Policy, already_public, suppress
 from safeguarding_analytics.errors import ParameterError
 from safeguarding_analytics.sentences import (
     percent,
-    say_agreement,
-    say_ballots_to_change,
     say_proportion,
     say_range,
-    say_ranking,
-    say_rules,
     say_stock_and_flow,
     say_target,
     say_unknown,
 )
 
 HIDDEN = "The figure is hidden because the number is small, or because it would give a small number away."
-HIDDEN_RANKING = "The ranking is hidden because too few members voted."
 
 
 def shares(*rows):
@@ -210,138 +205,6 @@ def test_fewer_than_two_groups_are_not_compared(rows):
     assert say_range(shares(*rows), groups="agencies") == (
         "Too few agencies have a figure that can be shown to compare them."
     )
-
-
-# A ranking
-
-
-def ranking(selected, ballots=12):
-    """Issues A, B, C, … in order; equal scores where the selection is unknown."""
-    names = [chr(65 + number) for number in range(len(selected))]
-    tied = [value is None for value in selected]
-    first = next((place for place, value in enumerate(tied) if value), None)
-    places = [first + 1 if value else place for place, value in enumerate(tied, 1)]
-    table = pl.DataFrame(
-        {
-            "issue": names,
-            "score": [-float(place) for place in places],
-            "rank": places,
-            "tied": tied,
-            "selected": pl.Series(selected, dtype=pl.Boolean),
-            "n_ballots": pl.Series([ballots] * len(names), dtype=pl.Int64),
-        },
-        schema_overrides={"issue": pl.String},
-    )
-    return suppress(table, Policy.dfe())
-
-
-FEW = ranking([True, False], ballots=2)
-ENOUGH = ranking([True, False])
-
-
-def test_selected_issues_are_named_in_their_order():
-    assert say_ranking(ranking([True, True, False, False], 1234), seats=2) == (
-        "By 1,234 ballots the first 2 are A and B."
-    )
-
-
-def test_tie_at_the_cut_is_left_to_the_board():
-    assert say_ranking(ranking([True, None, None, False]), seats=2) == (
-        "By 12 ballots these are in: A. B and C tie for 1 further place: the board decides."
-    )
-
-
-def test_tie_of_all_issues_selects_none_outright():
-    assert say_ranking(ranking([None, None, None]), seats=2) == (
-        "By 12 ballots these are in: none outright. A, B and C tie for 2 further places: the board decides."
-    )
-
-
-def test_single_seat_is_said_in_the_singular():
-    assert say_ranking(ranking([True, False]), seats=1) == "By 12 ballots the first is A."
-
-
-def test_fewer_issues_than_seats_are_all_named_and_counted():
-    assert say_ranking(ranking([True, True]), seats=4) == "By 12 ballots the first 2 are A and B."
-
-
-@pytest.mark.parametrize("table", [FEW, ranking([])], ids=["few ballots", "no issue"])
-def test_hidden_ranking_hides_every_sentence_made_from_it(table):
-    rules = pl.DataFrame({"issue": ["A"], "agreed": [False]})
-    changes = pl.DataFrame({"inside": ["A"], "outside": ["B"], "ballots_to_reverse": [1]})
-    assert say_ranking(table, seats=4) == HIDDEN_RANKING
-    assert say_rules(table, rules) == HIDDEN_RANKING
-    assert say_ballots_to_change(table, changes) == HIDDEN_RANKING
-    assert say_agreement(table, 0.5) == HIDDEN_RANKING
-
-
-@pytest.mark.parametrize(
-    ("agreed", "sentence"),
-    [
-        ([True, True], "Borda, Copeland, Schulze and Kemeny select the same issues: agreed by all checks."),
-        ([True, False], "The result depends on the rule of counting: discuss B."),
-        ([None, False], "The result depends on the rule of counting: discuss A and B."),
-    ],
-)
-def test_issues_on_which_rules_differ_or_are_undecided_are_to_be_discussed(agreed, sentence):
-    assert say_rules(ENOUGH, pl.DataFrame({"issue": ["A", "B"], "agreed": agreed})) == sentence
-
-
-def test_fewest_ballots_that_would_change_the_list_are_said():
-    changes = pl.DataFrame(
-        {
-            "inside": ["B", "A", "B", "A"],
-            "outside": ["C", "C", "D", "D"],
-            "ballots_to_reverse": [3, 7, None, 3],
-        }
-    )
-    # A before B where both take 3
-    assert say_ballots_to_change(ENOUGH, changes) == (
-        "D would overtake A if 3 members turned their ballot upside down; no fewer would change the list."
-    )
-
-
-def test_one_ballot_is_said_in_the_singular():
-    changes = pl.DataFrame({"inside": ["A"], "outside": ["B"], "ballots_to_reverse": [1]})
-    assert say_ballots_to_change(ENOUGH, changes) == (
-        "B would overtake A if 1 member turned their ballot upside down; no fewer would change the list."
-    )
-
-
-@pytest.mark.parametrize("counts", [[], [None]])
-def test_list_that_no_ballots_can_change_is_said_to_be_so(counts):
-    names = [["A"], ["B"]] if counts else [[], []]
-    changes = pl.DataFrame(
-        {"inside": names[0], "outside": names[1], "ballots_to_reverse": counts},
-        schema={"inside": pl.String, "outside": pl.String, "ballots_to_reverse": pl.Int64},
-    )
-    assert say_ballots_to_change(ENOUGH, changes) == (
-        "No change of ballots would put another issue among the priorities."
-    )
-
-
-@pytest.mark.parametrize(
-    ("w", "words"),
-    # Schmidt 1997 names 0.1, 0.3, 0.5, 0.7 and 0.9; the limits stand half-way between.
-    [
-        (0.0, "0.00 (…): very weak"),
-        (0.1, "0.10 (…): very weak"),
-        (0.19, "0.19 (…): very weak"),
-        (0.2, "0.20 (…): weak"),
-        (0.3, "0.30 (…): weak"),
-        (0.5, "0.50 (…): moderate"),
-        (0.7, "0.70 (…): strong"),
-        (0.8, "0.80 (…): very strong"),
-        (1.0, "1.00 (…): very strong"),
-    ],
-)
-def test_agreement_is_put_into_words(w, words):
-    number = words.replace("(…)", "(0 = not at all, 1 = all the same)")
-    assert say_agreement(ENOUGH, w) == f"Members' rankings agree with Kendall's W = {number} agreement."
-
-
-def test_unknown_agreement_is_said_to_be_unknown():
-    assert say_agreement(ENOUGH, None) == "How far members agree cannot be worked out from these ballots."
 
 
 # The target

@@ -17,6 +17,7 @@ if "rfc3987_syntax" not in sys.modules:
     sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # None is how Python marks "cannot be imported"
 
 if TYPE_CHECKING:
+    from safeguarding_analytics.agreement import agencies_apart, kendall_w, members_agreement, polarisation
     from safeguarding_analytics.answers import (
         if_shown,
         show_gaps,
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
         plot_count,
         plot_mean_change,
         plot_proportion,
-        plot_ranking,
         plot_rate,
     )
     from safeguarding_analytics.child_protection import repeat_plan_rate
@@ -79,6 +79,15 @@ if TYPE_CHECKING:
     from safeguarding_analytics.errors import in_words
     from safeguarding_analytics.evaluation import evaluate
     from safeguarding_analytics.exports import write_csv, write_parquet, write_workbook
+    from safeguarding_analytics.firmness import (
+        absent_members,
+        ballots_to_change,
+        effective_ballots,
+        leave_one_out,
+        seats_without_one,
+        selected_by_rule,
+        tied_across_the_cut,
+    )
     from safeguarding_analytics.follow_up import follow_up_gains, follow_up_retention, rating_gains
     from safeguarding_analytics.funnel_charts import plot_funnel_of_areas
     from safeguarding_analytics.indicator_charts import plot_control_chart, plot_time_to_next
@@ -121,6 +130,7 @@ if TYPE_CHECKING:
         say_tests,
         say_who_answered_once,
     )
+    from safeguarding_analytics.member_charts import plot_agency_order, plot_head_to_head, plot_polarisation
     from safeguarding_analytics.needs import training_gaps, training_needs
     from safeguarding_analytics.next_plans import time_to_next_plan, why_not_told
     from safeguarding_analytics.nonresponse import answered_once, gain_under_assumptions
@@ -147,7 +157,26 @@ if TYPE_CHECKING:
     from safeguarding_analytics.planning import design_table, evaluation_timetable, sessions_needed, smallest_gain
     from safeguarding_analytics.planning_sentences import say_meaningful_gain, say_smallest_gain, say_timetable
     from safeguarding_analytics.policy import Policy
-    from safeguarding_analytics.priorities import ballots_to_change, kendall_w, rank_priorities
+    from safeguarding_analytics.priorities import rank_priorities
+    from safeguarding_analytics.priority_charts import plot_ranking, plot_rule_check
+    from safeguarding_analytics.priority_sentences import (
+        say_absent,
+        say_agencies,
+        say_agreement,
+        say_ballots_to_change,
+        say_bands,
+        say_bracket,
+        say_checks,
+        say_divided,
+        say_head_to_head,
+        say_kemeny,
+        say_quadrants,
+        say_ranking,
+        say_recount,
+        say_rule,
+        say_weighting,
+        say_without_one,
+    )
     from safeguarding_analytics.programme import (
         coverage_needed,
         cumulative_reach,
@@ -158,6 +187,8 @@ if TYPE_CHECKING:
         training_cost,
     )
     from safeguarding_analytics.published_areas import children_of, indicator_beside, repeat_plans_beside
+    from safeguarding_analytics.quadrant_charts import plot_quadrants
+    from safeguarding_analytics.quadrants import cut_lines, theme_quadrants
     from safeguarding_analytics.questionnaires import (
         answers_to,
         count_of_answers,
@@ -186,17 +217,7 @@ if TYPE_CHECKING:
     from safeguarding_analytics.rounding import percentage_decimals
     from safeguarding_analytics.rules import compare_rules, head_to_head, kemeny
     from safeguarding_analytics.safe import Safe, already_public
-    from safeguarding_analytics.sentences import (
-        say_agreement,
-        say_ballots_to_change,
-        say_proportion,
-        say_range,
-        say_ranking,
-        say_rules,
-        say_stock_and_flow,
-        say_target,
-        say_unknown,
-    )
+    from safeguarding_analytics.sentences import say_proportion, say_range, say_stock_and_flow, say_target, say_unknown
     from safeguarding_analytics.shrinkage import shrunken_gains, with_shrunken
     from safeguarding_analytics.sizes import change_tests, effect_sizes
     from safeguarding_analytics.sources.dfe import read_plans_by_duration
@@ -228,6 +249,10 @@ if TYPE_CHECKING:
         say_over_reached,
         say_training_rules,
     )
+    from safeguarding_analytics.vote_count import VoteCount, count_votes
+    from safeguarding_analytics.vote_figures import CountingRule
+    from safeguarding_analytics.vote_pages import show_chosen, show_issues, show_recount, show_rule
+    from safeguarding_analytics.vote_release import answers_of, define_count, publish_votes
     from safeguarding_analytics.withheld import (
         answered_once_to_tell,
         assumptions_to_tell,
@@ -243,15 +268,7 @@ if TYPE_CHECKING:
 _HOME = {
     "auditing": ("audit",),
     "board": ("Board", "check_board", "read_board"),
-    "charts": (
-        "plot_attendance",
-        "plot_changes",
-        "plot_count",
-        "plot_mean_change",
-        "plot_proportion",
-        "plot_ranking",
-        "plot_rate",
-    ),
+    "charts": ("plot_attendance", "plot_changes", "plot_count", "plot_mean_change", "plot_proportion", "plot_rate"),
     "child_protection": ("repeat_plan_rate",),
     "comparators": ("comparator_rates", "compare_indicator", "indicator_bands", "model_year", "read_comparators"),
     "dashboards": ("served_release", "show_answer", "show_release"),
@@ -273,23 +290,13 @@ _HOME = {
         "with_margins",
     ),
     "answers": ("if_shown", "show_gaps", "show_list", "show_table", "show_text", "show_versions", "unless_empty"),
-    "priorities": ("ballots_to_change", "kendall_w", "rank_priorities"),
+    "priorities": ("rank_priorities",),
     "exports": ("write_csv", "write_parquet", "write_workbook"),
     "release": ("Release", "publish", "published_before"),
     "repairs": ("repair",),
     "rounding": ("percentage_decimals",),
     "rules": ("compare_rules", "head_to_head", "kemeny"),
-    "sentences": (
-        "say_agreement",
-        "say_ballots_to_change",
-        "say_proportion",
-        "say_range",
-        "say_ranking",
-        "say_rules",
-        "say_stock_and_flow",
-        "say_target",
-        "say_unknown",
-    ),
+    "sentences": ("say_proportion", "say_range", "say_stock_and_flow", "say_target", "say_unknown"),
     "sources.published": ("read_published",),
     "sources.published_tables": ("read_published_table",),
     "contrasts": ("change_table", "compare_with_others", "compare_years"),
@@ -445,21 +452,62 @@ _HOME = {
         "stock_to_tell",
     ),
     "funnel_charts": ("plot_funnel_of_areas",),
+    "firmness": (
+        "absent_members",
+        "ballots_to_change",
+        "effective_ballots",
+        "leave_one_out",
+        "seats_without_one",
+        "selected_by_rule",
+        "tied_across_the_cut",
+    ),
+    "agreement": ("agencies_apart", "kendall_w", "members_agreement", "polarisation"),
+    "priority_sentences": (
+        "say_absent",
+        "say_agencies",
+        "say_agreement",
+        "say_ballots_to_change",
+        "say_bands",
+        "say_bracket",
+        "say_checks",
+        "say_divided",
+        "say_head_to_head",
+        "say_kemeny",
+        "say_quadrants",
+        "say_ranking",
+        "say_recount",
+        "say_rule",
+        "say_weighting",
+        "say_without_one",
+    ),
+    "vote_count": ("VoteCount", "count_votes"),
+    "vote_figures": ("CountingRule",),
+    "vote_release": ("answers_of", "define_count", "publish_votes"),
+    "quadrants": ("cut_lines", "theme_quadrants"),
+    "priority_charts": ("plot_ranking", "plot_rule_check"),
+    "member_charts": ("plot_agency_order", "plot_head_to_head", "plot_polarisation"),
+    "quadrant_charts": ("plot_quadrants",),
+    "vote_pages": ("show_chosen", "show_issues", "show_recount", "show_rule"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "Board",
+    "CountingRule",
     "Policy",
     "Release",
     "Safe",
     "TrainingRule",
+    "VoteCount",
     "abc_interval",
+    "absent_members",
+    "agencies_apart",
     "all_attended",
     "already_public",
     "answered_once",
     "answered_once_to_tell",
     "answers_given",
+    "answers_of",
     "answers_to",
     "assumptions_to_tell",
     "at_maximum",
@@ -484,14 +532,18 @@ __all__ = [
     "conferences_on_time",
     "control_chart_of",
     "count_of_answers",
+    "count_votes",
     "coverage_needed",
     "covered_years",
     "cumulative_reach",
     "currency_ageing",
+    "cut_lines",
     "day_in_words",
+    "define_count",
     "design_table",
     "effect_sizes",
     "effect_sizes_to_tell",
+    "effective_ballots",
     "evaluate",
     "evaluation_day",
     "evaluation_timetable",
@@ -517,11 +569,13 @@ __all__ = [
     "kendall_w",
     "knowledge_gain",
     "latest_period",
+    "leave_one_out",
     "left_open",
     "long_lasting_plans",
     "long_plans",
     "main_course",
     "means_tell_no_count",
+    "members_agreement",
     "model_year",
     "monthly_starts",
     "months_and_quarters",
@@ -538,6 +592,7 @@ __all__ = [
     "plans_per_10000",
     "plans_within",
     "plot_ageing",
+    "plot_agency_order",
     "plot_attendance",
     "plot_before_after",
     "plot_changes",
@@ -548,23 +603,29 @@ __all__ = [
     "plot_forest",
     "plot_funnel",
     "plot_funnel_of_areas",
+    "plot_head_to_head",
     "plot_mean_change",
     "plot_mix",
     "plot_need",
     "plot_paired_gain",
     "plot_panels",
     "plot_participation",
+    "plot_polarisation",
     "plot_proportion",
+    "plot_quadrants",
     "plot_question_changes",
     "plot_ranking",
     "plot_rate",
     "plot_rose_same_fell",
+    "plot_rule_check",
     "plot_time_to_next",
     "plot_to_date",
     "plot_waves",
+    "polarisation",
     "programme_targets",
     "progress_by",
     "publish",
+    "publish_votes",
     "published_before",
     "questionnaire_of",
     "rank_priorities",
@@ -589,23 +650,31 @@ __all__ = [
     "reviews_on_time",
     "rule_levels",
     "running_totals",
+    "say_absent",
+    "say_agencies",
     "say_agreement",
     "say_answers",
     "say_assumptions",
     "say_attendance",
     "say_ballots_to_change",
+    "say_bands",
     "say_beside",
+    "say_bracket",
     "say_categories",
     "say_cautions",
+    "say_checks",
     "say_compared",
     "say_comparisons",
     "say_cost",
     "say_coverage",
+    "say_divided",
     "say_due",
     "say_effect",
     "say_follow_up",
+    "say_head_to_head",
     "say_held",
     "say_induction",
+    "say_kemeny",
     "say_known_history",
     "say_leaving",
     "say_left_open",
@@ -618,13 +687,15 @@ __all__ = [
     "say_next_plans",
     "say_over_reached",
     "say_proportion",
+    "say_quadrants",
     "say_questions",
     "say_range",
     "say_ranking",
     "say_rate",
+    "say_recount",
     "say_register",
     "say_repeat_plans",
-    "say_rules",
+    "say_rule",
     "say_shrunken",
     "say_smallest_gain",
     "say_starting_scores",
@@ -634,15 +705,23 @@ __all__ = [
     "say_timetable",
     "say_training_rules",
     "say_unknown",
+    "say_weighting",
     "say_who_answered_once",
+    "say_without_one",
     "say_year_on_year",
     "scored_items",
+    "seats_without_one",
+    "selected_by_rule",
     "served_release",
     "sessions_needed",
     "show_answer",
+    "show_chosen",
     "show_gaps",
+    "show_issues",
     "show_list",
+    "show_recount",
     "show_release",
+    "show_rule",
     "show_table",
     "show_text",
     "show_versions",
@@ -652,7 +731,9 @@ __all__ = [
     "stock_and_flow",
     "stock_to_tell",
     "suppress",
+    "theme_quadrants",
     "thirds_to_tell",
+    "tied_across_the_cut",
     "time_to_next_plan",
     "training_cost",
     "training_coverage",

@@ -15,6 +15,7 @@ from safeguarding_analytics.rounding import decimals_of_mean
 from safeguarding_analytics.safe import Safe
 from safeguarding_analytics.sentences import percent
 from safeguarding_analytics.tables import TOTAL
+from safeguarding_analytics.vote_figures import W_P
 
 if TYPE_CHECKING:
     from safeguarding_analytics.board import Board
@@ -62,7 +63,37 @@ HEADINGS = {
     "p_holm": "p-value, corrected (Holm)",
     "p_selected": "Selected in resampled boards",
     "n_ballots": "Ballots",
+    "above": "Put above another issue",
+    "below": "Put below another issue",
     "score": "Wins minus losses",
+    "wins": "Put above",
+    "losses": "Put below",
+    "margin": "Difference",
+    "rank": "Place",
+    "copeland_rank": "Copeland",
+    "schulze_rank": "Schulze",
+    "ranked_pairs_rank": "Ranked pairs",
+    "kemeny_rank": "Kemeny",
+    "other_weight_rank": "Other weighting",
+    "other_unranked_rank": "Other convention for issues left off",
+    "p_copeland": "Selected by Copeland in resampled boards",
+    "p_schulze": "Selected by Schulze in resampled boards",
+    "in_bracket": "Level across the cut",
+    "without_member": "Changes without some one member",
+    "without_agency": "Changes without some one agency",
+    "safe": "Safe from absent members",
+    "agreed": "Agreed by all",
+    "share_top": "Among the first",
+    "share_bottom": "Among the last",
+    "polarised": "Heaped at both ends (0 to 1)",
+    "eta_squared": "Spread between agencies",
+    "agreement": "Agreement with the others (tau-b)",
+    "in_common": "Priorities in common",
+    "boards_in_quadrant": "Boards that place it so",
+    "urgency_lowest": "Lowest urgency",
+    "urgency_highest": "Highest urgency",
+    "importance_lowest": "Lowest importance",
+    "importance_highest": "Highest importance",
     "walk_ins": "Walked in",
     "attendance_rate": "Attendance rate",
     "take_up": "Take-up of places",
@@ -116,6 +147,8 @@ HEADINGS_OF = {
         "n_down": "Newly wrong or lower",
     },
     "estimate": {"lower": "95% interval, or range"},
+    "ranking": {"firmness": "In boards like this one"},
+    "rule_check": {"rank": "As fixed"},
     "control_chart": {"month": "Month", "value": "Number", "lower": "Three-sigma limits"},
 }
 """By shape, headings of columns that mean something else in other shapes."""
@@ -123,6 +156,11 @@ HEADINGS_OF = {
 PER_CENT = {
     "proportion": "denominator",
     "p_selected": "n_ballots",
+    "p_copeland": "n_ballots",
+    "p_schulze": "n_ballots",
+    "share_top": "n_ballots",
+    "share_bottom": "n_ballots",
+    "eta_squared": "n_ballots",
     "attendance_rate": "registered",
     "take_up": "capacity",
     "share_of_places": "attended",
@@ -136,7 +174,13 @@ PER_CENT = {
 MONEY = ("cost_per_session", "cost", "total_cost", "cost_per_place", "cost_per_person")
 """Columns in pounds."""
 
-NOTHING_FOUND = ("rule", "direction")
+TALLIES = (
+    *("score", "above", "below", "wins", "losses", "margin", "value", "in_common", "polarised", "agreement"),
+    *("urgency", "urgency_lowest", "urgency_highest", "importance", "importance_lowest", "importance_highest"),
+)
+"""Columns that hold whole numbers unless weights are shared: no decimals, or two."""
+
+NOTHING_FOUND = ("rule", "direction", "depends_on", "about", "in_place")
 """Columns of words that are empty where there is nothing to say."""
 
 CHANCES = ("p_value", "p_holm")
@@ -208,14 +252,14 @@ def show_list(sentences: Sequence[str]) -> Html:
     Parameters
     ----------
     sentences
-        Plain texts; markup in them is shown as it is. Empty ones are left out.
+        Plain texts; markup in them is shown as it is. Empty ones, and what was said already, are left out.
 
     Returns
     -------
     Html
         A list with one entry per sentence; nothing where there is none.
     """
-    said = [sentence for sentence in sentences if sentence]
+    said = list(dict.fromkeys(filter(None, sentences)))
     entries = "".join(f"<li>{escape(sentence)}</li>" for sentence in said)
     return Html(f"<ul>{entries}</ul>" if said else "", "\n".join(said))
 
@@ -238,7 +282,7 @@ def unless_empty(table: Safe, shown: Any) -> Any:
     return Html("", "") if table.frame().is_empty() else shown
 
 
-def show_table(table: Safe, *, caption: str, columns: Sequence[str] = ()) -> Html:
+def show_table(table: Safe, *, caption: str, columns: Sequence[str] = (), folded: bool = False) -> Html:
     """A safe table for readers, with headings in plain words.
 
     Parameters
@@ -249,6 +293,8 @@ def show_table(table: Safe, *, caption: str, columns: Sequence[str] = ()) -> Htm
         What the table shows.
     columns
         The columns to show, in this order; empty for all.
+    folded
+        Whether only its caption is seen until a reader opens it: for long tables behind a chart.
 
     Returns
     -------
@@ -270,7 +316,7 @@ def show_table(table: Safe, *, caption: str, columns: Sequence[str] = ()) -> Htm
     require_columns(frame.columns, columns, "the table to show")
     shown = [name for name in columns or frame.columns if name not in ("mark", *UPPER_OF.values())]
     groups = shape.group_columns(frame.columns)
-    names = [*groups, *(["issue"] if "issue" in shape.columns else [])]
+    names = [*groups, *shape.names]
     if groups:  # a reader looks for the total at the end
         weights = {name: 2**place for place, name in enumerate(reversed(groups))}
         totals = pl.sum_horizontal((pl.col(name).cast(pl.String) == TOTAL) * weight for name, weight in weights.items())
@@ -282,7 +328,7 @@ def show_table(table: Safe, *, caption: str, columns: Sequence[str] = ()) -> Htm
         own = {**own, "time_period": "Period"}
     headings = [own.get(name) or column_heading(name) for name in shown]
     printed = {cell for line in lines for cell in line}
-    base = table.policy.round if table.policy else None
+    base = table.policy.round if table.policy and shape.all_counts else None  # ballots are hidden, never rounded
     over = any(_more_than_all(row) for row in frame.iter_rows(named=True)) and "–" in printed
     notes = [
         *(f"{mark} = {MARKS.get(mark, HIDDEN_NOTE)}." for mark in sorted((set(frame["mark"]) & printed) - {""})),
@@ -294,7 +340,8 @@ def show_table(table: Safe, *, caption: str, columns: Sequence[str] = ()) -> Htm
     ]
     text = "\n".join([caption, " | ".join(headings), *(" | ".join(line) for line in lines), *notes])
     rows = "".join(_row_html(line, shown, names, right) for line in lines)
-    return Html(_table_html(caption, headings, right, rows, notes), text)
+    html = _table_html(caption, headings, right, rows, notes)
+    return Html(f"<details><summary>{escape(caption)}</summary>{html}</details>" if folded else html, text)
 
 
 def if_shown(table: Safe, column: str, shown: Any, otherwise: str = "") -> Any:
@@ -401,12 +448,14 @@ def _cell(name: str, row: Mapping[str, Any], table: Safe) -> str:
             size = row[SIZES.get(shape.name, "n")]
             return " to ".join(percent(end, size) for end in ends)
         return " to ".join(f"{end:z,.{decimals_of(name, table, row.get('n'))}f}" for end in ends)
-    if name in CHANCES:
+    if name in CHANCES or (name == "value" and row.get("figure") == W_P):
         return f"< {SMALLEST_CHANCE}" if value < SMALLEST_CHANCE else f"{value:.3f}"
     if name in MONEY:
         return f"£{value:,.2f}"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if name in TALLIES and isinstance(value, float):
+        return f"{value:z,.{0 if value == round(value) else 2}f}"
     if isinstance(value, float):
         return f"{value:z,.{decimals_of(name, table, row.get('n'))}f}"
     return f"{value:,}" if isinstance(value, int) and name in shape.columns else str(value)

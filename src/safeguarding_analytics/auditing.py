@@ -124,12 +124,12 @@ def _published(name: str, table: Safe | pl.DataFrame, base: int) -> Member | Non
     """A published table as its reader sees it, and the policy it is held to; None for one without counts."""
     if isinstance(table, Safe):
         sheet, policy = linked.sheet_of_safe(table, name), table.policy or Policy.dfe()
-        return (sheet, policy) if sheet.shape.name != "ranking" else None
+        return (sheet, policy) if sheet.shape.all_counts else None
     shape = shape_of(table.columns)
     # Which way a half was rounded is not known.
     slack = (base // 2, base // 2) if base > 1 else (0, 0)
     sheet = sheet_of(table, name, shape, HIDING_MARKS, slack, exact_zeros=False)
-    return (sheet, Policy.dfe()) if shape.name != "ranking" else None
+    return (sheet, Policy.dfe()) if shape.all_counts else None
 
 
 def systems_of(members: list[Member], lookups: Lookups, one_system: bool) -> list[list[Member]]:

@@ -19,6 +19,7 @@ from safeguarding_analytics.agency_names import (
     notes_of_mergers,
     propose_aliases,
 )
+from safeguarding_analytics.ballot_flags import check_form_order, check_seats, check_voters, say_ballots
 from safeguarding_analytics.config import PolicySection, read_config
 from safeguarding_analytics.contracts import (
     CONFIG,
@@ -29,13 +30,14 @@ from safeguarding_analytics.contracts import (
     say_problems,
 )
 from safeguarding_analytics.errors import ParameterError, TableError, nearest
-from safeguarding_analytics.origins import FromExport, FromForms, FromReturn, Origins
+from safeguarding_analytics.origins import FromBallots, FromExport, FromForms, FromReturn, Origins
 from safeguarding_analytics.plan_conflicts import conflicts_of
 from safeguarding_analytics.plan_returns import PlanReturn, returned_tables
 from safeguarding_analytics.policy import Policy
 from safeguarding_analytics.pseudonyms import others_can_read
 from safeguarding_analytics.register_days import RegisterDays, days_of_register
 from safeguarding_analytics.session_notes import say_sessions
+from safeguarding_analytics.sources.ballots import BallotExport
 from safeguarding_analytics.sources.bookings import Export
 from safeguarding_analytics.sources.files import ROW
 from safeguarding_analytics.sources.form_people import say_unpaired
@@ -86,10 +88,10 @@ class Board(Origins):
     ``tables["bookings"]`` reads the file, parses it and checks its contract; a broken rule raises `TableError` with
     every problem of that table. A column beyond the contract is there only where ``[columns]`` of `board.toml` names
     it. Bookings, and sessions where they have no file, come from an export of a booking system where
-    ``[bookings_export]`` names one, scores from the forms that ``[forms]`` names, and plans, conferences and reviews
-    from a return that ``[child_protection]`` names; any table comes from a database where ``[database.tables]`` names
-    it. Rows of an agency that merged are those of its successor. Row-level data: nothing of it may be printed or
-    published.
+    ``[bookings_export]`` names one, scores from the forms that ``[forms]`` names, ballots from the files that
+    ``[ballots_export]`` names, and plans, conferences and reviews from a return that ``[child_protection]`` names; any
+    table comes from a database where ``[database.tables]`` names it. Rows of an agency that merged are those of its
+    successor. Row-level data: nothing of it may be printed or published.
     """
 
     @cached_property
@@ -176,6 +178,16 @@ class Board(Origins):
         """
         return FromForms(self).read()
 
+    def ballot_export(self) -> BallotExport:
+        """The ballots that `board.toml` names, read without the people in them.
+
+        Raises
+        ------
+        TableError
+            When there is no key, no table of issues, or the folder has a file of ballots as well.
+        """
+        return FromBallots(self).read()
+
     def export_report(self) -> pl.DataFrame:
         """What to look at in an export of bookings, row by row, when none of it is changed by itself.
 
@@ -241,6 +253,11 @@ class Board(Origins):
             reports.append(not_yet_held(checked.frame, self.checked("sessions").frame, self.config.board.as_at))
         if table == "plans":
             reports.append(conflicts_of(checked, origin.places(table)))
+        if table == "ballots":
+            settings, rules = self.config.ballots_export, self.config.priorities
+            reports.append(check_voters(checked.frame, rules.members, rules.weight))
+            if issues := self.names_in("issues", "issue"):
+                reports += [check_form_order(settings.form_order, issues), check_seats(rules.seats, issues)]
         for name, column in TABLES[table].columns().items():
             target, _, target_column = (column.metadata or {}).get("references", "").partition(".")
             if target and target_column in self.known(target):
@@ -268,6 +285,9 @@ class Board(Origins):
                 notes += say_sessions(checked.frame.with_columns(course))
             if table == "scores":
                 notes += say_unpaired(checked.frame)
+            if table == "ballots":
+                order, issues = self.config.ballots_export.form_order, self.names_in("issues", "issue") or []
+                notes += say_ballots(checked.frame, origin.places(table), order, issues)
             if table == "plans":
                 notes += say_uncounted(raw.frame) + say_of_others(checked.frame, self.config.board.authority)
                 notes += self._notes_of_register()

@@ -336,23 +336,6 @@ def _bar_axis(rows: Rows, axis: str) -> alt.X:
     )
 
 
-def ranked_bars(rows: Rows, *, title: str, what: str, axis: str, cut: Sequence[alt.Chart]) -> alt.LayerChart:
-    """Bars in the order of the rows, each with words under it."""
-    if rows.frame.is_empty():
-        return nothing(title)
-    y = _row_axis(rows)
-    ticks = alt.Axis(title=axis, format=",f", tickCount=6)
-    bar = (
-        _where("isValid(datum.value)")
-        .mark_bar(height=14, yOffset=-9)
-        .encode(x=alt.X("value:Q", axis=ticks), y=y, tooltip=_hover(rows), **_colour(rows))
-    )
-    # The words stand under the bar: there they have the whole width, on a telephone too.
-    words = _where("datum.note == ''").mark_text(align="left", dy=9, dx=2).encode(y=y, x=alt.value(0), text="shown:N")
-    height = len(rows.order) * _row_height(rows, 58)
-    return _finish([bar, words, _notes(y, {}), *cut], rows, title=title, what=what, height=height)
-
-
 def lines(
     rows: Rows, *, title: str, axis: str, reference: tuple[str, float] | None, number_format: str = ".0%"
 ) -> alt.LayerChart:
@@ -451,16 +434,3 @@ def extent(rows: Rows) -> tuple[float, float]:
     columns = [name for name in ("value", "lower", "upper") if name in rows.frame.columns]
     numbers = [0.0, *(number for name in columns for number in rows.frame[name].drop_nulls())]
     return min(numbers), max(numbers)
-
-
-def cut_line(label: str, below: str, order: list[str]) -> list[alt.Chart]:
-    """A labelled level line above the first issue that is not selected."""
-    data = alt.InlineData(values=[{"row": below, "note": label}])
-    y = alt.Y("row:N", sort=order, bandPosition=0)
-    text = alt.Chart(data).mark_text(align="left", baseline="top", dx=2, dy=-7)
-    return [
-        alt.Chart(data)
-        .mark_rule(color=INK, strokeDash=[6, 4], yOffset=-9)
-        .encode(y=y, x=alt.value(0), x2=alt.value("width")),
-        text.encode(y=y, x=alt.value(0), text="note:N"),
-    ]

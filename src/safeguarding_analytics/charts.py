@@ -9,8 +9,6 @@ a filter.
 
 from __future__ import annotations
 
-from typing import Any
-
 import altair as alt
 import polars as pl
 
@@ -19,16 +17,12 @@ from safeguarding_analytics.chart_marks import (
     INK,
     LINE_COLOURS,
     bars,
-    cut_line,
     dots,
     lines,
-    ranked_bars,
     upright,
 )
 from safeguarding_analytics.chart_rows import (
-    Rows,
     arrange,
-    note_of,
     number_in_words,
     opened,
     share_in_words,
@@ -39,7 +33,7 @@ from safeguarding_analytics.errors import ParameterError
 from safeguarding_analytics.pages import enable_renderer
 from safeguarding_analytics.safe import Safe
 from safeguarding_analytics.sentences import percent
-from safeguarding_analytics.shapes import ATTENDANCE, COUNT, MEAN_CHANGE, PROPORTION, RANKING, RATE
+from safeguarding_analytics.shapes import ATTENDANCE, COUNT, MEAN_CHANGE, PROPORTION, RATE
 
 OUTCOMES = {
     "attended": "attended",
@@ -47,7 +41,6 @@ OUTCOMES = {
     "cancelled": "cancelled",
     "walk_ins": "walk-ins",
 }
-PLACES = {True: "selected", False: "not selected", None: "tied at the cut"}
 
 
 @alt.theme.register("safeguarding", enable=True)
@@ -322,72 +315,3 @@ def plot_attendance(table: Safe, *, title: str, group: str | None = None) -> alt
     ).with_columns(pl.col("outcome").replace_strict(OUTCOMES))
     rows = arrange(long, "number", row, "outcome", lambda line: f"{line['number']:,}", margins=False)
     return bars(rows, title=title, axis="Number of bookings and walk-ins")
-
-
-def plot_ranking(table: Safe, *, title: str, seats: int | None = None) -> alt.LayerChart:
-    """Draw the issues in rank order with their points, the cut, and how stable their places are.
-
-    Parameters
-    ----------
-    table
-        A safe table of shape ranking, without group columns.
-    title
-        Title of the chart: what it shows.
-    seats
-        How many issues are to be selected; named where a tie straddles the cut.
-
-    Returns
-    -------
-    alt.LayerChart
-        One bar per issue, and under it how often the issue is among the seats when the board is resampled, in steps of
-        five boards in a hundred.
-
-    Raises
-    ------
-    ParameterError
-        When the table is not safe or has another shape.
-    """
-    frame = opened(table, RANKING).sort("rank", "issue", nulls_last=True)
-    value = "points" if frame["points"].count() else "score"  # no points where unranked issues are ignored
-    issues = list(frame.iter_rows(named=True))
-    places = [PLACES[line["selected"]] if line[value] is not None else "not shown" for line in issues]
-    stability = pl.Series([_stability(line) for line in issues], dtype=pl.String)
-    note = note_of(value)
-    drawn = frame.select(
-        pl.col("issue").cast(pl.String).alias("row"),
-        pl.Series("series", places, dtype=pl.String),
-        pl.col(value).alias("value"),
-        note.alias("note"),
-        pl.when(note == "").then(stability).otherwise(note).alias("shown"),
-    )
-    rows = Rows(drawn, drawn["row"].to_list(), list(dict.fromkeys(places)), "Issue", "Place")
-    chosen = [line["issue"] for line, place in zip(issues, places, strict=True) if place == PLACES[True]]
-    left = [line["issue"] for line, place in zip(issues, places, strict=True) if place in (PLACES[False], PLACES[None])]
-    tie = "a tie straddles the cut" if seats is None else f"a tie straddles the cut of {seats}"
-    cut = tie if PLACES[None] in places else f"cut after {len(chosen)}"
-    said = f". Selected: {', '.join(chosen) or 'none'}; {cut}" if left or chosen else ""
-    return ranked_bars(
-        rows,
-        title=title,
-        what=f"Bars in rank order{said}",
-        axis="Points" if value == "points" else "Wins minus losses",
-        cut=cut_line(cut, left[0], rows.order) if left else [],
-    )
-
-
-def _stability(line: dict[str, Any]) -> str:
-    share = line.get("p_selected")
-    return PLACES[line["selected"]] if share is None else in_boards(share)
-
-
-def in_boards(share: float) -> str:
-    """Say how often an issue is among the seats when the board is resampled; resampling supports no finer steps.
-
-    Examples
-    --------
-    >>> in_boards(0.934), in_boards(0.999), in_boards(0.01)
-    ('in 95 of 100 boards', 'in nearly all boards', 'in hardly any board')
-    """
-    if share >= 0.975:
-        return "in nearly all boards"
-    return "in hardly any board" if share < 0.025 else f"in {5 * round(share * 20)} of 100 boards"

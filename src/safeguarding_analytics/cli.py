@@ -113,7 +113,7 @@ def check(folder: Path, csv_file: Path | None, schema: Path | None) -> None:
 @commands.command()
 @click.argument("folder", type=FOLDER)
 def key(folder: Path) -> None:
-    """Make the key by which the people of a booking export get pseudonyms, in FOLDER.
+    """Make the key by which the people of exports, forms and ballots get pseudonyms, in FOLDER.
 
     The key is written once, for its owner's eyes alone, and never enters an output. Keep a copy where the board keeps
     its secrets: without it the people of the next export cannot be matched with those of this one.
@@ -173,6 +173,30 @@ def plan(folder: Path, course: str | None) -> None:
     named = "sessions" in board.tables or "sessions" in board.config.files
     sessions = board.tables["sessions"] if named else None
     click.echo(say_plan(board.config.evaluation, sessions, board.config.knowledge.meaningful_gain, course=course))
+
+
+@commands.command()
+@click.argument("folder", type=FOLDER)
+@click.option("--out", type=FOLDER, help="Where to put the ballots.  [default: FOLDER/ballots_to_hand_out]")
+@click.option("--copies", default=1, show_default=True, type=click.IntRange(1, 1000), help="How many ballots.")
+@click.option("--seed", type=click.IntRange(0), help="Start of the random orders.  [default: seed of [priorities]]")
+def ballots(folder: Path, out: Path | None, copies: int, seed: int | None) -> None:
+    """Write ballots on the issues of FOLDER to hand out: a sheet to print, and workbooks to fill in.
+
+    ballot_sheet.html holds one ballot per copy, each on A4; ballot.xlsx is to be filled in on a computer (with --copies
+    30: ballot_01.xlsx to ballot_30.xlsx, one for each member). Each copy lists the issues in an order of its own, so
+    that none gains by standing first. The rule of [priorities] in board.toml is printed on them: fix it before.
+
+    Ballots that are not filled in are replaced by the new ones. If one that is filled in stands there, or another file
+    of that name, nothing is written.
+    """
+    from safeguarding_analytics.ballot_sheets import ballot_of, say_handed_out, write_ballots
+    from safeguarding_analytics.board import read_board
+
+    board = read_board(folder)
+    ballot, start = ballot_of(board), board.config.priorities.seed if seed is None else seed
+    made = write_ballots(ballot, out or folder / "ballots_to_hand_out", copies=copies, seed=start)
+    click.echo(say_handed_out(board, folder, made))
 
 
 @commands.command()
@@ -282,6 +306,34 @@ def dashboards(release: Path, port: int) -> None:
     require_free(port)
     click.echo(f"The dashboard is at http://127.0.0.1:{port}/  (Ctrl-C stops it)")
     sys.exit(serve(release, port=port))
+
+
+@commands.command()
+@click.argument("folder", type=FOLDER)
+@click.option("--port", default=8866, show_default=True, type=click.IntRange(1, 65535), help="Port on this computer.")
+@click.option(
+    "--every",
+    metavar="SECONDS",
+    type=click.IntRange(10),
+    help="Load the page for the projector again after so many seconds, 10 or more.  [default: never]",
+)
+@click.option("--closed", is_flag=True, help="The vote is closed: count all ballots, also where members are absent.")
+def live(folder: Path, port: int, every: int | None, closed: bool) -> None:
+    """Serve the count of the ballots in FOLDER while they still come in, on this computer (127.0.0.1).
+
+    Each reload reads the ballots again. They are counted a few at a time and the newest are held back until all members
+    have voted ([priorities] members in board.toml) or the vote is closed (--closed), so that nobody's ballot can be
+    told from two states. How firm the choice is, is said then.
+
+    The first page is for a projector, the second has every check.  Stop it with Ctrl-C.
+    """
+    from safeguarding_analytics.board import read_board
+    from safeguarding_analytics.dashboards import require_free, serve_live
+
+    read_board(folder)
+    require_free(port)
+    click.echo(f"The live count is at http://127.0.0.1:{port}/  (Ctrl-C stops it)")
+    sys.exit(serve_live(folder, port=port, now=datetime.now, every=every or 0, closed=closed))
 
 
 @commands.command()
@@ -412,7 +464,7 @@ def _print_nothing_found(collection: Collection, effort: str, rounded: dict[str,
     click.echo(tried[effort])
     if collection.left_out:
         named = in_words(list(collection.left_out))
-        click.echo(f"Not audited, as rankings and what others have published are not: {named}.")
+        click.echo(f"Not audited, as rankings, judgements and what others have published are not: {named}.")
     click.echo("It does not show what a reader knows from elsewhere, such as tables that were not named.")
 
 

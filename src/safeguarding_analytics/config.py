@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 import polars as pl
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from safeguarding_analytics.ballot_settings import BallotsExportSection
 from safeguarding_analytics.contracts import CONFIG, no_problems, problem
 from safeguarding_analytics.errors import ParameterError, TableError, nearest
 from safeguarding_analytics.export_settings import BookingsExportSection, FormsSection, Section
@@ -112,8 +113,12 @@ class PrioritiesSection(Section):
     seats: int = Field(default=4, ge=1)
     weight: Literal["member", "agency"] = "member"
     unranked: Literal["share", "ignore"] = "share"
-    resamples: int = Field(default=2000, ge=1)
+    members: int | None = Field(default=None, ge=1)
+    resample: Literal["member", "agency"] | None = None
+    resamples: int = Field(default=2000, ge=100)
     seed: int = Field(default=20150925, ge=0)
+    cut_urgency: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    cut_importance: float | None = Field(default=None, ge=0, allow_inf_nan=False)
 
 
 class PolicySection(Section):
@@ -214,6 +219,7 @@ class Config(Section):
     database: DatabaseSection = DatabaseSection()
     bookings_export: BookingsExportSection = BookingsExportSection()
     forms: FormsSection = FormsSection()
+    ballots_export: BallotsExportSection = BallotsExportSection()
     training: TrainingSection = TrainingSection()
     knowledge: KnowledgeSection = KnowledgeSection()
     evaluation: EvaluationSection = EvaluationSection()

@@ -14,7 +14,7 @@ import re
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from html import escape
 from pathlib import Path
 from shutil import copytree
@@ -31,9 +31,14 @@ from safeguarding_analytics.pages import NOT_WORKED_OUT, TEMPLATES, message_html
 from safeguarding_analytics.release import Release
 from safeguarding_analytics.safe import Safe
 from safeguarding_analytics.tables import TOTAL
+from safeguarding_analytics.vote_pages import say_missing, show_standing
+from safeguarding_analytics.vote_standing import standing_of
 
 SERVED = "SAFEGUARDING_RELEASE"
 """Environment variable that tells a dashboard's kernel which release to open."""
+
+LIVE = "SAFEGUARDING_LIVE"
+"""Environment variable that tells it, where ballots are counted as they come in, which file names the release."""
 
 INSTALLED = Path(__file__).parent / "dashboard_pages"
 IN_REPOSITORY = Path(__file__).parents[2] / "dashboards"
@@ -43,6 +48,12 @@ IDLE_SECONDS = 10
 
 FIRST = "overview"
 """The notebook whose address is the server itself."""
+
+PROJECTOR = "priorities_live"
+"""The notebook that takes its place while ballots are counted as they come in; no release shows it."""
+
+OF_THE_VOTE = (PROJECTOR, "priorities")
+"""The notebooks that are shown then."""
 
 NO_PAGE = "There is no page at this address."
 NOT_SHOWN = "This page cannot be shown."
@@ -66,14 +77,20 @@ def served_release() -> Release:
     Returns
     -------
     Release
-        Opened anew, so that a reload shows a release that was promoted meanwhile.
+        Opened anew, so that a reload shows a release that was promoted meanwhile. While ballots are counted as they
+        come in, the release of the state that may be shown; its manifest then has ``live``, the `Standing` of the
+        count.
 
     Raises
     ------
     SafeguardingError
-        When the dashboard was not started with ``safeguarding dashboards RELEASE``.
+        When the dashboard was not started with ``safeguarding dashboards RELEASE`` or ``safeguarding live FOLDER``.
     """
-    folder = os.environ.get(SERVED, "")
+    live, folder = os.environ.get(LIVE, ""), os.environ.get(SERVED, "")
+    if live:
+        place, standing = standing_of(Path(live))
+        release = Release.open(place)
+        return Release(release.folder, {**release.manifest, "live": standing})
     if not folder:
         raise SafeguardingError("no release is served. Start the dashboard with: safeguarding dashboards RELEASE")
     return Release.open(folder)
@@ -90,9 +107,12 @@ def show_release(release: Release) -> Html:
     Returns
     -------
     Html
-        One sentence.
+        One sentence. Of ballots that are counted as they come in: how many are counted, how many are held back and why,
+        what is wrong with their file, and a link that counts again.
     """
     about, day = release.manifest, _as_at(release)
+    if "live" in about:
+        return show_standing(about["live"])
     as_at = f", as at {day}" if day else ""
     made = day_in_words(date.fromisoformat(about["made_on"]))
     said = f"{about['board']}{as_at}. Release made on {made} from data version {about['data_version']}."
@@ -105,6 +125,7 @@ def show_answer(
     draw: Callable[..., Any] | None = None,
     *,
     target_from: str = "",
+    order_from: str = "",
     also: Callable[..., Any] | None = None,
     **options: Any,
 ) -> Html:
@@ -118,11 +139,14 @@ def show_answer(
         Name of the table, or how it begins (``"training_reach"`` finds ``"training_reach_by_agency"``). Of several that
         begin so, one with a headline is shown.
     draw
-        A chart function of `charts` or `training_charts`. Without one, or where it cannot draw the table, the table
+        A chart function, such as those of `charts`. Without one, or where it cannot draw the table, the table
         itself is the answer.
     target_from
         Name of a table of shape progress, of the same release: the chart's ``target`` is taken from it, of each group
         where the chart shows its groups, else in all.
+    order_from
+        Name of a table of shape ranking, of the same release: the chart's ``order`` of the issues, and those that are
+        ``selected``, are taken from it.
     also
         Another chart function, for a second chart of the same table.
     options
@@ -139,11 +163,15 @@ def show_answer(
         key=lambda each: (each != name, not release.entry(each).headline),
     )
     if not found:
-        return show_text(NOT_ANSWERED)
+        return show_text(say_missing(release, name) if "live" in release.manifest else NOT_ANSWERED)
     entry, table = release.entry(found[0]), release[found[0]]
     options.setdefault("title", entry.title)
     if target_from in release.tables():
         options["target"] = _target(release[target_from], table)
+    if order_from in release.tables():
+        ranked = release[order_from].frame().sort("rank", "issue", nulls_last=True)
+        options["order"] = ranked["issue"].to_list()
+        options["selected"] = ranked.filter("selected")["issue"].to_list()
     headline, numbers = show_text(entry.headline), show_table(table, caption=entry.title)
     asked = str(entry.parameters.get("as_at", "")).strip()
     day = day_in_words(date.fromisoformat(asked)) if asked else _as_at(release)
@@ -202,30 +230,105 @@ def serve(folder: Path, *, port: int) -> int:
         When the port is taken.
     """
     require_free(port)
-    pages = pages_in(INSTALLED if INSTALLED.is_dir() else IN_REPOSITORY)
     board = str(Release.open(folder).manifest["board"])
     with TemporaryDirectory(prefix="safeguarding") as shelf:
-        for kind in ("nbconvert", "voila"):
-            copytree(TEMPLATES / kind, Path(shelf) / kind)
         os.environ[SERVED] = str(folder.resolve())
-        os.environ["JUPYTER_PATH"] = shelf
-        from voila.app import Voila
+        os.environ.pop(LIVE, None)
+        return _run(Path(shelf), port, pages_in(_notebooks()), board)
 
-        app = Voila(config=_settings(port, {page.notebook.stem: _shell(page, pages, board) for page in pages}))
-        app.initialize([str(pages[0].notebook)])
-        app.tornado_settings = {**app.tornado_settings, **_plain_refusals(pages, board)}
-        app.init_handlers = lambda: _handlers(app, pages)  # in place of all those of Voilà's own
-        logging.disable(logging.ERROR)  # logs of Voilà, Tornado and asyncio may hold cell sources and values
-        app.start()
+
+def serve_live(folder: Path, *, port: int, now: Callable[[], datetime], every: int = 0, closed: bool = False) -> int:
+    """Serve the pages of a vote that goes on, and count its ballots anew whenever a page is loaded.
+
+    Parameters
+    ----------
+    folder
+        A board's folder. It is only read.
+    port
+        Port on this computer.
+    now
+        What the time is.
+    every
+        Seconds after which the page for the projector loads itself again; 0: it never does.
+    closed
+        Whether nobody will vote any more, so that all ballots are counted.
+
+    Returns
+    -------
+    int
+        Exit code.
+
+    Raises
+    ------
+    ParameterError
+        When the port is taken.
+    TableError
+        When there is no such folder, or `board.toml` breaks a rule.
+
+    Notes
+    -----
+    This process alone reads the ballots. The kernels of the pages open the release of the last state that may be shown,
+    and nothing else.
+    """
+    from safeguarding_analytics.live_count import LiveCount
+
+    require_free(port)
+    with TemporaryDirectory(prefix="safeguarding") as shelf:
+        count = LiveCount(folder, Path(shelf), now, closed=closed)
+        count.refresh()
+        os.environ[LIVE] = str(count.status)
+        pages = pages_in(_notebooks(), live=True)
+        return _run(Path(shelf), port, pages, count.board, before=count.refresh, every=every)
+
+
+def _run(
+    shelf: Path,
+    port: int,
+    pages: Sequence[Page],
+    board: str,
+    *,
+    before: Callable[[], object] | None = None,
+    every: int = 0,
+) -> int:
+    """Serve pages until stopped; what is to be done before each one is done first."""
+    for kind in ("nbconvert", "voila"):
+        copytree(TEMPLATES / kind, shelf / kind)
+    os.environ["JUPYTER_PATH"] = str(shelf)
+    from voila.app import Voila
+
+    shells = {page.notebook.stem: _shell(page, pages, board, every) for page in pages}
+    app = Voila(config=_settings(port, shells))
+    app.initialize([str(pages[0].notebook)])
+    app.tornado_settings = {**app.tornado_settings, **_plain_refusals(pages, board)}
+    app.init_handlers = lambda: _handlers(app, pages, before)  # in place of all those of Voilà's own
+    logging.disable(logging.ERROR)  # logs of Voilà, Tornado and asyncio may hold cell sources and values
+    app.start()
     return 0
 
 
-def pages_in(folder: Path) -> list[Page]:
-    """The pages that a folder of notebooks makes, in the order that the notebooks give themselves."""
-    read = {path: json.loads(path.read_text(encoding="utf-8"))["metadata"] for path in folder.glob("*.ipynb")}
+def _notebooks() -> Path:
+    return INSTALLED if INSTALLED.is_dir() else IN_REPOSITORY
+
+
+def pages_in(folder: Path, *, live: bool = False) -> list[Page]:
+    """The pages that a folder of notebooks makes, in the order that the notebooks give themselves.
+
+    Parameters
+    ----------
+    folder
+        Folder of the notebooks.
+    live
+        Whether ballots are counted as they come in: then there are the pages of the vote alone, that for the projector
+        first, which a release has not.
+    """
+    paths = [path for path in folder.glob("*.ipynb") if (path.stem in OF_THE_VOTE if live else path.stem != PROJECTOR)]
+    read = {path: json.loads(path.read_text(encoding="utf-8"))["metadata"] for path in paths}
+    first = PROJECTOR if live else FIRST
     return [
-        Page(path, about["title"], "/" if path.stem == FIRST else f"/{path.stem}")
-        for path, about in sorted(read.items(), key=lambda each: each[1]["safeguarding"]["order"])
+        Page(path, about["title"], "/" if path.stem == first else f"/{path.stem}")
+        for path, about in sorted(
+            read.items(), key=lambda each: (each[0].stem != first, each[1]["safeguarding"]["order"])
+        )
     ]
 
 
@@ -245,10 +348,9 @@ def _as_at(release: Release) -> str:
     return day_in_words(date.fromisoformat(day)) if day else ""
 
 
-def _handlers(app: Any, pages: Sequence[Page]) -> list[tuple[Any, ...]]:
+def _handlers(app: Any, pages: Sequence[Page], before: Callable[[], object] | None = None) -> list[tuple[Any, ...]]:
     """What is answered: the pages, each at its own address, and one plain refusal for everything else."""
     from jupyter_server.base.handlers import Template404
-    from voila.tornado.handler import TornadoVoilaHandler
 
     given = {
         "template_paths": app.template_paths,
@@ -257,11 +359,25 @@ def _handlers(app: Any, pages: Sequence[Page]) -> list[tuple[Any, ...]]:
     }
     return [
         *(
-            (re.escape(page.address), TornadoVoilaHandler, {**given, "notebook_path": page.notebook.name})
+            (re.escape(page.address), _handler(before), {**given, "notebook_path": page.notebook.name})
             for page in pages
         ),
         (r".*", Template404),
     ]
+
+
+def _handler(before: Callable[[], object] | None) -> type[Any]:
+    """What answers with a page, after what is to be done first, of which others who ask do not wait."""
+    from tornado.ioloop import IOLoop
+    from voila.tornado.handler import TornadoVoilaHandler
+
+    class Handler(TornadoVoilaHandler):  # type: ignore[misc]  # Voilà has no types
+        async def get(self, path: str | None = None) -> None:
+            if before is not None:
+                await IOLoop.current().run_in_executor(None, before)
+            await super().get(path)
+
+    return Handler if before else TornadoVoilaHandler
 
 
 def _plain_refusals(pages: Sequence[Page], board: str) -> dict[str, Any]:
@@ -279,16 +395,19 @@ def _plain_refusals(pages: Sequence[Page], board: str) -> dict[str, Any]:
     return {"jinja2_env": environment, "voila_jinja2_env": environment}
 
 
-def _shell(page: Page, pages: Sequence[Page], board: str) -> list[str]:
+def _shell(page: Page, pages: Sequence[Page], board: str, every: int = 0) -> list[str]:
     """What stands before and after the cells of a page: a page of the board pack without cells, cut open."""
     from nbformat.v4 import new_notebook
 
+    afar = page.notebook.stem == PROJECTOR
     empty = page_html(
         new_notebook(),  # type: ignore[no-untyped-call]  # nbformat types its functions but not this one
         title=page.title,
-        bundle=vega_bundle(),
+        bundle="" if afar else vega_bundle(),
         navigation=_navigation(pages),
         board=board,
+        layout="projector" if afar else "",
+        every=every if afar else 0,
     )
     return re.split("<h1>.*?</h1>", empty, maxsplit=1)  # the notebook brings its own heading
 

@@ -27,6 +27,7 @@ from safeguarding_analytics.demo_facts import (
     BOARDS,
     FIRST_LINES,
     ISSUES,
+    LEADS,
     POPULATION,
     SETTINGS,
     THEMES,
@@ -45,7 +46,7 @@ from safeguarding_analytics.release import Release, is_release, previous
 from safeguarding_analytics.scaffold import board_toml
 from safeguarding_analytics.tables import TABLES
 
-NOT_WRITTEN = {"items": ["course"], "population": ["district"]}
+NOT_WRITTEN = {"items": ["course"], "population": ["district"], "themes": ["in_place"]}
 """Optional columns that a file lacks: there is one course, and so one questionnaire; districts have no estimate."""
 
 BY_ALIAS = ("scores", "staff", "training_records")
@@ -69,7 +70,11 @@ def _themes(draws: Draws) -> list[Row]:
     def near(average: int) -> float:
         return float(min(10, max(1, average + draws.whole(-2, 2))))
 
-    return [(board, theme, near(urgent), near(important)) for board in BOARDS for theme, urgent, important in THEMES]
+    return [
+        (board, theme, near(urgent), near(important), LEADS[theme][0] == place, place in LEADS[theme][1], None)
+        for place, board in enumerate(BOARDS)
+        for theme, urgent, important in THEMES
+    ]
 
 
 def demo_tables(seed: int = 2011) -> dict[str, pl.DataFrame]:

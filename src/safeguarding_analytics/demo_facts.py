@@ -23,6 +23,9 @@ SETTINGS = {
     "priorities.seats": "4",
     "priorities.weight": '"member"',
     "priorities.unranked": '"share"',
+    "priorities.members": "32",
+    "priorities.cut_urgency": "5.5",
+    "priorities.cut_importance": "5.5",
     "priorities.resamples": "2000",
     "priorities.seed": "20150925",
     "child_protection.plans_from": "2003-04-01",
@@ -267,6 +270,17 @@ THEMES = (
     ("Restorative justice", 3, 4),
     ("Prevent", 7, 5),
 )
+LEADS = {
+    "Child sexual exploitation": (0, (2,)),
+    "Human trafficking": (2, (0, 1)),
+    "Female genital mutilation": (0, (1, 2)),
+    "Forced marriage": (1, (0,)),
+    "Domestic abuse, including domestic homicide reviews": (2, (0, 1)),
+    "Gangs": (2, (0,)),
+    "Restorative justice": (2, ()),
+    "Prevent": (2, (0, 1)),
+}
+"""By theme, which of the boards leads on it, and which are to be linked in."""
 
 CATEGORY_WEIGHTS = {"NEG": 46, "EMO": 34, "PHY": 11, "SAB": 6, "MUL": 3}
 LENGTH_WEIGHTS = {(30, 90): 12, (91, 365): 56, (366, 720): 27, (735, 1400): 5}

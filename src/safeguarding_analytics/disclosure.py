@@ -37,7 +37,7 @@ from safeguarding_analytics.ledger import (
 )
 from safeguarding_analytics.masking import masked, with_nulls
 from safeguarding_analytics.means import hidden_means
-from safeguarding_analytics.policy import Policy
+from safeguarding_analytics.policy import Policy, groups_of_few_ballots
 from safeguarding_analytics.protection import protect
 from safeguarding_analytics.rounding import controlled_rounding, nearest_multiple, recomputed
 from safeguarding_analytics.safe import Safe, already_public, number_columns
@@ -167,7 +167,8 @@ def suppress(
 
     Notes
     -----
-    A row is small where one of its counts is (for a ranking: where it has fewer than ``minimum_ballots``). The reader
+    A row is small where one of its counts is (of what is worked out of ballots: where they are fewer than
+    ``minimum_ballots``; judgements that are public themselves are left as they are). The reader
     it is protected from knows every shown number, every total, that counts are whole numbers, that a zero would have
     been shown, that a numerator is at most its denominator, and which counts of one row add up to others. For each
     small count, linear programmes find the cheapest other rows to hide; what turns out not to be needed is shown again;
@@ -210,9 +211,9 @@ def suppress(
     before, lookups = previous_tables(previous), read_lookups(within)
     frames, shapes = tables_to_suppress(table, to_round=policy.round is not None)
     safes = {
-        place: _hide_small_ranking(frame, policy)
+        place: _hide_few_ballots(frame, shape, policy)
         for place, (frame, shape) in enumerate(zip(frames, shapes, strict=True))
-        if shape.name == "ranking"
+        if not shape.all_counts
     }
     places = [place for place in range(len(frames)) if place not in safes]
     sheets = [sheet_of(frames[place], f"table {place + 1}", shapes[place]) for place in places]
@@ -521,53 +522,41 @@ def _places_hidden(safes: list[Safe], ledger: Ledger) -> set[Place]:
     }
 
 
-def _hide_small_ranking(frame: pl.DataFrame, policy: Policy) -> Safe:
-    """A ranking with the rows of too few ballots hidden, and their order with them."""
+def _hide_few_ballots(frame: pl.DataFrame, shape: Shape, policy: Policy) -> Safe:
+    """What was worked out of too few ballots hidden, and its order with it; what is of no ballots as it is."""
+    if not shape.of_ballots:
+        return Safe(frame.with_columns(pl.lit("").alias("mark")), policy)
     if "n_ballots" not in frame.columns:
         raise DisclosureError(
-            'this ranking has no column "n_ballots", so nobody can tell whether enough people voted. '
-            f"A ranking of fewer than {policy.minimum_ballots} ballots is hidden."
+            f'this {shape.name} has no column "n_ballots", so nobody can tell whether enough people voted. '
+            f"What was worked out of fewer than {policy.minimum_ballots} ballots is hidden."
         )
-    groups = SHAPES["ranking"].group_columns(frame.columns)
+    groups = shape.group_columns(frame.columns)
     rows = [values_of(row) for row in frame.select(groups).rows()] if groups else [()] * frame.height
     ballots: dict[Values, int] = {}
     for row, count in zip(rows, frame["n_ballots"].fill_null(0).to_list(), strict=True):
         ballots[row] = min(count, ballots.get(row, count))
-    few = _groups_of_few_ballots(ballots, policy.minimum_ballots)
+    few = groups_of_few_ballots(ballots, policy.minimum_ballots)
     hidden = [row in few for row in rows]
-    names = frame.select(*groups, "issue").rows()
+    names = frame.select(*groups, *(name for name in shape.names if name in frame.columns)).rows()
     # The order of a ranking is its result: hidden rows change places until they stand by name.
     places = [place for place, flag in enumerate(hidden) if flag]
     by_name = sorted(places, key=lambda place: tuple(map(str, names[place])))
     order = list(range(frame.height))
     for place, other in zip(places, by_name, strict=True):
         order[place] = other
-    flags = dict.fromkeys(number_columns(frame, SHAPES["ranking"]), hidden)
+    flags = dict.fromkeys(number_columns(frame, shape), hidden)
     return Safe(with_nulls(_in_steps(frame[order]), flags, policy), policy)
 
 
-def _groups_of_few_ballots(ballots: dict[Values, int], minimum: int) -> set[Values]:
-    """The groups whose ranking is hidden: of few ballots, and the next smallest, as long as the rest tells of them.
-
-    Scores add up: who takes all other groups from the ranking of everybody has that of the hidden ones together.
-    """
-    inner = sorted((count, group) for group, count in ballots.items() if TOTAL not in group)
-    few = {group for group, count in ballots.items() if count < minimum}
-    for count, group in inner:
-        together = [count for count, group in inner if group in few]
-        if few and group and group not in few and (len(together) < 2 or sum(together) < minimum):
-            few.add(group)
-    return few
-
-
-def _in_steps(ranking: pl.DataFrame) -> pl.DataFrame:
+def _in_steps(frame: pl.DataFrame) -> pl.DataFrame:
     """Round how often an issue is selected to steps of one in twenty.
 
     Resampling supports no finer steps, and exact shares of a small board give its ballots away: they are a function of
     the ballots and of a seed that everybody knows.
     """
-    steps = pl.col("^p_selected$") * 20
-    return ranking.with_columns(steps.round() / 20)
+    steps = pl.col("^p_(selected|copeland|schulze)$") * 20
+    return frame.with_columns((steps.round() / 20).round(2))
 
 
 def check_adds_up(ledger: Ledger) -> None:

@@ -151,7 +151,7 @@ def printed(table: Safe) -> tuple[list[str], list[list[Cell]]]:
     """
     frame = plain(table)
     header = [name for name in frame.columns if name != "mark"]
-    names = {*table.shape.group_columns(frame.columns), "issue"}
+    names = {*table.shape.group_columns(frame.columns), *table.shape.names}
     rows = [[_cell(name, row, names, table.shape) for name in header] for row in frame.iter_rows(named=True)]
     return header, rows
 

@@ -38,11 +38,12 @@ _NO_FIGURE = re.compile(
             r"(?<![\w.,])(?:19|20)\d\d(?:[/-]\d{2,4})?(?![\w%]|[.,]\d)",  # a year; our sentences write 1,999 of counts
             r"95% interval|per 10,000|aged \d+ to \d+|points out of [\d,.]+|0 = no change|less than 0\.1",
             r"Hidden(?: \([^)]*\))?: [\d,]+ of [\d,]+|No figure: [\d,]+|cut (?:after|of) \d+",  # numbers of rows
-            r"Among the [\d,]+|the first [\d,]+ are|rounded to multiples of (?:5|10)\b",
+            r"Among the [\d,]+|[Tt]he first [\d,]+ are|rounded to multiples of (?:5|10)\b",
             _SETTING.pattern,
             # Worked out from the ballots, and said only of a ranking that is shown.
-            r"W = \d\.\d\d \(0 = not at all, 1 = all the same\)|if [\d,]+ members? turned|tie for [\d,]+",
-            r"in \d+ of 100 boards",
+            r"\(0 = not at all, 1 = all the same\)|tie for [\d,]+",
+            r"\d+ of 100 (?:such )?boards|probably \d+ or more",
+            r"lines drawn at [\d.]+ \(urgency\) and [\d.]+ \(importance\)",
             # Funnels of public figures and limits of charts: constants, numbers of areas and points.
             r"99\.8% limits|95% limits|[\d,]+ of [\d,]+ areas?\b|[\d,]+ areas? without a number|and \d+ more",
             r"between areas is [\d.]+ times|φ\s=\s[\d.]+|τ²\s=\s[\d.]+|worked out of \d+ points?|Phase \d+:",
@@ -143,7 +144,7 @@ class Figures:
         """
         given = {spaced(label) for label in labels}
         exact = list(numbers)
-        printed = [number for text in texts for number in _printed(_NO_FIGURE.sub(" ", text))]
+        printed = [number for text in texts for number in _printed(_NO_FIGURE.sub(" ", self._without_names(text)))]
         if not exact and not printed:
             return True
         for table in self.tables:
@@ -162,6 +163,10 @@ class Figures:
                 ):
                     return True
         return False
+
+    def _without_names(self, text: str) -> str:
+        """A text of a cell without the names in it, whose numbers are no figures; a cell of a number is one."""
+        return self._mention.sub(" ", text) if re.search(r"[^\W\d]", text) else text
 
     def says(self, text: str) -> bool:
         """Whether every number of some sentences is a figure of the rows they name, or follows from others.
@@ -220,7 +225,7 @@ def spaced(text: str) -> str:
 
 def _opened(table: Safe) -> _Table:
     frame = table.frame()
-    groups = [*table.shape.group_columns(frame.columns), *(["issue"] if table.shape.name == "ranking" else [])]
+    groups = [*table.shape.group_columns(frame.columns), *(name for name in table.shape.names if name in frame.columns)]
     measured = [name for name, kind in frame.schema.items() if kind.is_numeric() and name not in groups]
     telling = [name for name in groups if frame[name].n_unique() > 1]
     lines = [

@@ -23,6 +23,7 @@ from safeguarding_analytics.plan_returns import (
     returned_tables,
 )
 from safeguarding_analytics.pseudonyms import PSEUDONYM, Key, pseudonyms, read_key
+from safeguarding_analytics.sources.ballots import BallotExport, BallotFiles, ballot_files, read_ballots
 from safeguarding_analytics.sources.bookings import Export, identities, read_export
 from safeguarding_analytics.sources.database import read_database
 from safeguarding_analytics.sources.database_address import label_of
@@ -31,7 +32,7 @@ from safeguarding_analytics.sources.form_people import say_without_booking, say_
 from safeguarding_analytics.sources.forms import Forms, identities_in_forms, names_of, read_forms, table_of
 from safeguarding_analytics.tables import TABLES
 
-Read = TypeVar("Read", RawTable, RawTable | str, Checked, Export | str, Forms, PlanReturn | str, Mergers, str)
+Read = TypeVar("Read")
 Hidden = tuple[frozenset[str], frozenset[str]]
 """Cells that hold somebody's name, and those that stand with few people."""
 
@@ -325,6 +326,85 @@ class FromForms(Origin):
         return forms
 
 
+class FromBallots(Origin):
+    """Ballots of the files that ``[ballots_export]`` names; issues of PrefLib files, where no other place has them."""
+
+    section, foreign = "[ballots_export]", True
+
+    def gives(self, table: str) -> bool:
+        """Whether there are files; of issues, whether all of them list their alternatives and no other place does."""
+        if table != "issues":
+            return table == "ballots" and bool(self._config.ballots_export.files)
+        elsewhere = {*self._config.files, *self._config.database.tables}
+        return self._found().list_issues and table not in elsewhere and not Origin.path(self, table).exists()
+
+    def path(self, table: str) -> Path:
+        """The first of the files that is there."""
+        return self._found().path
+
+    def files(self) -> list[Path]:
+        """Every file of ballots, as they were when they were first looked for."""
+        return list(self._found().files.values())
+
+    def names(self) -> dict[str, str]:
+        """Names of the files, together and one by one."""
+        return self._found().names() if self.gives("ballots") else {}
+
+    def heights(self) -> Mapping[str, int]:
+        """Rows of each file."""
+        read = self._board.cached("ballots")
+        return read.heights if isinstance(read, BallotExport) else {}
+
+    def read(self) -> BallotExport:
+        """The ballots without the people in them."""
+        return self._board.remember("ballots", self._read)
+
+    def raw(self, table: str) -> RawTable:
+        """The ballots of all files, or the issues on them."""
+        if table == "issues":
+            return RawTable(self._found().issues(), (), "")
+        return RawTable(self.read().ballots, (), " ".join(self.read().digests.values()))
+
+    def places(self, table: str) -> pl.DataFrame | None:
+        """Rows of the files."""
+        return self.read().in_words() if table == "ballots" else None
+
+    def in_its_words(self, table: str, problems: pl.DataFrame) -> pl.DataFrame:
+        """Problems by file, row and heading; what is wrong with the list of issues is said of the ballots."""
+        return no_problems() if table == "issues" else self.read().in_its_words(problems)
+
+    def say(self, table: str, notes: list[str]) -> list[str]:
+        """Notes on the files name them; others are on the ballots."""
+        if table == "issues":
+            return [f"issues: the alternatives of {self.names()['ballots']} are taken."]
+        return [f"{note}." for note in (*self.read().notes, *(f"ballots: {each}" for each in notes))]
+
+    def identities(self) -> dict[str, str]:
+        """Members as they were typed."""
+        return self._found().identities(self._config.ballots_export, self._issues())
+
+    def hidden(self) -> Hidden:
+        """Those of the ballots, where they can be read."""
+        return (self.read().personal, self.read().rare) if self._board.known("ballots") else super().hidden()
+
+    def _found(self) -> BallotFiles:
+        names = self._config.ballots_export.files
+        return self._board.remember("files of ballots", lambda: ballot_files(self._folder, names))
+
+    def _issues(self) -> list[str] | None:
+        return None if self.gives("issues") else self._board.names_in("issues", "issue")
+
+    def _read(self) -> BallotExport:
+        self._refuse_second("ballots", f"the files that {self.section}", f"away {self.section}")
+        board, words = self._board, self._board.words_of("ballots")
+        agencies = board.names_in("agencies", "agency")
+        settings, issues = self._config.ballots_export, self._issues()
+        read = read_ballots(self._found(), settings, board.key(), issues=issues, agencies=agencies, words=words)
+        for label, digest in read.digests.items():
+            board.refuse_change(self._found().files[label], digest)
+        return read
+
+
 class FromExport(Origin):
     """Bookings, and sessions that have no file, of the export that ``[bookings_export]`` names."""
 
@@ -394,7 +474,7 @@ class FromExport(Origin):
         return export
 
 
-ORIGINS: tuple[type[Origin], ...] = (FromDatabase, FromReturn, FromForms, FromExport, Origin)
+ORIGINS: tuple[type[Origin], ...] = (FromDatabase, FromReturn, FromForms, FromBallots, FromExport, Origin)
 """Every place that tables may come from; a file of the board's own is last, where no other gives a table."""
 
 
@@ -493,6 +573,11 @@ class Origins:
             return self.checked(table).frame.columns
         except TableError:
             return []
+
+    def names_in(self, table: str, column: str) -> list[str] | None:
+        """What a column of a table lists, each once; None where there is no such table, or it cannot be read."""
+        names = self.checked(table).frame[column] if column in self.known(table) else None
+        return None if names is None else names.drop_nulls().unique(maintain_order=True).to_list()
 
     def words_of(self, table: str) -> dict[str, Words]:
         """The board's words of a table, and the aliases of agencies."""

@@ -98,6 +98,8 @@ def page_html(
     navigation: Sequence[tuple[str, str]],
     board: str = "",
     not_worked_out: str = NOT_WORKED_OUT,
+    layout: str = "",
+    every: int = 0,
 ) -> str:
     """An executed notebook as one page that needs nothing from outside.
 
@@ -116,11 +118,15 @@ def page_html(
         Name of the board; stands at the top of the page and in its title.
     not_worked_out
         Sentence that stands where a cell failed.
+    layout
+        ``"projector"``: large, side by side, to be read from the back of a room.
+    every
+        Seconds after which the page is loaded again; 0: it never is.
     """
     body = _body_html(notebook, not_worked_out)
     heading = "<h1" not in body
     scripts = _scripts(bundle)
-    about = {"title": title, "board": board, "navigation": navigation}
+    about = {"title": title, "board": board, "navigation": navigation, "layout": layout, "every": every}
     return _filled("page.html.j2", body=body, heading=heading, scripts=scripts, **about)
 
 

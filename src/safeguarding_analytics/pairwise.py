@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -13,9 +12,6 @@ from numpy.typing import NDArray
 
 from safeguarding_analytics.errors import ParameterError, TableError, nearest, shorten
 from safeguarding_analytics.groups import fetch, open_frame
-
-if TYPE_CHECKING:
-    from scipy.optimize import LinearConstraint
 
 WEIGHTS = ("member", "agency")
 """Whose votes weigh 1 in all: each member's, or each agency's."""
@@ -26,9 +22,6 @@ UNRANKED = ("share", "ignore")
 DECIMALS = 9
 """Totals of weights such as 1/3 are compared after rounding to this; whole numbers are not touched by it."""
 
-LARGEST_COUNTED = 16
-"""Issues of one strong component up to which every optimal order is counted (2 to the 16 subsets)."""
-
 Numbers = NDArray[np.float64]
 
 
@@ -36,12 +29,15 @@ Numbers = NDArray[np.float64]
 class Votes:
     """Checked ballots: one row of ``places`` per member, one column per issue, infinity where unranked.
 
-    ``blocs`` says which votes weigh 1 together: each member is a bloc, or each agency is.
+    ``blocs`` says which votes weigh 1 together: each member is a bloc, or each agency is. ``agencies`` are the agencies
+    that voted, sorted, and ``agency_of`` which of them a member sits for; without agencies both are empty.
     """
 
     issues: tuple[str, ...]
     places: Numbers
     blocs: NDArray[np.int64]
+    agencies: tuple[str, ...] = ()
+    agency_of: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     @property
     def n_ballots(self) -> int:
@@ -71,9 +67,17 @@ def check_word(name: str, word: str, allowed: Sequence[str]) -> None:
 
 
 def read_votes(
-    ballots: IntoFrame, weight: str, unranked: str, issues: Sequence[str] | None, seats: int | None = None
+    ballots: IntoFrame,
+    weight: str,
+    unranked: str,
+    issues: Sequence[str] | None,
+    seats: int | None = None,
+    *,
+    by_agency: bool = False,
 ) -> Votes:
     """Check ballots and what is asked of them, and turn them into arrays, members and issues in a fixed order.
+
+    With ``by_agency`` the agencies are read also where each member weighs the same.
 
     Raises
     ------
@@ -90,7 +94,7 @@ def read_votes(
     if issues is not None and len(set(issues)) < len(issues):
         twice = sorted({issue for issue in issues if list(issues).count(issue) > 1})
         raise ParameterError(f"issues lists {shorten(twice)} more than once. Name each issue once.")
-    needed = ["member", "issue", "rank", *(["agency"] if weight == "agency" else [])]
+    needed = ["member", "issue", "rank", *(["agency"] if weight == "agency" or by_agency else [])]
     rows = fetch(open_frame(ballots, needed, "ballots").select(*needed))
     if rows.is_empty():
         return Votes((), np.empty((0, 0)), np.empty(0, np.int64))
@@ -147,13 +151,17 @@ def _check_issues(rows: pl.DataFrame, listed: list[str]) -> None:
 
 
 def _arrays(rows: pl.DataFrame, listed: list[str], weight: str) -> Votes:
-    bloc = (pl.col("agency") if weight == "agency" else pl.col("member")).rank("dense") - 1
-    rows = rows.with_columns(bloc.alias("bloc"), pl.col("member").rank("dense") - 1)
-    columns = dict(zip(listed, range(len(listed)), strict=True))
+    rows = rows.with_columns(pl.col("member").rank("dense").cast(pl.Int64) - 1)
+    column = rows["issue"].replace_strict(listed, range(len(listed)), return_dtype=pl.Int64)
     places = np.full((rows["member"].n_unique(), len(listed)), np.inf)
-    places[rows["member"].to_numpy(), [columns[issue] for issue in rows["issue"]]] = rows["rank"].to_numpy()
-    blocs = rows.unique("member").sort("member")["bloc"].cast(pl.Int64).to_numpy()
-    return Votes(tuple(listed), places, blocs)
+    places[rows["member"].to_numpy(), column.to_numpy()] = rows["rank"].to_numpy()
+    if "agency" not in rows.columns:
+        return Votes(tuple(listed), places, np.arange(len(places)))
+    agency = rows.unique("member").sort("member")["agency"].cast(pl.String)
+    agencies = tuple(agency.unique().sort())
+    agency_of = agency.replace_strict(agencies, range(len(agencies)), return_dtype=pl.Int64).to_numpy()
+    blocs = agency_of if weight == "agency" else np.arange(len(places))
+    return Votes(tuple(listed), places, blocs, agencies, agency_of)
 
 
 def preferences(votes: Votes, unranked: str) -> NDArray[np.bool_]:
@@ -198,6 +206,48 @@ def schulze(wins: Numbers) -> Numbers:
     return np.asarray((paths > paths.T).sum(axis=1), dtype=np.float64)
 
 
+def ranked_pairs(wins: Numbers) -> tuple[list[int], list[int]]:
+    """First and last place each issue can take by ranked pairs, on margins, however equal margins are put in order.
+
+    From the largest margin down, the winner of a pair is locked above its loser, unless the loser is above the winner
+    already by pairs locked before (Tideman 1987). Pairs of equal margin may come in any order, and the result can hang
+    on it: to go through all orders is out of reach (Brill & Fischer 2012). So two sets are kept. A pair is surely
+    locked if even all pairs that may be locked by then do not lead from its loser to its winner; it is surely not
+    locked if pairs surely locked do; otherwise it may be. What is sure holds in every order of equal margins, by
+    induction from the largest margin down. An issue comes after those surely above it and before those surely below.
+
+    Nothing hangs on names or on the order of the issues. Where all margins differ and none is 0, everything is sure.
+    Elsewhere the places contain all that some order of equal margins gives; they may be wider.
+    """
+    lead = margins(wins)
+    surely, maybe = [0] * len(lead), [0] * len(lead)  # bits of the issues that pairs lead to from each issue
+    for margin in sorted(set(lead[lead > 0].tolist()), reverse=True):
+        pairs = [(int(winner), int(loser)) for winner, loser in np.argwhere(lead == margin)]
+        while pairs:
+            maybe_now = _led_on(maybe, pairs)
+            locked = [(winner, loser) for winner, loser in pairs if not maybe_now[loser] >> winner & 1]
+            surely = _led_on(surely, locked)
+            still = [(winner, loser) for winner, loser in pairs if not surely[loser] >> winner & 1]
+            if len(still) == len(pairs):
+                maybe = maybe_now
+                break
+            pairs = still
+    n = len(lead)
+    first = [1 + sum(below >> issue & 1 for below in surely) for issue in range(n)]
+    return first, [n - below.bit_count() for below in surely]
+
+
+def _led_on(reached: Sequence[int], pairs: Sequence[tuple[int, int]]) -> list[int]:
+    """What issues lead to once some more pairs lead on from winner to loser."""
+    found = list(reached)
+    for winner, loser in pairs:
+        beyond = found[loser] | 1 << loser
+        found = [
+            below | beyond if issue == winner or below >> winner & 1 else below for issue, below in enumerate(found)
+        ]
+    return found
+
+
 def competition_rank(scores: Numbers) -> list[int]:
     """Place of each score, largest first; equal scores share the smaller place (1, 2, 2, 4)."""
     return [int(place) for place in (scores[None, :] > scores[:, None]).sum(axis=1) + 1]
@@ -216,147 +266,3 @@ def inside_seats(first: Sequence[int], last: Sequence[int], seats: int) -> list[
 def result_frame(columns: dict[str, tuple[type[pl.DataType], Sequence[object] | Numbers]]) -> pl.DataFrame:
     """A frame of named columns, each of the kind it says even where it is empty."""
     return pl.DataFrame([pl.Series(name, values, kind) for name, (kind, values) in columns.items()])
-
-
-class Order(NamedTuple):
-    """An order of least cost, how many there are, and the first and last place each issue can take in them.
-
-    Where they were too many to go through, ``n_optimal`` is None and the places are those of the issue's component.
-    """
-
-    order: list[int]
-    n_optimal: int | None
-    first: list[int]
-    last: list[int]
-
-
-def kemeny_order(wins: Numbers) -> Order:
-    """Exact Kemeny order, strong component by strong component of the weak-majority graph."""
-    order: list[int] = []
-    n_optimal: int | None = 1
-    first, last = [0] * len(wins), [0] * len(wins)
-    for component in _strong_components(wins):
-        inner = wins[np.ix_(component, component)]
-        part = _order_by_subsets(inner) if len(component) <= LARGEST_COUNTED else _order_by_programme(inner)
-        for issue, high, low in zip(component, part.first, part.last, strict=True):
-            first[issue], last[issue] = high + len(order), low + len(order)
-        order += [component[issue] for issue in part.order]
-        n_optimal = None if n_optimal is None or part.n_optimal is None else n_optimal * part.n_optimal
-    return Order(order, n_optimal, first, last)
-
-
-def kemeny_cost(wins: Numbers, order: list[int]) -> float:
-    """Strict disagreements of an order with the ballots: votes for the lower issue over the higher, all pairs."""
-    return round(float(np.tril(wins[np.ix_(order, order)], -1).sum()), DECIMALS)
-
-
-def _strong_components(wins: Numbers) -> list[list[int]]:
-    """Groups of issues that beat or tie each other in a circle, best group first.
-
-    Every pair is joined one way or the other, so issues that reach equally many are in the same group.
-    """
-    reached = margins(wins) >= 0
-    for middle in range(len(reached)):
-        reached |= reached[:, [middle]] & reached[[middle], :]
-    numbers = reached.sum(axis=1)
-    return [np.flatnonzero(numbers == number).tolist() for number in sorted(set(numbers.tolist()), reverse=True)]
-
-
-def _order_by_subsets(wins: Numbers) -> Order:
-    """Every optimal order, by the cheapest way to fill the first places with each subset of the issues.
-
-    A subset is a number whose bits are its issues. Of the optimal orders the first in issue order is returned.
-    """
-    n = len(wins)
-    issues, bits, everything = np.arange(n), 1 << np.arange(n), (1 << n) - 1
-    sizes = np.zeros(1 << n, np.int64)
-    lost = np.zeros((n, 1 << n))  # votes against placing the row's issue below every issue of the subset
-    for issue in range(n):
-        lower, upper = slice(0, 1 << issue), slice(1 << issue, 2 << issue)
-        sizes[upper] = sizes[lower] + 1
-        lost[:, upper] = lost[:, lower] + wins[:, [issue]]
-    cost, orders = np.zeros(1 << n), np.ones(1 << n, np.int64)
-    layers = []
-    for size in range(1, n + 1):
-        layer = np.flatnonzero(sizes == size)
-        before = layer ^ bits[:, None]
-        costs = np.where(layer & bits[:, None], cost[before] + lost[issues[:, None], before], np.inf)
-        cost[layer] = costs.min(axis=0)
-        optimal = costs <= cost[layer] + 10.0**-DECIMALS
-        orders[layer] = np.where(optimal, orders[before], 0).sum(axis=0)
-        layers.append((layer, before, optimal))
-    leads_to_optimum = np.arange(1 << n) == everything
-    steps = np.zeros((n, 1 << n), np.bool_)  # whether an optimal order may complete the subset with the issue
-    chosen = np.zeros((n, n), np.bool_)  # whether an optimal order may put the issue in the place
-    for place, (layer, before, optimal) in reversed(list(enumerate(layers))):
-        steps[:, layer] = optimal & leads_to_optimum[layer]
-        leads_to_optimum[before[steps[:, layer]]] = True
-        chosen[:, place] = steps[:, layer].any(axis=1)
-    subset, order = 0, []
-    while subset != everything:
-        issue = int(np.flatnonzero((subset & bits == 0) & steps[issues, subset | bits])[0])
-        order.append(issue)
-        subset |= 1 << issue
-    return Order(
-        order,
-        int(orders[everything]),
-        (chosen.argmax(axis=1) + 1).tolist(),
-        (n - chosen[:, ::-1].argmax(axis=1)).tolist(),
-    )
-
-
-def _order_by_programme(wins: Numbers) -> Order:
-    """One optimal order by integer programming, and whether it is the only one."""
-    from scipy.optimize import LinearConstraint
-
-    n = len(wins)
-    cuts: list[LinearConstraint] = []
-    turned = _least_cost_order(wins, cuts)
-    order = _order_of(turned, n)
-    # an order that differs in at least one pair: the next best
-    cuts.append(LinearConstraint(np.where(turned, -1.0, 1.0)[None, :], 1 - turned.sum(), np.inf))
-    second = _order_of(_least_cost_order(wins, cuts), n)
-    if kemeny_cost(wins, second) > kemeny_cost(wins, order):
-        places = [order.index(issue) + 1 for issue in range(n)]
-        return Order(order, 1, places, places)
-    return Order(order, None, [1] * n, [n] * n)
-
-
-def _order_of(turned: NDArray[np.int64], n: int) -> list[int]:
-    """Issues by the number that stand above them."""
-    first, second = np.triu_indices(n, 1)
-    above = np.bincount(first, turned, n) + np.bincount(second, 1 - turned, n)
-    return [int(issue) for issue in np.argsort(above)]
-
-
-def _least_cost_order(wins: Numbers, cuts: list[LinearConstraint]) -> NDArray[np.int64]:
-    """Which pairs i < j an order of least cost turns round (x = 1: j stands above i), the cuts being obeyed.
-
-    Transitivity, 0 <= x_ij + x_jk - x_ik <= 1, is added to ``cuts`` only for triples that break it: a few of thousands.
-    """
-    from scipy.optimize import Bounds, LinearConstraint, milp
-    from scipy.sparse import csr_array
-
-    n = len(wins)
-    first, second = np.triu_indices(n, 1)
-    column = np.zeros((n, n), np.int64)
-    column[first, second] = np.arange(len(first))
-    i, j, k = np.array([(a, b, c) for a in range(n) for b in range(a + 1, n) for c in range(b + 1, n)]).T
-    while True:
-        found = milp(
-            margins(wins)[first, second],
-            integrality=np.ones(len(first), np.int64),
-            bounds=Bounds(0, 1),
-            constraints=cuts,
-            options={"mip_rel_gap": 0},  # the default would accept an order that is nearly the best
-        )
-        turned = np.round(np.asarray(found.x)).astype(np.int64)
-        sums = turned[column[i, j]] + turned[column[j, k]] - turned[column[i, k]]
-        circles = np.flatnonzero((sums < 0) | (sums > 1))
-        if not len(circles):
-            return turned
-        rows = np.arange(len(circles))
-        columns = np.concatenate([column[one[circles], other[circles]] for one, other in ((i, j), (j, k), (i, k))])
-        signs = np.repeat([1.0, 1.0, -1.0], len(circles))
-        broken = csr_array((signs, (np.tile(rows, 3), columns)), shape=(len(circles), len(first)))
-        cuts.append(LinearConstraint(broken, 0, 1))

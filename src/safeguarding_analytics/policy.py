@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from safeguarding_analytics.errors import ParameterError
+from safeguarding_analytics.tables import TOTAL
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Policy:
     minimum_mean
         A mean of fewer people is hidden; how many they are may be shown.
     minimum_ballots
-        A ranking of fewer ballots is hidden.
+        What was worked out of fewer ballots is hidden.
 
     Examples
     --------
@@ -131,6 +133,25 @@ class Policy:
         [False, True, True, False, False]
         """
         return count is not None and (0 if self.zeros == "hidden" else 1) <= count < self.threshold
+
+
+def groups_of_few_ballots(ballots: Mapping[tuple[str, ...], int], minimum: int) -> set[tuple[str, ...]]:
+    """The groups whose votes are hidden: of few ballots, and the next smallest, as long as the rest tells of them.
+
+    Scores add up: who takes all other groups from the ranking of everybody has that of the hidden ones together.
+
+    Examples
+    --------
+    >>> sorted(groups_of_few_ballots({("A",): 1, ("B",): 5, ("C",): 9, ("Total",): 15}, 3))
+    [('A',), ('B',)]
+    """
+    inner = sorted((count, group) for group, count in ballots.items() if TOTAL not in group)
+    few = {group for group, count in ballots.items() if count < minimum}
+    for count, group in inner:
+        together = [count for count, group in inner if group in few]
+        if few and group and group not in few and (len(together) < 2 or sum(together) < minimum):
+            few.add(group)
+    return few
 
 
 def _is_whole(value: object) -> bool:

@@ -392,7 +392,7 @@ def effort_for(tables: Mapping[str, Safe], within: Within, one_run: bool) -> Eff
     members = [
         (linked.sheet_of_safe(table, name), table.policy or Policy.dfe())
         for name, table in tables.items()
-        if table.shape.name != "ranking"
+        if table.shape.all_counts
     ]
     systems = [[sheet for sheet, _ in system] for system in systems_of(members, lookups, one_run) if len(system) > 1]
     fits = all(linked.atoms(open_ledger(sheets, lookups)) <= MOST_ATOMS for sheets in systems)

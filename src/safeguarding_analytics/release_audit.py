@@ -376,8 +376,8 @@ def _require_readable(place: Path) -> None:
 
 def _is_audited(table: Safe | pl.DataFrame) -> bool:
     if isinstance(table, Safe):
-        return not table.source and table.shape.name != "ranking"
-    return shape_of(table.columns).name != "ranking"
+        return not table.source and bool(table.shape.all_counts)
+    return bool(shape_of(table.columns).all_counts)
 
 
 def _tables_of(release: Release, prefix: str, place: Path) -> list[Published]:

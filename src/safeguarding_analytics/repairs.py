@@ -62,7 +62,7 @@ def repair(
     members = {
         name: (linked.sheet_of_safe(table, name), table.policy or Policy.dfe())
         for name, table in tables.items()
-        if table.shape.name != "ranking"
+        if table.shape.all_counts
     }
     for system in systems_of(list(members.values()), lookups, one_system):
         hidden = _further_hidden(system, lookups, set(fixed))

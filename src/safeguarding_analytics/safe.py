@@ -164,7 +164,7 @@ def _require_frame(table: object) -> None:
 
 def number_columns(frame: pl.DataFrame, shape: Shape) -> list[str]:
     """The columns that are hidden with a row: all but the names of the group and the context."""
-    others = {*shape.group_columns(frame.columns), *shape.context, "issue", "mark"}
+    others = {*shape.group_columns(frame.columns), *shape.context, *shape.names, "mark"}
     return [column for column in frame.columns if column not in others]
 
 
@@ -235,7 +235,7 @@ def count_problems(counts: pl.Series, *, may_be_unknown: bool = True) -> list[st
 
 def repeat_problems(table: pl.DataFrame, shape: Shape) -> list[str]:
     """One sentence where a group stands in more than one row, else none."""
-    groups = [*shape.group_columns(table.columns), *(["issue"] if shape.name == "ranking" else [])]
+    groups = [*shape.group_columns(table.columns), *(name for name in shape.names if name in table.columns)]
     repeated = (
         ~table.select(pl.struct(groups).is_first_distinct()).to_series()
         if groups
@@ -331,9 +331,9 @@ def _problems(table: pl.DataFrame, shape: Shape, policy: Policy | None) -> list[
         found += _marked_row_problems(table, shape)
     if policy is not None and not wrong_counts and not wrong_marks:
         found += [*repeat_problems(table, shape), *margin_problems(table, shape), *extra_problems(table, shape)]
-        found += _small_ranking_problems(table, policy) if shape.name == "ranking" else []
+        found += _few_ballots_problems(table, policy) if shape.of_ballots else []
         found += [problem for column in shape.all_counts for problem in _shown_problems(table, column, policy)]
-        found += [*_share_problems(table, shape), *_correction_problems(table)]
+        found += [*_share_problems(table, shape), *([] if shape.of_ballots else _correction_problems(table))]
         found += _mean_problems(table, shape, policy)
     return found
 
@@ -398,7 +398,7 @@ def _all_null(columns: list[str]) -> pl.Expr:
     return pl.all_horizontal(pl.lit(True), *(pl.col(column).is_null() for column in columns))
 
 
-def _small_ranking_problems(table: pl.DataFrame, policy: Policy) -> list[str]:
+def _few_ballots_problems(table: pl.DataFrame, policy: Policy) -> list[str]:
     if "n_ballots" not in table.columns:
         return [
             'this ranking has no column "n_ballots", so nobody can tell whether enough people voted. '

@@ -140,6 +140,35 @@ SETTINGS: dict[str, tuple[str, tuple[tuple[str, str, str], ...]]] = {
         "columns that hold points; those of a quiz are found where a question has no key",
         (("Q02", '["Points - How soon?", "Points - How soon? (edited)"]', ""),),
     ),
+    "ballots_export": (
+        "ballots as a form or a spreadsheet holds them, instead of ballots.csv; people become pseudonyms",
+        (
+            ("files", '["votes.xlsx"]', 'one or more; "ballots/*.xlsx" stands for all that match'),
+            ("format", '"forms"', 'all issues in one cell; or "columns", "sheets", "preflib"; worked out if not set'),
+            ("sheet", '"Sheet1"', "its sheet; the first one if not named"),
+            ("date_order", '"day_first"', 'or "month_first"; worked out from all dates if not set'),
+            ("second_ballot", '"last"', 'the ballot that counts of a member who sent several; or "first", "refuse"'),
+            ("closes", "2015-09-25T17:00:00", "ballots submitted later are left out, and counted"),
+            ("worst_first", "false", "true where members gave 1 to the least important issue"),
+            (
+                "form_order",
+                '["Neglect", "Domestic abuse"]',
+                "all issues as the form lists them, to see who left it so",
+            ),
+            ("unchanged", '"count"', 'ballots left in that order count; or "leave_out"'),
+            ("blank_agency", '"Not known"', "agency of ballots without one, also in agencies.csv"),
+        ),
+    ),
+    "ballots_export.columns": (
+        "headings of the export",
+        (
+            ("member", '"Email"', "who voted; without it every ballot counts as another member's"),
+            ("name", '"Name"', "only to search a release for it"),
+            ("agency", '"Which agency do you sit for?"', ""),
+            ("submitted", '"Completion time"', ""),
+            ("ranking", '"Rank these issues, the most important first"', "where all places stand in one cell"),
+        ),
+    ),
     "training": (
         "the target of the programme, and the rules of training",
         (
@@ -191,8 +220,12 @@ SETTINGS: dict[str, tuple[str, tuple[tuple[str, str, str], ...]]] = {
             ("seats", "4", "how many issues become priorities"),
             ("weight", '"member"', 'every member counts the same; or "agency": every agency does'),
             ("unranked", '"share"', 'issues left off a ballot share its last places; or "ignore"'),
-            ("resamples", "2000", "boards drawn at random to see how firm the choice is"),
+            ("members", "24", "how many may vote, to see what those who did not could change"),
+            ("resample", '"member"', 'boards are drawn from members; or "agency": from agencies; as weight if not set'),
+            ("resamples", "2000", "boards drawn at random to see how firm it is; 100 or more"),
             ("seed", "20150925", "where the drawing starts: the same seed gives the same numbers"),
+            ("cut_urgency", "3", "themes from this on are urgent; the middle of what was placed if not set"),
+            ("cut_importance", "3", "themes from this on are important; the middle of what was placed if not set"),
         ),
     ),
     "policy.children": (

@@ -17,7 +17,6 @@ from safeguarding_analytics.safe import Safe
 from safeguarding_analytics.tables import TOTAL
 
 HIDDEN = "The figure is hidden because the number is small, or because it would give a small number away."
-HIDDEN_RANKING = "The ranking is hidden because too few members voted."
 
 
 def percent(share: float, denominator: int | None = None) -> str:
@@ -95,34 +94,6 @@ def say_range(table: Safe, *, groups: str) -> str:
         for row in (ends.row(0, named=True), ends.row(-1, named=True))
     )
     return f"Among the {shown.height:,} {groups} whose figures can be shown, the share runs from {low} to {high}."
-
-
-def say_ranking(table: Safe, *, seats: int) -> str:
-    """Name the selected issues, and those that a tie leaves open.
-
-    Parameters
-    ----------
-    table
-        Of shape ``ranking``.
-    seats
-        Number of priorities to be agreed.
-    """
-    rows = table.frame().sort("rank", "issue")
-    if _few_ballots(table):
-        return HIDDEN_RANKING
-    chosen = rows.filter(pl.col("selected"))["issue"].to_list()
-    open_to_debate = rows.filter(pl.col("selected").is_null())["issue"].to_list()
-    sentence = (
-        f"By {rows['n_ballots'][0]:,} ballots the first {'is' if len(chosen) == 1 else f'{len(chosen)} are'} "
-        if not open_to_debate
-        else (f"By {rows['n_ballots'][0]:,} ballots these are in: ")
-    )
-    sentence += f"{in_words(chosen) if chosen else 'none outright'}."
-    if open_to_debate:
-        places = seats - len(chosen)
-        noun = "place" if places == 1 else "places"
-        sentence += f" {in_words(open_to_debate)} tie for {places} further {noun}: the board decides."
-    return sentence
 
 
 def _interval(row: Mapping[str, Any]) -> str:
@@ -230,74 +201,3 @@ def say_stock_and_flow(start: int, joined: int, left: int, end: int, gap: int) -
     if gap == 0:
         return f"{sum_of_flows}, as printed."
     return f"{sum_of_flows}, but {end:,} is printed: {abs(gap):,} {'more' if gap > 0 else 'fewer'} than the flows give."
-
-
-def say_rules(ranking: Safe, rules: pl.DataFrame) -> str:
-    """Say whether four rules of counting select the same issues.
-
-    Parameters
-    ----------
-    ranking
-        The safe ranking; where it is hidden, so is this.
-    rules
-        As `compare_rules` gives them.
-    """
-    if _few_ballots(ranking):
-        return HIDDEN_RANKING
-    debated = rules.filter(~pl.col("agreed").fill_null(False))["issue"].to_list()
-    if not debated:
-        return "Borda, Copeland, Schulze and Kemeny select the same issues: agreed by all checks."
-    return f"The result depends on the rule of counting: discuss {in_words(debated)}."
-
-
-def say_ballots_to_change(ranking: Safe, changes: pl.DataFrame) -> str:
-    """Say how few ballots would have to change before another issue is among the priorities.
-
-    Parameters
-    ----------
-    ranking
-        The safe ranking; where it is hidden, so is this.
-    changes
-        As `ballots_to_change` gives them.
-    """
-    if _few_ballots(ranking):
-        return HIDDEN_RANKING
-    possible = changes.filter(pl.col("ballots_to_reverse").is_not_null()).sort(
-        "ballots_to_reverse", "inside", "outside"
-    )
-    if possible.is_empty():
-        return "No change of ballots would put another issue among the priorities."
-    row = possible.row(0, named=True)
-    count = row["ballots_to_reverse"]
-    return (
-        f"{row['outside']} would overtake {row['inside']} if {count:,} "
-        f"{'member' if count == 1 else 'members'} turned their ballot upside down; no fewer would change the list."
-    )
-
-
-def say_agreement(ranking: Safe, w: float | None) -> str:
-    """Put Kendall's W into words.
-
-    Parameters
-    ----------
-    ranking
-        The safe ranking; where it is hidden, so is this.
-    w
-        As `kendall_w` gives it, 0 to 1.
-
-    Notes
-    -----
-    Words after Schmidt 1997, Decision Sciences 28:763: 0.1 very weak, 0.3 weak, 0.5 moderate, 0.7 strong.
-    """
-    if _few_ballots(ranking):
-        return HIDDEN_RANKING
-    if w is None:
-        return "How far members agree cannot be worked out from these ballots."
-    steps = ((0.2, "very weak"), (0.4, "weak"), (0.6, "moderate"), (0.8, "strong"), (1.01, "very strong"))
-    words = next(word for limit, word in steps if w < limit)
-    return f"Members' rankings agree with Kendall's W = {w:.2f} (0 = not at all, 1 = all the same): {words} agreement."
-
-
-def _few_ballots(ranking: Safe) -> bool:
-    rows = ranking.frame()
-    return rows.is_empty() or rows["n_ballots"].null_count() > 0

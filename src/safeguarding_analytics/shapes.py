@@ -17,7 +17,9 @@ class Shape:
     ``counts`` are whole numbers of people or plans, in the order in which they are printed; ``parts`` are counts that
     add up to the first count of their row; ``own`` are counts of their own, hidden by themselves where small;
     ``context`` is never hidden (a population, a capacity); ``means`` are hidden where the first count is too small for
-    them. All other columns are worked out from the counts and hidden with them.
+    them. ``names`` are columns of the shape that name a row within its group, such as the issue that is ranked. All
+    other columns are worked out from the counts and hidden with them. A shape without counts is in no audit: it is
+    worked out of ballots, or holds judgements that are public themselves.
     """
 
     name: str
@@ -28,6 +30,12 @@ class Shape:
     own: tuple[str, ...] = ()
     context: tuple[str, ...] = ()
     means: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+    @property
+    def of_ballots(self) -> bool:
+        """Whether it is worked out of ballots, and hidden where fewer than a policy's minimum were cast."""
+        return "n_ballots" in self.columns
 
     @property
     def all_counts(self) -> tuple[str, ...]:
@@ -172,14 +180,111 @@ RANKING = Shape(
     "Issues in order",
     {
         "issue": "issue ranked",
-        "score": "wins minus losses over all pairs of issues",
+        "above": "how often members put it above another issue, over all pairs",
+        "below": "how often they put it below one",
+        "score": "wins minus losses over all pairs of issues: above − below",
         "points": "n for a first place down to 1, tied places averaged; null where unranked issues are ignored",
         "rank": "place, 1 = first; equal scores share the smaller place",
         "tied": "whether another issue has the same score",
         "selected": "whether it is among the seats; null where a tie straddles the cut",
         "p_selected": "share of resampled boards in which it is among the seats, 0 to 1",
+        "firmness": "the same in words: firmly in, probably in, toss-up, probably out, firmly out",
         "n_ballots": "ballots counted",
     },
+    names=("issue",),
+)
+HEAD_TO_HEAD = Shape(
+    "head_to_head",
+    "Issues one against one",
+    {
+        "issue": "issue",
+        "opponent": "the issue it is compared with",
+        "wins": "members (or weights of agencies) who put the issue above the opponent",
+        "losses": "those who put it below",
+        "margin": "wins − losses",
+        "n_ballots": "ballots counted",
+    },
+    names=("issue", "opponent"),
+)
+RULE_CHECK = Shape(
+    "rule_check",
+    "What becomes of each issue when the same ballots are counted otherwise",
+    {
+        "issue": "issue ranked",
+        "rank": "place by the rule that was fixed",
+        "selected": "whether it is among the seats by that rule; null where a tie straddles the cut",
+        "copeland_rank": "place by issues beaten one against one less those lost to (Copeland)",
+        "schulze_rank": "place by the strongest paths of wins, on margins (Schulze)",
+        "ranked_pairs_rank": "place when the clearest wins are locked in first (ranked pairs)",
+        "kemeny_rank": "first place it takes in an order with the fewest disagreements (Kemeny)",
+        "other_weight_rank": "place under the other weighting: each agency the same, or each member",
+        "other_unranked_rank": "place under the other convention for issues left off a ballot",
+        "p_copeland": "share of resampled boards in which Copeland's rule puts it among the seats, 0 to 1",
+        "p_schulze": "share of resampled boards in which Schulze's rule puts it among the seats, 0 to 1",
+        "in_bracket": "whether it is level with an issue across the cut, as far as resampled boards can tell",
+        "without_member": "whether leaving out some one member would change whether it is selected",
+        "without_agency": "whether leaving out some one agency would change whether it is selected",
+        "safe": "whether it stays in or out however the absent members would have voted",
+        "agreed": "whether all rules, weightings and conventions agree on it; false where a tie leaves it open",
+        "depends_on": "what it depends on, in words",
+        "n_ballots": "ballots counted",
+    },
+    names=("issue",),
+)
+POLARISATION = Shape(
+    "polarisation",
+    "How divided members are on each issue",
+    {
+        "issue": "issue ranked",
+        "n_ballots": "ballots counted",
+        "mean_place": "average place, 1 = first, tied places averaged",
+        "share_top": "share of members who put it among their first, as many as there are seats, 0 to 1",
+        "share_bottom": "share of members who put it among their last, as many as there are seats, 0 to 1",
+        "polarised": "how far places are heaped at both ends, 0 to 1",
+        "divided": "whether many put it first and many last",
+        "eta_squared": "share of the spread of its places that lies between agencies, 0 to 1",
+        "p_value": "permutation test of the difference between agencies",
+        "p_holm": "the same, corrected for the number of issues (Holm)",
+    },
+    names=("issue",),
+)
+AGENCY_ORDER = Shape(
+    "agency_order",
+    "How far the order of each agency is that of all others",
+    {
+        "n_ballots": "ballots counted",
+        "agreement": "Kendall's tau-b between the order of the agency and that of all others, -1 to 1",
+        "in_common": "how many of the board's priorities are among the agency's first",
+        "p_value": "permutation test: as far from the others as members drawn at random",
+        "p_holm": "the same, corrected for the number of agencies (Holm)",
+    },
+)
+VOTE_FIGURE = Shape(
+    "vote_figure",
+    "Single numbers worked out of all ballots",
+    {"figure": "what it is", "about": "what it is about", "value": "the number", "n_ballots": "ballots counted"},
+    names=("figure",),
+)
+QUADRANT = Shape(
+    "quadrant",
+    "Themes by urgency and importance, as boards placed them",
+    {
+        "theme": "theme placed",
+        "boards": "boards that placed it",
+        "urgency": "urgency, or the median of the boards, points",
+        "urgency_lowest": "lowest of the boards, points",
+        "urgency_highest": "highest of the boards, points",
+        "importance": "importance, or the median of the boards, points",
+        "importance_lowest": "lowest of the boards, points",
+        "importance_highest": "highest of the boards, points",
+        "quadrant": "side of both cut lines on which it lies",
+        "boards_in_quadrant": "boards that placed it in this quadrant",
+        "agreed": "whether all boards placed it in one quadrant",
+        "lead_board": "board that leads on it",
+        "linkages": "boards that are to be linked in",
+        "in_place": "procedures and activity that are in place already",
+    },
+    names=("theme",),
 )
 ATTENDANCE = Shape(
     "attendance",
@@ -274,6 +379,7 @@ SHAPES: dict[str, Shape] = {
     for shape in (
         *(COUNT, PROPORTION, RATE, MEAN_CHANGE, RANKING, ATTENDANCE, COVERAGE, NEED, PROGRESS, MIX, COST),
         *(ITEM_CHANGE, ESTIMATE, FUNNEL, CONTROL_CHART),
+        *(HEAD_TO_HEAD, RULE_CHECK, POLARISATION, AGENCY_ORDER, VOTE_FIGURE, QUADRANT),
     )
 }
 
@@ -302,6 +408,12 @@ def shape_of(columns: list[str]) -> Shape:
         "item_change": {"n_pairs", "n_same_high"},
         "estimate": {"n", "estimate"},
         "ranking": {"issue", "score", "rank"},
+        "head_to_head": {"issue", "opponent", "wins"},
+        "rule_check": {"issue", "kemeny_rank"},
+        "polarisation": {"issue", "share_top"},
+        "agency_order": {"agreement", "in_common"},
+        "vote_figure": {"figure", "value", "n_ballots"},
+        "quadrant": {"theme", "urgency", "importance"},
         "funnel": {"observed", "size", "value", "average"},
         "control_chart": {"value", "mean", "near_lower", "near_upper"},
         "proportion": {"numerator", "denominator", "proportion"},

@@ -108,8 +108,9 @@ def _date(meaning: str, *, optional: bool = False, identifying: bool = False, **
     return dy.Date(description=meaning, metadata=metadata, **options)
 
 
-def _yes_no(meaning: str, **options: Any) -> dy.Bool:
-    return dy.Bool(description=meaning, metadata={"unit": "yes/no", "identifying": False, "references": ""}, **options)
+def _yes_no(meaning: str, *, optional: bool = False, **options: Any) -> dy.Bool:
+    metadata = {"unit": "yes/no", "identifying": False, "references": "", "optional": optional}
+    return dy.Bool(description=meaning, metadata=metadata, **options)
 
 
 class Agencies(dy.Schema):
@@ -328,6 +329,9 @@ class Themes(dy.Schema):
     theme = _text("Theme placed", primary_key=True)
     urgency = _number("Urgency given", "points", min=0)
     importance = _number("Importance given", "points", min=0)
+    leads = _yes_no("Whether this board leads on the theme", nullable=True, optional=True)
+    linked = _yes_no("Whether this board is to be linked in", nullable=True, optional=True)
+    in_place = _text("Procedures and activity that are in place already", nullable=True, optional=True)
 
 
 TABLES: dict[str, type[dy.Schema]] = {

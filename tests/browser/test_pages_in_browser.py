@@ -4,7 +4,7 @@ import nbformat
 import polars as pl
 import pytest
 
-from safeguarding_analytics import answers, charts, pages
+from safeguarding_analytics import answers, charts, pages, priority_charts
 from safeguarding_analytics.disclosure import already_public
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -97,7 +97,7 @@ def folder(tmp_path_factory):
         charts.plot_proportion(shares, title="Plans by area", measure="Plans", reference=("Aim", 0.2), group="area"),
         charts.plot_mean_change(made_of("gains"), title="Gain", meaningful_gain=1.0),
         charts.plot_attendance(made_of("places"), title="Bookings"),
-        charts.plot_ranking(made_of("ranking"), title="Priorities", seats=1),
+        priority_charts.plot_ranking(made_of("ranking"), title="Priorities", seats=1),
         charts.plot_count(made_of("counts"), title="Who came"),
         charts.plot_rate(made_of("rates"), title="Rates"),
     ]

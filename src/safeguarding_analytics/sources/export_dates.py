@@ -13,10 +13,17 @@ from safeguarding_analytics.sources.worksheets import Mistake, say_rows
 
 Order = Literal["day_first", "month_first"]
 
+CLOCK = "Europe/London"
+"""The clock by which anything closes."""
+
 DATE_WANTED = "a date such as 10/05/2011 or 2011-05-10, with or without a time"
 
 _TIME = (
     r"(?:(?:,? +|t)\d{1,2}[:.]\d{2}(?:[:.]\d{2}(?:\.\d+)?)? *(?:[ap]\.?m\.?)?(?: *(?:z|utc|gmt|bst|[+-]\d\d:?\d\d))?)?$"
+)
+_TIME_OF_DAY = (
+    r"[\d,][ t](\d{1,2})[:.](\d{2})(?:[:.](\d{2})(?:\.\d+)?)? *(?:([ap])\.?m\.?)?"
+    r"(?: *(z|utc|gmt|bst|[+-]\d\d:?\d\d))?$"
 )
 _WEEKDAY = r"^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*[,.]? +"
 _ISO = rf"^(?<year>\d{{4}})[-/.](?<month>\d{{1,2}})[-/.](?<day>\d{{1,2}}){_TIME}"
@@ -120,8 +127,12 @@ _CLASH = (
 
 def _parts(texts: pl.DataFrame, name: str) -> pl.DataFrame:
     """Each cell taken apart: `iso` if it says which is which, `first`, `second` and `year` if it does not."""
-    plain = pl.col("text").str.to_lowercase().str.replace_all(r"\s+", " ").str.replace(_WEEKDAY, "")
-    different = texts.select(pl.col(name).alias("text")).unique().drop_nulls().with_columns(plain.alias("plain"))
+    different = (
+        texts.select(pl.col(name).alias("text"))
+        .unique()
+        .drop_nulls()
+        .with_columns(_plain(pl.col("text")).alias("plain"))
+    )
     cells = different.with_columns(
         pl.col("plain").str.extract_groups(_NUMBERS).alias("numbers"),
         pl.col("plain").str.extract_groups(_ISO).alias("iso"),
@@ -229,3 +240,67 @@ def _suspect(parts: pl.DataFrame, heading: str) -> list[str]:
         if swappable and decided
         else []
     )
+
+
+def second_of_day(text: pl.Expr) -> pl.Expr:
+    """The second of its day at which something was submitted, of a time as forms and spreadsheets write it; else 0.
+
+    A time zone behind it is left out: `clock_seconds` reckons with it.
+
+    Examples
+    --------
+    >>> times = pl.DataFrame({"at": ["24/09/2015 9:30:05 p.m.", "Fri 25.09.2015 16:30", "42271.5", "2015-09-24"]})
+    >>> times.select(second_of_day(pl.col("at")))["at"].to_list()
+    [77405, 59400, 43200, 0]
+    """
+    plain = _plain(text)
+    hour, minute, second = (plain.str.extract(_TIME_OF_DAY, part).cast(pl.Int64, strict=False) for part in (1, 2, 3))
+    half = plain.str.extract(_TIME_OF_DAY, 4)
+    hours = pl.when(half.is_null()).then(hour).otherwise(hour % 12 + pl.when(half == "p").then(12).otherwise(0))
+    serial = plain.str.extract(r"^\d{5}(\.\d+)$").cast(pl.Float64, strict=False) * 86_400
+    return pl.coalesce(hours * 3600 + minute * 60 + second.fill_null(0), serial.round().cast(pl.Int64), 0).alias("at")
+
+
+def clock_seconds(day: pl.Expr, text: pl.Expr) -> pl.Expr:
+    """Seconds from 1970 to when something was submitted, as a clock on the wall in `CLOCK` shows them.
+
+    Parameters
+    ----------
+    day
+        The day that was read of each text.
+    text
+        A day with a time. One with a zone behind it (Z, UTC, GMT, BST, +02:00) is turned to `CLOCK`; one without is
+        taken as that clock shows it.
+
+    Examples
+    --------
+    >>> day = pl.col("at").str.head(10).str.to_date()
+    >>> times = pl.DataFrame({"at": ["2015-09-25 16:30Z", "2015-12-25 16:30Z", "2015-09-25 16:30"]})
+    >>> seconds = times.select(clock_seconds(day, pl.col("at")))["at"]
+    >>> (seconds % 86_400 / 3600).to_list()
+    [17.5, 16.5, 16.5]
+    """
+    zone = _plain(text).str.extract(_TIME_OF_DAY, 5)
+    sign = pl.when(zone.str.starts_with("-")).then(-1).otherwise(1)
+    hours, minutes = (zone.str.extract(r"(\d\d):?(\d\d)", part).cast(pl.Int64, strict=False) for part in (1, 2))
+    named = zone.replace_strict({"z": 0, "utc": 0, "gmt": 0, "bst": 3600}, default=None, return_dtype=pl.Int64)
+    ahead = pl.coalesce(named, sign * (hours * 3600 + minutes * 60))
+    written = day.cast(pl.Int32).cast(pl.Int64) * 86_400 + second_of_day(text)
+    return pl.when(ahead.is_null()).then(written).otherwise(on_the_clock(written - ahead)).alias("at")
+
+
+def on_the_clock(seconds: pl.Expr) -> pl.Expr:
+    """Seconds since 1970 in universal time → as a clock on the wall in `CLOCK` shows them.
+
+    Examples
+    --------
+    >>> pl.select(on_the_clock(pl.lit(0))).item()  # in 1970 London kept summer time all the year
+    3600
+    """
+    moment = pl.from_epoch(seconds.cast(pl.Int64)).dt.replace_time_zone("UTC").dt.convert_time_zone(CLOCK)
+    return moment.dt.replace_time_zone(None).dt.epoch("s").cast(pl.Int64)
+
+
+def _plain(text: pl.Expr) -> pl.Expr:
+    """A date whatever its case and spaces, without the day of the week before it."""
+    return text.str.to_lowercase().str.replace_all(r"\s+", " ").str.replace(_WEEKDAY, "")

@@ -18,7 +18,7 @@ from safeguarding_analytics.errors import TableError, numbered, shorten
 from safeguarding_analytics.export_settings import FormSection, FormsSection
 from safeguarding_analytics.pseudonyms import Key, pseudonyms
 from safeguarding_analytics.sources.bookings import ANONYMOUS
-from safeguarding_analytics.sources.export_dates import Order, parse_days
+from safeguarding_analytics.sources.export_dates import Order, clock_seconds, parse_days
 from safeguarding_analytics.sources.files import ROW
 from safeguarding_analytics.sources.form_answers import plain_answer, score_answers
 from safeguarding_analytics.sources.form_people import (
@@ -65,8 +65,6 @@ ANSWERS = {
 """Columns of answers; ``question`` is what a report calls it."""
 
 HEADINGS = dict.fromkeys(("form", "ours", "heading"), pl.String)
-
-_TIME = r"[ t](\d{1,2})[:.](\d{2})(?:[:.](\d{2}))?(?:\.\d+)? *([ap])?"
 
 
 @dataclass(frozen=True)
@@ -371,13 +369,8 @@ def _submitted(
             f"column {called['date']} is read with the month first, as forms write it, because no number in it tells "
             "days from months; if that is wrong, set date_order under [[forms.files]]"
         )
-    text = pl.col("date").str.to_lowercase()
-    hour, minute, second = (text.str.extract(_TIME, part).cast(pl.Int64, strict=False) for part in (1, 2, 3))
-    half = text.str.extract(_TIME, 4)
-    hours = pl.when(half.is_null()).then(hour).otherwise(hour % 12 + pl.when(half == "p").then(12).otherwise(0))
-    serial = text.str.extract(r"^\d{5}(\.\d+)$").cast(pl.Float64, strict=False) * 86_400
-    seconds = pl.coalesce(hours * 3600 + minute * 60 + second.fill_null(0), serial.cast(pl.Int64), 0)
-    time = texts.select(seconds).to_series() + days.frame["date"].cast(pl.Int32).cast(pl.Int64) * 86_400
+    dated = texts.with_columns(days.frame["date"].alias("day"))
+    time = dated.select(clock_seconds(pl.col("day"), pl.col("date"))).to_series()
     return days.frame["date"], time, _wrong_days(texts, days.mistakes), [*notes, *days.notes]
 
 

@@ -1,0 +1,517 @@
+"""A vote in words: what came first, how it was counted, how firm it is, how far the members agree."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+from safeguarding_analytics.errors import in_words
+from safeguarding_analytics.safe import Safe
+from safeguarding_analytics.sentences import percent
+from safeguarding_analytics.vote_figures import (
+    ABSENT,
+    CAME_LATER,
+    DISAGREEMENTS,
+    EFFECTIVE,
+    INSTEAD_OF,
+    OPTIMAL_ORDERS,
+    REWRITTEN,
+    TAKEN_AWAY,
+    TAU,
+    TURNED,
+    W_BY_CHANCE,
+    W_P,
+    CountingRule,
+    W,
+)
+
+HIDDEN_RANKING = "The ranking is hidden because too few members voted."
+NO_EXCEPTION = "One against one, each issue that was chosen beats each one that was left out."
+NO_EXCEPTION_BUT_TIES = "One against one, no issue that was left out beats one that was chosen; some are level."
+NO_TALLIES = (
+    "The tallies, the scores and the places by the other weighting are hidden: where agencies count the same, they "
+    "would tell the ballots of an agency of few members. The places are those that the rule gives."
+)
+NOT_KNOWN = "How far members agree cannot be worked out from these ballots."
+
+
+def named(names: Sequence[str]) -> str:
+    """Names of issues or themes as a list in words, in quotation marks where a name could be taken for several.
+
+    Examples
+    --------
+    >>> named(["Neglect", "Criminal exploitation, gangs"]), named(["Neglect", "Self-harm and suicide"])
+    ('Neglect and “Criminal exploitation, gangs”', 'Neglect and “Self-harm and suicide”')
+    """
+    return in_words([f"“{name}”" if re.search(r"[,;]| and ", name) else name for name in names])
+
+
+def say_rule(rule: CountingRule) -> str:
+    """Say how ballots are counted, so that a member can follow it and do it again with a pencil.
+
+    Parameters
+    ----------
+    rule
+        The rule that was fixed before the ballots were opened.
+
+    Examples
+    --------
+    >>> say_rule(CountingRule(seats=2)).split(". ")[0]
+    'An issue scores one for each issue a member puts it above, and loses one for each it is put below; add up'
+    """
+    weight = {
+        "member": "Every member counts the same.",
+        "agency": "Every agency counts the same, shared equally by its members who voted.",
+    }[rule.weight]
+    left_off = {
+        "share": "Issues left off a ballot share its last places.",
+        "ignore": "Issues left off a ballot are not compared on it.",
+    }[rule.unranked]
+    first = "The first issue is" if rule.seats == 1 else f"The first {rule.seats} are"
+    default = "" if rule.stated else " board.toml leaves some of this open: there the program's own settings count."
+    return (
+        "An issue scores one for each issue a member puts it above, and loses one for each it is put below; add up. "
+        f"Issues on the same place neither score nor lose against each other. {left_off} {weight} "
+        f"{first} chosen; a tie across the cut is shown and left to the board.{default}"
+    )
+
+
+def say_ranking(table: Safe, *, seats: int) -> str:
+    """Name the selected issues, and those that a tie leaves open.
+
+    Parameters
+    ----------
+    table
+        Of shape ``ranking``.
+    seats
+        Number of priorities to be agreed.
+    """
+    rows = table.frame().sort("rank", "issue")
+    if _few_ballots(table):
+        return HIDDEN_RANKING
+    chosen = rows.filter(pl.col("selected"))["issue"].to_list()
+    open_to_debate = rows.filter(pl.col("selected").is_null())["issue"].to_list()
+    sentence = (
+        f"By {rows['n_ballots'][0]:,} ballots the first {'is' if len(chosen) == 1 else f'{len(chosen)} are'} "
+        if not open_to_debate
+        else (f"By {rows['n_ballots'][0]:,} ballots these are in: ")
+    )
+    sentence += f"{named(chosen) if chosen else 'none outright'}."
+    if open_to_debate:
+        places = seats - len(chosen)
+        noun = "place" if places == 1 else "places"
+        further = "further " if chosen else ""
+        sentence += f" {named(open_to_debate)} tie for {places} {further}{noun}: the board decides."
+    return sentence
+
+
+def say_bands(ranking: Safe) -> str:
+    """Say how often each issue would be among the seats in boards made of members like these, in bands.
+
+    Parameters
+    ----------
+    ranking
+        The safe ranking.
+    """
+    if _few_ballots(ranking):
+        return HIDDEN_RANKING
+    bands = ("firmly in", "probably in", "toss-up", "probably out")
+    rows = ranking.frame().sort("rank", "issue")
+    if not rows["firmness"].count():
+        return "How firm the choice is, is said when all members have voted or the vote is closed."
+    said = []
+    for band in bands:
+        names = rows.filter(pl.col("firmness") == band)["issue"].to_list()
+        if names:
+            verb = "is" if len(names) == 1 else "are"
+            said.append(f"{named(names)} {verb} {'a toss-up' if band == 'toss-up' else band}")
+    others = rows.filter(pl.col("firmness") == "firmly out").height
+    rest = "; all others are firmly out" if others else ""
+    scale = "Firmly means 95 of 100 such boards or more, probably 80 or more; a toss-up lies between."
+    return f"In boards made of members like these {'; '.join(said) or 'no issue stands out'}{rest}. {scale}"
+
+
+def say_head_to_head(ranking: Safe, pairs: Safe) -> str:
+    """Name the issues that were left out although more members put them above one that was chosen.
+
+    Parameters
+    ----------
+    ranking
+        The safe ranking.
+    pairs
+        The safe table of issues one against one.
+    """
+    if _few_ballots(ranking):
+        return HIDDEN_RANKING
+    if _no_tallies(ranking):
+        return NO_TALLIES
+    place = ranking.frame().select("issue", "rank", "selected")
+    if not place["selected"].any():
+        return "No issue was chosen outright, so none is compared with those left out."
+    if place["selected"].eq_missing(other=False).sum() == 0:
+        return "No issue was left out."
+    across = (
+        pairs.frame()
+        .join(place, on="issue")
+        .join(place, left_on="opponent", right_on="issue", suffix="_of_opponent")
+        .filter(~pl.col("selected"), pl.col("selected_of_opponent"))
+        .sort("rank_of_opponent", "rank", "issue")
+    )
+    beaten = across.filter(pl.col("margin") > 0)
+    if beaten.is_empty():
+        return NO_EXCEPTION_BUT_TIES if (across["margin"] == 0).any() else NO_EXCEPTION
+    said = [
+        f"{row['issue']} was left out, and more put it above {row['opponent']} than below ({_tally(row)})"
+        for row in beaten.iter_rows(named=True)
+    ]
+    return f"{'. '.join(said)}. These are points to discuss."
+
+
+def say_recount(ranking: Safe) -> str:
+    """Work out the score of the first issue from the tallies that are published, as a member can do for any other.
+
+    Parameters
+    ----------
+    ranking
+        The safe ranking, with the columns ``above`` and ``below``.
+    """
+    if _few_ballots(ranking):
+        return HIDDEN_RANKING
+    if _no_tallies(ranking):
+        return NO_TALLIES
+    first = ranking.frame().sort("rank", "issue").row(0, named=True)
+    numbers = [first[name] for name in ("above", "below", "score")]
+    above, below, score = map(_plain, numbers)
+    rounded = "" if all(number == int(number) for number in numbers) else " (each rounded to two decimals)"
+    return (
+        f"Take {first['issue']}: in the table of issues one against one, its column of wins adds up to {above} and "
+        f"that of losses to {below}; the difference is its score, {score}{rounded}. Any other issue can be counted "
+        "again in the same way."
+    )
+
+
+def say_checks(checks: Safe) -> str:
+    """Say whether the same issues are chosen by all rules, weightings and conventions.
+
+    Parameters
+    ----------
+    checks
+        Of shape ``rule_check``.
+    """
+    if _few_ballots(checks):
+        return HIDDEN_RANKING
+    rows = checks.frame().sort("rank", "issue")
+    debated = rows.filter(~pl.col("agreed"))
+    weightings = (
+        "both weightings" if rows["other_weight_rank"].count() else "one weighting (agencies are not told apart)"
+    )
+    tried = f"Borda, Copeland, Schulze, ranked pairs and Kemeny, {weightings} and both conventions for issues left off"
+    if debated.is_empty():
+        return f"{tried} select the same issues: agreed by all checks."
+    because = [
+        f"{named(rows['issue'].to_list())} {'depends' if rows.height == 1 else 'depend'} on {reason}"
+        for (reason,), rows in debated.group_by("depends_on", maintain_order=True)
+    ]
+    return (
+        f"Not every check selects the same issues: discuss {named(debated['issue'].to_list())}. "
+        f"{'; '.join(because)}. Checked: {tried}."
+    )
+
+
+def say_bracket(checks: Safe) -> str:
+    """Name the issues on both sides of the cut that resampled boards cannot tell apart.
+
+    Parameters
+    ----------
+    checks
+        Of shape ``rule_check``.
+    """
+    if _few_ballots(checks):
+        return HIDDEN_RANKING
+    rows = checks.frame().sort("rank", "issue")
+    if rows["selected"].all(ignore_nulls=False):
+        return "There is no cut: all issues are chosen."
+    level = rows.filter(pl.col("in_bracket"))["issue"].to_list()
+    if not level and rows["in_bracket"].null_count():
+        return "How clear the cut is cannot be told: boards drawn from one agency are all the same."
+    if not level:
+        return "The cut is clear: resampled boards tell every issue above it from every issue below it."
+    return (
+        f"By a stricter test, which allows for the many pairs that are compared across the cut, {named(level)} are not "
+        "told apart beyond doubt. Discuss first those that are a toss-up, if any."
+    )
+
+
+def say_without_one(checks: Safe) -> str:
+    """Say which issues would lose or gain their seat if some one member, or one agency, were left out.
+
+    Parameters
+    ----------
+    checks
+        Of shape ``rule_check``.
+    """
+    if _few_ballots(checks):
+        return HIDDEN_RANKING
+    rows = checks.frame().sort("rank", "issue")
+    said = []
+    for column, who in (("without_member", "member"), ("without_agency", "agency")):
+        if not rows[column].count():
+            continue
+        moved = rows.filter(pl.col(column))["issue"].to_list()
+        said.append(
+            f"Without some one {who} another choice would be made about {named(moved)}."
+            if moved
+            else f"The same issues are chosen whichever {who} is left out."
+        )
+    return " ".join(said)
+
+
+def say_ballots_to_change(figures: Safe) -> str:
+    """Say how few ballots would have to change, or to come, before another issue is among the priorities.
+
+    Parameters
+    ----------
+    figures
+        Of shape ``vote_figure``.
+    """
+    if _few_ballots(figures):
+        return HIDDEN_RANKING
+    rows = figures.frame()
+    ways = rows.filter(pl.col("figure").is_in([TURNED, REWRITTEN, TAKEN_AWAY, CAME_LATER])).sort("value", "figure")
+    if ways.is_empty():
+        return "How few ballots would change the list is worked out only where issues left off share the last places."
+    ways = ways.drop_nulls("value")
+    if ways.is_empty():
+        return "No change of ballots would put another issue among the priorities."
+    said = []
+    for (about,), few in ways.group_by("about", maintain_order=True):
+        comes, goes = str(about).split(INSTEAD_OF)
+        counts = "; ".join(f"{row['figure']}: {row['value']:,.0f}" for row in few.iter_rows(named=True))
+        said.append(f"{comes} would overtake {goes} with as few as these ({counts})")
+    return f"{'. '.join(said)}. With fewer of any one kind no other issue would get ahead, though one may draw level."
+
+
+def say_absent(checks: Safe, figures: Safe) -> str:
+    """Say what the members who have not voted could change.
+
+    Parameters
+    ----------
+    checks
+        Of shape ``rule_check``.
+    figures
+        Of shape ``vote_figure``.
+
+    Returns
+    -------
+    str
+        Empty where it is not stated how many members may vote.
+    """
+    if _few_ballots(checks):
+        return HIDDEN_RANKING
+    to_come = _value(figures, ABSENT)
+    if to_come is None:
+        return ""
+    if to_come == 0:
+        return f"There are 0 {ABSENT}: all members have voted."
+    rows = checks.frame().sort("rank", "issue")
+    tied = rows["selected"].is_null()
+    if not rows["safe"].count() and not tied.all():
+        return "What absent members could change is worked out only where issues left off share the last places."
+    sure = rows.filter(pl.col("safe") & pl.col("selected"))["issue"].to_list()
+    doubtful = rows.filter(~pl.col("safe") | tied)["issue"].to_list()
+    one = to_come == 1
+    stay, they = "stays" if len(sure) == 1 else "stay", "it" if one else "they"
+    certain = f"{named(sure)} {stay} in whatever {they} {'says' if one else 'say'}" if sure else ""
+    moved = f"{they} could decide about {named(doubtful)}" if doubtful else f"{they} could change nothing"
+    said = f"{certain or 'no issue is certain to stay in'}; {moved}."
+    if one:
+        return f"{ABSENT.capitalize()}: 1. {said[0].upper()}{said[1:]}"
+    return f"With {to_come:,.0f} {ABSENT}, {said}"
+
+
+def say_agreement(figures: Safe) -> str:
+    """Put Kendall's W into words.
+
+    Parameters
+    ----------
+    figures
+        Of shape ``vote_figure``.
+
+    Notes
+    -----
+    Words after Schmidt 1997, Decision Sciences 28:763: 0.1 very weak, 0.3 weak, 0.5 moderate, 0.7 strong.
+    """
+    if _few_ballots(figures):
+        return HIDDEN_RANKING
+    w, p, tau = (_value(figures, figure) for figure in (W, W_P, TAU))
+    if w is None:
+        return NOT_KNOWN
+    steps = ((0.2, "very weak"), (0.4, "weak"), (0.6, "moderate"), (0.8, "strong"), (1.01, "very strong"))
+    words = next(word for limit, word in steps if w < limit)
+    said = f"Members' rankings agree with {W} = {w:.2f} (0 = not at all, 1 = all the same): {words} agreement"
+    chance = _value(figures, W_BY_CHANCE)
+    if chance is not None and p is not None:
+        value = "under 0.001" if p < 0.001 else f"{p:.3f}"
+        said += f"; {W_BY_CHANCE} would be about {chance:.2f} ({W_P} {value})"
+    return f"{said}. Of every two members the {TAU} is {tau:.2f}." if tau is not None else f"{said}."
+
+
+def say_weighting(figures: Safe, rule: CountingRule) -> str:
+    """Say how many ballots the vote would be worth if each agency counted the same.
+
+    Parameters
+    ----------
+    figures
+        Of shape ``vote_figure``.
+    rule
+        The rule that was fixed.
+
+    Returns
+    -------
+    str
+        Empty where ballots name no agency.
+    """
+    effective = _value(figures, EFFECTIVE)
+    if _few_ballots(figures) or effective is None:
+        return ""
+    cast = figures.frame()["n_ballots"][0]
+    counted = (
+        f"This vote counts every member the same. If each agency weighed the same, the {cast:,} ballots would be worth"
+        if rule.weight == "member"
+        else f"This vote counts every agency the same. So the {cast:,} ballots are worth"
+    )
+    return f"{counted} {effective:.1f} {EFFECTIVE}: the more unequal the agencies are in size, the fewer."
+
+
+def say_kemeny(figures: Safe) -> str:
+    """Say how many orders have the fewest disagreements with the ballots.
+
+    Parameters
+    ----------
+    figures
+        Of shape ``vote_figure``.
+    """
+    if _few_ballots(figures):
+        return HIDDEN_RANKING
+    cost, orders = _value(figures, DISAGREEMENTS), _value(figures, OPTIMAL_ORDERS)
+    if cost is None:
+        return ""
+    if orders is None:
+        return (
+            f"The best order has {_plain(cost)} {DISAGREEMENTS} with the ballots; how many are as good is not counted."
+        )
+    tied = f"there are {orders:,.0f} {OPTIMAL_ORDERS}" if orders != 1 else "it is the only one with so few"
+    return f"The best order has {_plain(cost)} {DISAGREEMENTS} with the ballots, and {tied}."
+
+
+def say_divided(table: Safe) -> str:
+    """Name the issues that many members put among their first and many among their last.
+
+    Parameters
+    ----------
+    table
+        Of shape ``polarisation``.
+    """
+    if _few_ballots(table):
+        return HIDDEN_RANKING
+    rows = table.frame().sort("polarised", "issue", descending=[True, False])
+    if rows["divided"].null_count():
+        return (
+            "Whether an issue divides the members is judged only where there are at least three times as many issues "
+            "as priorities: with fewer, many put it among their first or their last by chance alone."
+        )
+    divided = rows.filter(pl.col("divided"))
+    if divided.is_empty():
+        return "No issue is put first by many members and last by many others."
+    said = [
+        f"{row['issue']} (among the first of {percent(row['share_top'], 1)}, among the last of "
+        f"{percent(row['share_bottom'], 1)})"
+        for row in divided.iter_rows(named=True)
+    ]
+    return f"Members are divided on {in_words(said)}: points to discuss before the list is agreed."
+
+
+def say_agencies(table: Safe) -> str:
+    """Name the agencies whose order differs from that of all others by more than chance would have it.
+
+    Parameters
+    ----------
+    table
+        Of shape ``agency_order``.
+
+    Returns
+    -------
+    str
+        Empty where ballots name no agency.
+    """
+    rows = table.frame()
+    if rows.is_empty():
+        return ""
+    shown, hidden = rows.filter(pl.col("agreement").is_not_null()), rows.filter(pl.col("mark") != "")
+    why = "agencies with few ballots are not shown, nor those that would tell of them"
+    if hidden.height == rows.height:
+        return f"No agency is compared with the others: {why}."
+    tail = f" {why.capitalize()}." if hidden.height else ""
+    if rows.height == 1:
+        return "All ballots are of one agency: there are no others to compare it with."
+    if shown.is_empty():
+        return f"Whether agencies differ cannot be worked out from these ballots.{tail}"
+    apart = shown.filter(pl.col("p_holm") < 0.05).sort("agreement", "agency")["agency"].to_list()
+    if not apart:
+        return f"No agency whose order can be shown differs from the others by more than chance would have it.{tail}"
+    return f"{in_words(apart)} {'ranks' if len(apart) == 1 else 'rank'} the issues otherwise than the others do.{tail}"
+
+
+def say_quadrants(table: Safe, *, cut_urgency: float | None, cut_importance: float | None) -> str:
+    """Name the themes that are urgent and important, and those on which boards differ.
+
+    Parameters
+    ----------
+    table
+        Of shape ``quadrant``, one row per theme.
+    cut_urgency, cut_importance
+        Where the lines were drawn; None where all themes were placed alike, and nothing is said.
+    """
+    rows = table.frame()
+    if rows.is_empty() or cut_urgency is None or cut_importance is None:
+        return ""
+    first = _named(rows.filter(pl.col("quadrant") == "do first"))
+    apart = _named(rows.filter(~pl.col("agreed")))
+    said = (
+        f"With the lines drawn at {cut_urgency:g} (urgency) and {cut_importance:g} (importance), "
+        f"{named(first) if first else 'no theme'} {'is' if len(first) < 2 else 'are'} both urgent and important."
+    )
+    return f"{said} Boards place {named(apart)} in different quadrants." if apart else said
+
+
+def _named(rows: pl.DataFrame) -> list[str]:
+    found: list[str] = rows.sort("theme")["theme"].to_list()
+    return found
+
+
+def _tally(row: dict[str, Any]) -> str:
+    by_weight = any(row[name] != int(row[name]) for name in ("wins", "losses"))
+    return f"{_plain(row['wins'])} to {_plain(row['losses'])}{' by weight' if by_weight else ''}"
+
+
+def _plain(number: float) -> str:
+    """A whole number as it is, a weight with two decimals; a minus sign that is one."""
+    return f"{number:,.0f}".replace("-", "−") if number == int(number) else f"{number:,.2f}".replace("-", "−")
+
+
+def _value(figures: Safe, figure: str) -> float | None:
+    rows = figures.frame().filter(pl.col("figure") == figure)
+    return None if rows.is_empty() else rows["value"][0]
+
+
+def _no_tallies(ranking: Safe) -> bool:
+    """Whether places are shown without the scores that they come from."""
+    return bool(ranking.frame()["score"].null_count())
+
+
+def _few_ballots(table: Safe) -> bool:
+    rows = table.frame()
+    return rows.is_empty() or rows["n_ballots"].null_count() > 0
