@@ -27,6 +27,7 @@ from safeguarding_analytics.errors import SafeguardingError
 from safeguarding_analytics.release import Release
 from safeguarding_analytics.report import make_report
 
+pytestmark = pytest.mark.long
 TODAY = date(2008, 7, 2)
 DFE = Path(__file__).parents[2] / "shared" / "data" / "dfe"
 NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "repeat_plans.ipynb"
