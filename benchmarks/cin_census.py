@@ -306,7 +306,7 @@ def run_here(way: str, path: Path) -> None:
     begin, before = time.perf_counter(), time.process_time()
     tables = WAYS[way](path)
     wall, processor = time.perf_counter() - begin, time.process_time() - before
-    most, result = most_memory(), sum(map(size_of, tables.values()))
+    most, result = most_memory(), size_of(tables)
     said = {name: [frame.height, fingerprint(frame)] for name, frame in sorted(tables.items())}
     print(json.dumps({"cost": [wall, processor, most, result, most - at_first - result], "tables": said}))
 
@@ -316,13 +316,16 @@ def most_memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
 
 
-def size_of(frame: pl.DataFrame) -> float:
-    """MiB that a frame holds: of text 16 bytes a cell, which hold up to 12 letters, and longer texts."""
+def size_of(tables: dict[str, pl.DataFrame]) -> float:
+    """MiB that frames hold: of text 16 bytes a cell, which hold up to 12 letters, and each longer text once."""
     size = 0.0
-    for column in frame:
+    longer: set[int] = set()
+    for column in (column for frame in tables.values() for column in frame):
         if column.dtype == pl.String:
-            length = column.str.len_bytes()
-            size += 16 * len(column) + int(length.filter(length > 12).sum() or 0)
+            long = column.filter(column.str.len_bytes() > 12).unique()
+            new = long.filter(pl.Series([number not in longer for number in long.hash()], dtype=pl.Boolean))
+            longer.update(new.hash())
+            size += 16 * len(column) + int(new.str.len_bytes().sum() or 0)
         else:
             size += column.estimated_size()
     return size / 1024**2

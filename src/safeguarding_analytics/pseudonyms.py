@@ -18,14 +18,18 @@ KEY_BYTES = 32
 DIGITS = 20
 """Hexadecimal digits of a pseudonym: two of a million people share one with a chance of 1 in 10¹²."""
 
+AT_ONCE = 10_000
+"""Rows that get pseudonyms together: what is kept meanwhile does not grow with the table."""
+
 
 class Key:
     """A secret key. It is never shown: not as text, not in an error, and it cannot be stored with other objects."""
 
-    __slots__ = ("_secret",)
+    __slots__ = ("_keyed", "_secret")
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
+        self._keyed = hashlib.blake2b(key=secret, digest_size=DIGITS // 2)
 
     def __repr__(self) -> str:
         return "Key(not shown)"
@@ -35,8 +39,9 @@ class Key:
 
     def pseudonym(self, value: str) -> str:
         """The pseudonym of one value, which is trimmed and case-folded first."""
-        plain = value.strip().casefold().encode()
-        return "P" + hashlib.blake2b(plain, key=self._secret, digest_size=DIGITS // 2).hexdigest()
+        keyed = self._keyed.copy()
+        keyed.update(value.strip().casefold().encode())
+        return "P" + keyed.hexdigest()
 
     def hexadecimal(self) -> str:
         """The key as its file holds it, to look for it where it must not stand."""
@@ -80,10 +85,12 @@ def pseudonyms(series: pl.Series, key: Key) -> pl.Series:
     >>> found[0] == found[1], found[0] == found[2], found[3], len(found[0])
     (True, False, None, 21)
     """
-    different = series.drop_nulls().unique().to_list()
-    return series.replace_strict(
-        different, [key.pseudonym(value) for value in different], default=None, return_dtype=pl.String
-    )
+    parts = [pl.Series(series.name, [], pl.String)]
+    for piece in series.to_frame().iter_slices(AT_ONCE):
+        values = piece.to_series().to_list()
+        found = {value: key.pseudonym(value) for value in set(values) if value is not None}
+        parts.append(pl.Series(series.name, map(found.get, values), pl.String))
+    return pl.concat(parts)
 
 
 def write_key(path: str | Path) -> Path:

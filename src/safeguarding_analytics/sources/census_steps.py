@@ -6,7 +6,7 @@ A layout says which elements make a row and which values it has.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -17,6 +17,9 @@ NUMBER, PARENT, LINE = "number", "parent", "line"
 DEEPEST = 32
 MOST_NAMES = 500
 """Most levels of elements, and most different names that are not known."""
+
+Shape = Callable[[str, pl.DataFrame], pl.DataFrame]
+"""What becomes of some rows of a table: its name and the rows as text, then the rows as they are kept."""
 
 MOST_STEPS = 20_000
 LONGEST_STEP = 1_000
@@ -47,8 +50,9 @@ class Place:
 class Table:
     """Rows that wait, of which the last one may not be complete, and those that are columns already."""
 
-    def __init__(self, name: str, columns: tuple[str, ...], around: Table | None) -> None:
+    def __init__(self, name: str, columns: tuple[str, ...], around: Table | None, shape: Shape) -> None:
         self.name = name
+        self.shape = shape
         self.columns = columns
         self.around = around
         self.repeats: int | None = None
@@ -86,29 +90,29 @@ class Table:
             schema=self.schema(),
         )
         text = pl.col(pl.String).str.strip_chars()
-        self.made.append(frame.with_columns(pl.when(text != "").then(text)))
+        self.made.append(self.shape(self.name, frame.with_columns(pl.when(text != "").then(text))))
         del self.parents[:rows], self.lines[:rows], self.cells[: rows * width]
 
     def frame(self) -> pl.DataFrame:
         """All rows that are columns."""
-        return pl.concat([pl.DataFrame(schema=self.schema()), *self.made])
+        return pl.concat([self.shape(self.name, pl.DataFrame(schema=self.schema())), *self.made])
 
 
 class Node:
     """A place as the reader uses it: per name the position of a value in the row, or what stands within."""
 
-    def __init__(self, place: Place, tables: list[Table], around: Table | None) -> None:
+    def __init__(self, place: Place, tables: list[Table], around: Table | None, shape: Shape) -> None:
         self.makes_rows = bool(place.table)
         self.table = around
         if place.table:
-            self.table = Table(place.table, place.columns(), around)
+            self.table = Table(place.table, place.columns(), around, shape)
             tables.append(self.table)
         columns = self.table.columns if self.table else ()
         self.slots = {value: columns.index(value) - len(columns) for value in place.values}
         if place.table and self.table:
             self.table.repeats = self.slots.get(place.repeats)
         self.passed_over = frozenset(place.passed_over)
-        self.inner = {name: Node(inner, tables, self.table) for name, inner in place.inner.items()}
+        self.inner = {name: Node(inner, tables, self.table, shape) for name, inner in place.inner.items()}
 
 
 class RefusalError(Exception):

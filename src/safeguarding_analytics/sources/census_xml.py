@@ -28,6 +28,7 @@ from safeguarding_analytics.sources.census_steps import (
     Node,
     Place,
     RefusalError,
+    Shape,
     State,
     Table,
     Within,
@@ -66,7 +67,7 @@ _NO_XML = {
 
 @dataclass(frozen=True)
 class CensusRows:
-    """A file as read: per table one row of text per record, with `NUMBER`, `PARENT` and `LINE`.
+    """A file as read: per table one row per record, with `NUMBER`, `PARENT` and `LINE`, as text or as shaped.
 
     ``unknown`` are lines of elements that the layout has not at their place (the first few; ``unknown_count`` counts
     all), ``twice`` lines of values that stand in their record already. ``digest`` is the SHA-256 of the file's bytes.
@@ -80,7 +81,11 @@ class CensusRows:
     digest: str
 
 
-def read_rows(path: Path, layout: Mapping[str, Place]) -> CensusRows:
+def _as_it_is(_: str, rows: pl.DataFrame) -> pl.DataFrame:
+    return rows
+
+
+def read_rows(path: Path, layout: Mapping[str, Place], shape: Shape = _as_it_is) -> CensusRows:
     """Read the records of a file.
 
     Parameters
@@ -90,6 +95,9 @@ def read_rows(path: Path, layout: Mapping[str, Place]) -> CensusRows:
         are left out.
     layout
         The outermost element, and what may stand within it.
+    shape
+        What becomes of the rows of a table, some thousand at a time, so that the text of the file never is in memory
+        as a whole. Numbers of rows and of those around them must stay.
 
     Raises
     ------
@@ -97,10 +105,10 @@ def read_rows(path: Path, layout: Mapping[str, Place]) -> CensusRows:
         When the file is missing, empty, no XML, cut off, not well-formed, in another encoding; when it declares a
         document type or entities; when it is nested too deeply or has values, tags or names that no census has.
     """
-    return parse_rows(_chunks(path), path.name, layout)
+    return parse_rows(_chunks(path), path.name, layout, shape)
 
 
-def parse_rows(chunks: Iterable[bytes], name: str, layout: Mapping[str, Place]) -> CensusRows:
+def parse_rows(chunks: Iterable[bytes], name: str, layout: Mapping[str, Place], shape: Shape = _as_it_is) -> CensusRows:
     """Read the records of a file that comes in pieces, as `read_rows` does.
 
     Notes
@@ -110,7 +118,7 @@ def parse_rows(chunks: Iterable[bytes], name: str, layout: Mapping[str, Place]) 
     rows: they become columns of text every few thousand. Document types and entities are refused at their first letter,
     so that nothing is expanded or opened.
     """
-    reader = _Reader(name, layout)
+    reader = _Reader(name, layout, shape)
     digest = hashlib.sha256()
     for chunk in filter(None, chunks):
         if not reader.fed:
@@ -208,10 +216,10 @@ _NOT_CLOSED = "Look for a tag that is not closed"
 class _Reader:
     """Rows of the elements that the layout names, of text that the parser has found well-formed."""
 
-    def __init__(self, name: str, layout: Mapping[str, Place]) -> None:
+    def __init__(self, name: str, layout: Mapping[str, Place], shape: Shape) -> None:
         self.name = name
         self.tables: list[Table] = []
-        self.state: State = Within(Known(), None, Node(Place(inner=layout), self.tables, None))
+        self.state: State = Within(Known(), None, Node(Place(inner=layout), self.tables, None, shape))
         self.unknown: list[int] = []
         self.twice: list[int] = []
         self.unknown_count = self.twice_count = 0

@@ -6,7 +6,7 @@ files; its problems are told by file and line.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -32,7 +32,13 @@ from safeguarding_analytics.sources.files import ROW
 OF_TABLE = {"children": "plans", "enquiries": "conferences", "plans": "plans", "reviews": "reviews"}
 """Table of a board that records go into; the details have columns of several."""
 
+OF_CHILD = ("children", "details", "enquiries", "plans", "reviews")
+"""Records of a file that are those of a child."""
+
 MOVED_AWAY = "RC5"
+
+TOGETHER = 20_000
+"""About so many enquiries and plans are joined at once."""
 
 
 @dataclass(frozen=True)
@@ -135,21 +141,17 @@ def read_cin_census(paths: Sequence[Path], key: Key | None, *, authority: str | 
     _refuse_mixed(years)
     first, notes = _first_complete(years)
     name = authority or years[-1].header.get("LEA") or "not known"
-    plans, lost = _plans(years, name, key)
-    conferences, said = _conferences(years, name, key)
-    reviews, repeated = _reviews(years, plans)
-    tables = {"plans": plans, "conferences": conferences, "reviews": reviews}
-    numbered_rows = {table: frame.with_row_index(ROW, 1).cast({ROW: pl.Int64}) for table, frame in tables.items()}
+    parts = [_tables(part, name, key) for part in _parts(years)]
+    tables = {table: _all_rows([part.tables.pop(table) for part in parts]) for table in _COLUMNS}
     places = pl.concat(
-        frame.select(pl.lit(table).alias("table"), ROW, "file", LINE, CHILD_NUMBER)
-        for table, frame in numbered_rows.items()
+        frame.select(pl.lit(table).alias("table"), ROW, "file", LINE, CHILD_NUMBER) for table, frame in tables.items()
     )
     return CinCensus(
-        **{table: _as_text(frame, _COLUMNS[table]) for table, frame in numbered_rows.items()},
+        **{table: frame.select(*_COLUMNS[table], ROW) for table, frame in tables.items()},
         header=_headers(years),
         complete_from=first,
         complete_to=years[-1].reference_date,
-        notes=(*(note for year in years for note in year.notes), *notes, *lost, *said, *repeated),
+        notes=(*(note for year in years for note in year.notes), *notes, *_say_counts(parts, years[-1].ends_in)),
         problems=pl.concat([no_problems(), *(_unread_dates(year) for year in years)]),
         places=places,
         years=tuple(years),
@@ -168,6 +170,74 @@ _COLUMNS = {
     ),
     "reviews": ("plan", "review_date"),
 }
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Tables of some of the children, and how many of their records there is something to say of."""
+
+    tables: dict[str, pl.DataFrame]
+    gone: int
+    of_details: int
+    twice: int
+    undated: int
+    repeated: int
+
+
+def _parts(years: Sequence[CensusYear]) -> Iterator[list[CensusYear]]:
+    """The records of some children at a time, each child's together, so that what is joined stays small."""
+    count = 1 + sum(year.enquiries.height + year.plans.height for year in years) // TOGETHER
+    which = pl.col("child").hash() % count
+    looked_at = pl.col("conference_date").is_not_null() | pl.col("reason_for_closure").is_not_null()
+    used = [replace(year, details=year.details.filter(looked_at)) for year in years]
+    for part in range(count):
+        yield [replace(year, **{name: getattr(year, name).filter(which == part) for name in OF_CHILD}) for year in used]
+
+
+def _tables(years: Sequence[CensusYear], authority: str, key: Key | None) -> _Part:
+    plans, gone = _plans(years, key)
+    conferences, of_details, twice = _conferences(years, key)
+    reviews, undated, repeated = _reviews(years, plans)
+    found = {"plans": plans, "conferences": conferences, "reviews": reviews}
+    board = {"authority": pl.lit(authority), "district": pl.lit(None, pl.String)}
+    places = ("turn", "file", LINE, CHILD_NUMBER)
+    tables = {
+        table: frame.with_columns(**board).select(pl.col(_COLUMNS[table]).cast(pl.String), *places)
+        for table, frame in found.items()
+    }
+    return _Part(tables, gone, of_details, twice, undated, repeated)
+
+
+def _all_rows(parts: list[pl.DataFrame]) -> pl.DataFrame:
+    """Rows of all children in the order of the files, with their numbers."""
+    order = pl.concat(part.select("turn", LINE, CHILD_NUMBER) for part in parts)
+    # Rows of a child on one line stay in the order in which they were made.
+    turned = order.select(pl.arg_sort_by("turn", LINE, CHILD_NUMBER, maintain_order=True)).to_series()
+    return pl.concat(parts)[turned].drop("turn").with_row_index(ROW, 1).cast({ROW: pl.Int64})
+
+
+def _say_counts(parts: Sequence[_Part], last: int) -> Iterator[str]:
+    """Notes on what was put together, counted once or left out."""
+    gone, of_details, twice, undated, repeated = (
+        sum(getattr(part, name) for part in parts) for name in ("gone", "of_details", "twice", "undated", "repeated")
+    )
+    if gone:
+        yield (
+            f"{numbered(gone, 'plan')} still open in the last file that has {'it' if gone == 1 else 'them'}, and not "
+            f"in the file of {last}: without an end {'it counts' if gone == 1 else 'they count'} as open. Look for "
+            "another start date"
+        )
+    if of_details:
+        yield (
+            f"{numbered(of_details, 'conference')} recorded at the details and not at the enquiry: taken as that of "
+            "the latest enquiry of the same details that had begun and had none"
+        )
+    if twice:
+        yield f"{numbered(twice, 'conference')} recorded both at the enquiry and at the details: counted once"
+    if undated:
+        yield f"{numbered(undated, 'review')} without a day that can be read left out"
+    if repeated:
+        yield f"{numbered(repeated, 'review')} of a plan on the same day as another one: each day counts once"
 
 
 def _refuse_mixed(years: Sequence[CensusYear]) -> None:
@@ -231,11 +301,12 @@ def _identify(kind: str, parts: Sequence[str], key: Key | None) -> pl.Expr:
     return text.map_batches(lambda texts: pseudonyms(texts, key), return_dtype=pl.String)
 
 
-def _plans(years: Sequence[CensusYear], authority: str, key: Key | None) -> tuple[pl.DataFrame, list[str]]:
+def _plans(years: Sequence[CensusYear], key: Key | None) -> tuple[pl.DataFrame, int]:
+    """Plans of all files, and how many are open in a file that is not the last and in no later one."""
     plans = _together(years, "plans", ["child", "start_date"])
     last = pl.col("birth_date", "expected_birth_date", "death_date").drop_nulls().last()
     born = (
-        pl.concat(year.children for year in years)
+        pl.concat(year.children.join(plans, on="child", how="semi") for year in years)
         .filter(pl.col("child") != UNKNOWN)
         .group_by("child", maintain_order=True)
         .agg(last)
@@ -247,18 +318,7 @@ def _plans(years: Sequence[CensusYear], authority: str, key: Key | None) -> tupl
     gone = found.filter(
         pl.col("end_date").is_null() & (pl.col("turn") < len(years) - 1) & pl.col("start_date").is_not_null()
     )
-    notes = []
-    if gone.height:
-        notes.append(
-            f"{numbered(gone.height, 'plan')} still open in the last file that has "
-            f"{'it' if gone.height == 1 else 'them'}, and not in the file of {years[-1].ends_in}: "
-            f"without an end {'it counts' if gone.height == 1 else 'they count'} as open. Look for another start date"
-        )
-    return found.with_columns(
-        _identify("plan", ["child", "start_date", "sequence"], key).alias("plan_identifier"),
-        pl.lit(authority).alias("authority"),
-        pl.lit(None, pl.String).alias("district"),
-    ).rename({NUMBER: "plan_number"}).with_columns(pl.col("plan_identifier").alias("plan")), notes
+    return found.with_columns(_identify("plan", ["child", "start_date", "sequence"], key).alias("plan")), gone.height
 
 
 def _moves(years: Sequence[CensusYear], plans: pl.DataFrame) -> pl.DataFrame:
@@ -282,8 +342,11 @@ def _moves(years: Sequence[CensusYear], plans: pl.DataFrame) -> pl.DataFrame:
     return moves.select("child", "end_date", "moved_date")
 
 
-def _conferences(years: Sequence[CensusYear], authority: str, key: Key | None) -> tuple[pl.DataFrame, list[str]]:
-    """Enquiries with the conferences they led to, and conferences without enquiry."""
+def _conferences(years: Sequence[CensusYear], key: Key | None) -> tuple[pl.DataFrame, int, int]:
+    """Enquiries with the conferences they led to, and conferences without enquiry.
+
+    Also how many of the details were put to an enquiry, and how many stood at both.
+    """
     paired = [_paired(year) for year in years]
     enquiries = _together([year for year, _, _ in paired], "enquiries", ["child", "section_47_start"])
     alone = _together([year for year, _, _ in paired], "details", ["child", "conference_date"]).filter(
@@ -295,20 +358,9 @@ def _conferences(years: Sequence[CensusYear], authority: str, key: Key | None) -
     kept = ["file", "turn", LINE, CHILD_NUMBER, "child", "section_47_start", "conference_date", "not_required"]
     found = pl.concat([enquiries.select(*kept, "sequence"), alone.select(*kept, "sequence")]).sort("turn", LINE)
     days = pl.when(pl.col("section_47_start").is_null()).then("conference_date")
-    of_details, twice = sum(put for _, put, _ in paired), sum(both for _, _, both in paired)
-    notes = []
-    if of_details:
-        notes.append(
-            f"{numbered(of_details, 'conference')} recorded at the details and not at the enquiry: taken as that of "
-            "the latest enquiry of the same details that had begun and had none"
-        )
-    if twice:
-        notes.append(f"{numbered(twice, 'conference')} recorded both at the enquiry and at the details: counted once")
-    return found.with_columns(days.alias("day")).with_columns(
-        _identify("conference", ["child", "section_47_start", "day", "sequence"], key).alias("conference"),
-        pl.lit(authority).alias("authority"),
-        pl.lit(None, pl.String).alias("district"),
-    ), notes
+    identifier = _identify("conference", ["child", "section_47_start", "day", "sequence"], key)
+    named = found.with_columns(days.alias("day")).with_columns(identifier.alias("conference"))
+    return named, sum(put for _, put, _ in paired), sum(both for _, _, both in paired)
 
 
 def _paired(year: CensusYear) -> tuple[CensusYear, int, int]:
@@ -340,20 +392,19 @@ def _paired(year: CensusYear) -> tuple[CensusYear, int, int]:
     )
 
 
-def _reviews(years: Sequence[CensusYear], plans: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
-    """Days of reviews of all files, each once per plan; reviews without a day are left out."""
-    every = _together_reviews(years)
-    known = plans.select("child", "start_date", "sequence", "plan_identifier")
+def _reviews(years: Sequence[CensusYear], plans: pl.DataFrame) -> tuple[pl.DataFrame, int, int]:
+    """Days of reviews of all files, each once per plan; reviews without a day are left out.
+
+    Also how many have no day, and how many stood twice in a file.
+    """
+    every = _together_reviews(years).rename({"plan": "plan_number"})
+    known = plans.select("child", "start_date", "sequence", "plan")
     dated = every.filter(pl.col("review_date").is_not_null()).join(
         known, on=["child", "start_date", "sequence"], nulls_equal=True, maintain_order="left"
     )
-    once = dated.drop("plan").rename({"plan_identifier": "plan"}).unique(["plan", "review_date"], keep="last")
-    within = dated.height - dated.select("turn", "plan_identifier", "review_date").n_unique()
-    missing = every["review_date"].null_count()
-    notes = [f"{numbered(missing, 'review')} without a day that can be read left out"] if missing else []
-    if within:
-        notes.append(f"{numbered(within, 'review')} of a plan on the same day as another one: each day counts once")
-    return once.sort("turn", LINE, "review_date"), notes
+    once = dated.unique(["plan", "review_date"], keep="last").sort("turn", LINE, "review_date")
+    twice = dated.height - dated.select("turn", "plan", "review_date").n_unique()
+    return once, every["review_date"].null_count(), twice
 
 
 def _together_reviews(years: Sequence[CensusYear]) -> pl.DataFrame:
@@ -365,10 +416,6 @@ def _together_reviews(years: Sequence[CensusYear]) -> pl.DataFrame:
         found = year.reviews.join(of_plan, on="plan", maintain_order="left")
         frames.append(found.with_columns(pl.lit(turn).alias("turn"), pl.lit(year.file).alias("file")))
     return pl.concat(frames)
-
-
-def _as_text(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
-    return frame.select(pl.col(columns).cast(pl.String), ROW)
 
 
 def _child() -> pl.Expr:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 
 from safeguarding_analytics.errors import TableError, numbered, shorten
-from safeguarding_analytics.pseudonyms import Key, pseudonyms
+from safeguarding_analytics.pseudonyms import AT_ONCE, Key, pseudonyms
 from safeguarding_analytics.sources.census_steps import LINE, NUMBER, PARENT, Place
 from safeguarding_analytics.sources.census_xml import CensusRows, read_rows, say_left_out
 from safeguarding_analytics.tables import PLACEHOLDERS
@@ -65,7 +66,11 @@ _IDENTIFIERS = ("LAchildID", "UPN", "FormerUPN")
 _ONLY_IDENTIFIERS = Place(table="children", inner={"ChildIdentifiers": Place(values=_IDENTIFIERS)})
 
 NAMES = {
-    "children": {"PersonBirthDate": "birth_date", "PersonDeathDate": "death_date"},
+    "children": {
+        "PersonBirthDate": "birth_date",
+        "ExpectedPersonBirthDate": "expected_birth_date",
+        "PersonDeathDate": "death_date",
+    },
     "details": {
         "CINreferralDate": "referral_date",
         "CINclosureDate": "closure_date",
@@ -135,33 +140,33 @@ class CensusYear:
 
 def read_year(path: Path, key: Key | None) -> CensusYear:
     """One file: its records under our names, with dates and pseudonyms."""
-    rows = read_rows(path, LAYOUT)
+    unread_cells: list[pl.DataFrame] = []
+    rows = read_rows(path, LAYOUT, partial(_with_days, unread_cells))
     header = _header(rows, path.name)
-    tables = {name: frame.rename(NAMES.get(name, {})) for name, frame in rows.tables.items()}
-    children, expected = _days(_children(tables["children"], key, header.get("LEA", "")), "children")
-    of_child = children.select(pl.col(NUMBER).alias(CHILD_NUMBER), "child")
-    details, of_details = _days(
-        tables["details"].rename({PARENT: CHILD_NUMBER}).join(of_child, on=CHILD_NUMBER, how="left"), "details"
-    )
-    of_detail = details.select(pl.col(NUMBER).alias(DETAIL), CHILD_NUMBER, "child")
-    enquiries, of_enquiries = _days(_within(tables["enquiries"], of_detail, DETAIL), "enquiries")
-    plans, of_plans = _days(_within(tables["plans"], of_detail, DETAIL), "plans")
-    of_plan = plans.select(pl.col(NUMBER).alias("plan"), DETAIL, CHILD_NUMBER, "child")
-    reviews, of_reviews = _days(_within(tables["reviews"], of_plan, "plan"), "reviews")
-    unread = pl.concat([expected, of_details, of_enquiries, of_plans, of_reviews])
+    every = rows.tables["children"]
+    some_children = [every.clear(), *every.iter_slices(AT_ONCE)]
+    children = pl.concat([_children(some, key, header.get("LEA", "")) for some in some_children])
+    details = _within(rows.tables["details"], CHILD_NUMBER, children.select("child"))
+    of_detail = details.select(CHILD_NUMBER, "child")
+    enquiries = _within(rows.tables["enquiries"], DETAIL, of_detail)
+    plans = _within(rows.tables["plans"], DETAIL, of_detail)
+    reviews = _within(rows.tables["reviews"], "plan", plans.select(DETAIL, *of_detail.columns))
+    tables = {"children": children, "details": details, "enquiries": enquiries, "plans": plans, "reviews": reviews}
+    unread = _placed(unread_cells, tables)
     reference_date, notes = _reference_date(header, path.name)
     return CensusYear(
         path.name,
         header,
         reference_date,
-        children,
-        details,
-        enquiries,
-        plans,
-        reviews,
-        unread,
-        (*notes, *say_left_out(rows, path.name), *_say_children(children, path.name), *_say_unused(unread, path.name)),
-        rows.digest,
+        **tables,
+        unread=unread,
+        notes=(
+            *notes,
+            *say_left_out(rows, path.name),
+            *_say_children(children, path.name),
+            *_say_unused(unread, path.name),
+        ),
+        digest=rows.digest,
     )
 
 
@@ -202,26 +207,23 @@ def _reference_date(header: Mapping[str, str], file: str) -> tuple[date, list[st
 
 
 def _children(children: pl.DataFrame, key: Key | None, number: str) -> pl.DataFrame:
-    """Children with pseudonyms in place of identifiers, and one coding of their sex."""
+    """Children with pseudonyms in place of identifiers."""
     identifier = children["LAchildID"]
     nobody = (identifier.is_null() | identifier.str.to_lowercase().is_in(PLACEHOLDERS)).fill_null(value=True)
     known = (number + "/" + identifier) if key else children[NUMBER].cast(pl.String)
     child = pl.when(nobody).then(pl.lit(UNKNOWN)).otherwise(pseudonyms(known, key) if key else "C" + known)
-    sex = pl.coalesce("Sex", "GenderCurrent").str.to_lowercase()
     return children.select(
         NUMBER,
         pl.col(NUMBER).alias(CHILD_NUMBER),
         LINE,
         child.alias("child"),
-        sex.replace_strict(SEXES, default=None, return_dtype=pl.String).alias("sex"),
-        "birth_date",
-        pl.when(pl.col("birth_date").is_null()).then("ExpectedPersonBirthDate").alias("expected_birth_date"),
-        "death_date",
+        *("sex", "birth_date", "expected_birth_date", "death_date"),
     )
 
 
-def _within(records: pl.DataFrame, around: pl.DataFrame, name: str) -> pl.DataFrame:
-    return records.rename({PARENT: name}).join(around, on=name, how="left", maintain_order="left")
+def _within(records: pl.DataFrame, name: str, around: pl.DataFrame) -> pl.DataFrame:
+    """Records with what is known of the record they stand in, whose number is its place in the file."""
+    return records.rename({PARENT: name}).hstack(around[records[PARENT] - 1])
 
 
 def _day(text: pl.Expr) -> pl.Expr:
@@ -238,17 +240,37 @@ def _each_day(texts: pl.Series) -> pl.Series:
     return texts.replace_strict(different, days, default=None, return_dtype=pl.Date)
 
 
-def _days(records: pl.DataFrame, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Columns of dates as dates, and the cells that hold none."""
+def _with_days(unread: list[pl.DataFrame], table: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """Some records under our names, with dates; cells that hold none are told apart from the empty ones."""
+    if table == "header":
+        return rows
+    records = rows.rename(NAMES[table])
+    if table == "children":
+        sex = pl.coalesce("Sex", "GenderCurrent").str.to_lowercase()
+        records = records.with_columns(
+            sex.replace_strict(SEXES, default=None, return_dtype=pl.String).alias("sex"),
+            pl.when(pl.col("birth_date").is_null()).then("expected_birth_date"),
+        ).drop("Sex", "GenderCurrent")
     dates = [name for name in records.columns if name.endswith(("_date", "_start", "_target"))]
     read = records.with_columns(_each_day(records[name]) for name in dates)
-    unread = [
-        records.filter(pl.col(name).is_not_null() & read[name].is_null()).select(
-            pl.lit(table).alias("records"), LINE, CHILD_NUMBER, pl.lit(name).alias("column")
-        )
-        for name in dates
-    ]
-    return read, pl.concat(unread)
+    for name in dates:
+        lost = records.filter(records[name].is_not_null() & read[name].is_null())
+        if lost.height:
+            unread.append(lost.select(pl.lit(table).alias("records"), NUMBER, LINE, pl.lit(name).alias("column")))
+    return read
+
+
+def _placed(unread: Sequence[pl.DataFrame], tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Cells that hold no date, with the child they are of, table by table and column by column."""
+    nothing = {"records": pl.String, LINE: pl.Int64, CHILD_NUMBER: pl.Int64, "column": pl.String}
+    placed = [pl.DataFrame(schema=nothing)]
+    for name, records in tables.items():
+        for column in records.columns:
+            for cells in unread:
+                if (cells["records"][0], cells["column"][0]) == (name, column):
+                    child = records[CHILD_NUMBER][cells[NUMBER] - 1]
+                    placed.append(cells.with_columns(child.alias(CHILD_NUMBER)).select(*nothing))
+    return pl.concat(placed)
 
 
 def yes_no(name: str) -> pl.Expr:
@@ -290,6 +312,8 @@ def _say_unused(unread: pl.DataFrame, file: str) -> list[str]:
 
 def _say_children(children: pl.DataFrame, file: str) -> list[str]:
     """A note on children who stand in a file more than once, and so are taken as one."""
+    if children["child"].hash().n_unique() == children.height:
+        return []
     twice = children.filter(pl.col("child").is_duplicated() & (pl.col("child") != UNKNOWN))
     if twice.is_empty():
         return []
