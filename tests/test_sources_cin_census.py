@@ -24,7 +24,7 @@ from safeguarding_analytics.child_protection import repeat_plan_rate
 from safeguarding_analytics.contracts import check_table, say_problems
 from safeguarding_analytics.errors import ParameterError, TableError
 from safeguarding_analytics.pseudonyms import Key
-from safeguarding_analytics.sources import census_xml
+from safeguarding_analytics.sources import census_xml, cin_census
 from safeguarding_analytics.sources.census_xml import CHUNK, parse_rows, validate_against
 from safeguarding_analytics.sources.cin_census import read_cin_census, table_of
 from safeguarding_analytics.sources.cin_records import LAYOUT, identities_in_census
@@ -488,6 +488,27 @@ def test_rows_are_the_same_however_many_wait(tmp_path, monkeypatch):
     found = parse_rows(pieces, "census.xml", LAYOUT)
     assert found.tables["plans"].height == whole.plans.height == 20
     assert found.tables["reviews"]["parent"].to_list() == list(range(1, 21))
+
+
+@pytest.mark.parametrize("together", [1, 3, 1000])
+def test_tables_are_the_same_however_many_are_joined_at_once(tmp_path, monkeypatch, together):
+    days = ["2023-07-03", "2023-11-01"]
+    texts = [
+        census(
+            *(child(f"C{n}", details(enquiry(days[n % 2]), plan(day, reviews=["2023-12-01"]))) for n in order),
+            top=header(year),
+        )
+        for year, order, day in ((2024, range(9), days[0]), (2025, range(8, -1, -1), "2024-05-01"))
+    ]
+    monkeypatch.setattr(cin_census, "TOGETHER", together)
+    found = read(tmp_path, *texts)
+    assert found.plans["start_date"].to_list() == [days[0]] * 9 + ["2024-05-01"] * 9
+    assert found.plans["child"].to_list()[:9] == found.plans["child"].to_list()[:8:-1]
+    assert found.plans[ROW].to_list() == list(range(1, 19))
+    assert found.plans["plan"].n_unique() == 18
+    assert found.reviews["plan"].is_in(found.plans["plan"].implode()).all()
+    assert found.reviews.height == 18
+    assert found.conferences["section_47_start"].to_list()[:9] == [days[n % 2] for n in range(9)]
 
 
 # The same, read by ElementTree.
