@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import ROUND_HALF_UP, Decimal
 
 import polars as pl
 import pytest
@@ -517,7 +518,9 @@ YEARS = ("2006", "2007", "2008")
 
 
 def per_cent(value, size):
-    return f"{value * 100:.{0 if size < 100 else 1}f}"
+    """As it is written: no decimals under 100, and a half is rounded up."""
+    last = Decimal(1) if size < 100 else Decimal("0.1")
+    return str(Decimal(repr(round(value * 100, 9))).quantize(last, ROUND_HALF_UP))
 
 
 def suppressed(table):

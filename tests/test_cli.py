@@ -45,6 +45,7 @@ NAMES = [
     "report",
     "audit",
     "dashboards",
+    "publish",
     "live",
     "dictionary",
 ]
@@ -330,9 +331,8 @@ def test_missing_folder_is_said_to_be_missing(tmp_path, command):
     [("audit", "."), ("audit", "/"), ("dashboards", "nowhere"), ("dashboards", "."), ("dashboards", "/")],
 )
 def test_folder_that_is_no_release_is_said_to_be_none(tmp_path, command, folder):
-    assert mistake(command, folder, cwd=tmp_path) == (
-        f"{folder}: this is not a release (it has no manifest.json). Make one with: safeguarding report"
-    )
+    found = "there is no such folder" if folder == "nowhere" else "this is not a release (it has no manifest.json)"
+    assert mistake(command, folder, cwd=tmp_path) == f"{folder}: {found}. Make one with: safeguarding report FOLDER"
 
 
 def test_broken_release_is_not_served(tmp_path):

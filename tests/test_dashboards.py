@@ -4,6 +4,7 @@ import os
 import re
 import socket
 import subprocess
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -11,6 +12,7 @@ from html import escape
 from pathlib import Path
 from shutil import copytree
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 import polars as pl
 import psutil
@@ -21,9 +23,7 @@ from tornado.websocket import websocket_connect
 from conftest import COMMAND, LOOSE, Served, free_port
 from safeguarding_analytics import charts, knowledge_charts
 from safeguarding_analytics.dashboards import (
-    NO_PAGE,
     NOT_ANSWERED,
-    NOT_SHOWN,
     SERVED,
     Page,
     pages_in,
@@ -35,6 +35,8 @@ from safeguarding_analytics.disclosure import already_public
 from safeguarding_analytics.errors import SafeguardingError
 from safeguarding_analytics.pages import NOT_WORKED_OUT
 from safeguarding_analytics.release import Release, promote, publish
+from safeguarding_analytics.serving import Shared
+from safeguarding_analytics.viewers import NO_PAGE, NOT_SHOWN
 from safeguarding_analytics.vote_pages import WITH_ALL
 from test_indicator_charts import control_chart, funnel, time_to_next
 
@@ -420,26 +422,46 @@ def served(serve, release):
 
 
 @pytest.fixture(scope="module")
-def answers(served):
-    """The page as three viewers get it who come at once, one asking for another template; a fourth does not wait."""
-    paths = ["/", "/?template=lab&theme=dark&voila-template=lab", "/"]
-    with socket.create_connection(("127.0.0.1", served.port)) as gone:
-        gone.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-        gone.recv(100)
-    with ThreadPoolExecutor() as pool:
-        answers = list(pool.map(served.ask, paths))
-    assert len(served.kernels) >= len(paths)
-    return answers
+def seen():
+    """The kernels that were seen: the most at one moment, and all of them."""
+    return SimpleNamespace(most=0, all=set())
 
 
 @pytest.fixture(scope="module")
-def pages(served, answers):
+def watched(served, seen):
+    """A served release whose kernels are counted from its start on."""
+    until_served = threading.Event()
+
+    def watch():
+        while not until_served.wait(0.05):
+            kernels = {kernel.pid for kernel in served.kernels}
+            seen.most = max(seen.most, len(kernels))
+            seen.all |= kernels
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    yield served
+    until_served.set()
+    watching.join()
+
+
+@pytest.fixture(scope="module")
+def answers(watched):
+    """The page as 20 viewers get it who come at once, one asking for another template; one more does not wait."""
+    with socket.create_connection(("127.0.0.1", watched.port)) as gone:
+        gone.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    with ThreadPoolExecutor(20) as pool:
+        return list(pool.map(watched.ask, ["/?template=lab&theme=dark&voila-template=lab", *["/"] * 19]))
+
+
+@pytest.fixture(scope="module")
+def pages(watched, answers):
     """Each page by its address."""
     found = {"/": answers[0][1]}
     for address in ("/training", "/knowledge", "/child_protection", "/priorities"):
-        status, found[address], headers = served.ask(address)
+        status, found[address], headers = watched.ask(address)
         assert status == 200
-        assert "no-store" in headers["Cache-Control"]
+        assert headers["Cache-Control"] == "no-store"
     return found
 
 
@@ -465,7 +487,7 @@ every_page = pytest.mark.parametrize(("path", "title"), PAGES)
 def test_overview_gives_the_four_headlines_of_the_release(answers, release):
     status, html, headers = answers[0]
     assert status == 200
-    assert "no-store" in headers["Cache-Control"]
+    assert headers["Cache-Control"] == "no-store"
     assert [release.entry(name).headline for name in HEADLINES] == list(HEADLINES.values())
     assert re.findall(r'<p class="headline">(.*?)</p>', html) == [escape(text) for text in HEADLINES.values()]
 
@@ -622,9 +644,15 @@ def test_page_names_no_kernel(pages, path, title):
     assert "kernel" not in without_scripts(pages[path]).lower()
 
 
-def test_viewers_at_once_get_the_same_page_and_no_other_template(answers):
-    assert [status for status, _, _ in answers] == [200, 200, 200]
+def test_twenty_viewers_at_once_get_the_same_page_and_no_other_template(answers):
+    assert [status for status, _, _ in answers] == [200] * 20
     assert len({html for _, html, _ in answers}) == 1
+
+
+def test_a_page_is_worked_out_by_one_kernel_for_all_viewers_and_two_at_once_at_most(watched, answers, pages, seen):
+    assert watched.ask("/training")[1] == pages["/training"]
+    assert len(PAGES) <= len(seen.all) <= len(PAGES) + 1  # a busy machine may have to begin one page again
+    assert seen.most <= 2
 
 
 # Attacks
@@ -635,7 +663,7 @@ def nothing(served):
     """The page that says that there is none."""
     status, text, headers = served.ask("/nothing")
     assert status == 404
-    assert headers["Content-Type"] == "text/html"
+    assert headers["Content-Type"] == "text/html; charset=utf-8"
     return text
 
 
@@ -721,8 +749,8 @@ def test_plain_page_leads_to_the_pages_and_says_no_more(nothing):
 )
 def test_pages_can_be_read_and_nothing_else(served, method, path):
     status, text, _ = served.ask(path, method)
-    assert status in (403, 404, 405) or (method, status) == ("OPTIONS", 204)  # which tells of nothing
-    assert not re.search("Traceback|HTTPError|xsrf", text)
+    assert status == 405
+    assert text == "" if method == "HEAD" else NOT_SHOWN in text
 
 
 @pytest.mark.parametrize("path", ["/", "/training", "/nothing"])
@@ -733,18 +761,6 @@ def test_pages_answer_to_no_other_name_than_this_computer_s(served, host, path):
     assert status == 403
     assert NOT_SHOWN in text
     assert "Medway" not in text
-
-
-def test_only_a_page_starts_a_kernel_and_each_view_one(serve, release):
-    served = serve(release.folder)
-    for path in ("/nothing", "/training.ipynb", "/voila/render/training.ipynb", "/api/kernels"):
-        served.ask(path)
-    served.ask("/training", "HEAD")
-    served.ask("/training", Host="evil.example")
-    assert served.kernels == []
-    assert served.ask("/training")[0] == 200
-    assert len(served.kernels) == 1
-    assert served.stop() == 0
 
 
 def test_refusals_leave_no_word_in_the_log(served):
@@ -811,10 +827,13 @@ def test_viewer_who_knows_the_kernel_cannot_speak_with_it(broken):
 
 def test_stopping_the_dashboard_ends_its_kernels_and_leaves_no_file(broken):
     served, _, _ = broken
-    assert served.ask("/")[0] == 200
-    kernels = served.kernels
-    assert kernels
-    assert served.stop() == 0
+    with ThreadPoolExecutor() as pool:
+        pool.submit(served.ask, "/")  # what failed is worked out again
+        until = time.monotonic() + 30
+        while not (kernels := served.kernels) and time.monotonic() < until:
+            time.sleep(0.05)
+        assert kernels
+        assert served.stop() == 0, served.log
     assert psutil.wait_procs(kernels, timeout=10)[1] == []
     assert list((served.folder / "tmp").iterdir()) == []
 
@@ -822,11 +841,11 @@ def test_stopping_the_dashboard_ends_its_kernels_and_leaves_no_file(broken):
 # Kernels
 
 
-def test_kernels_end_soon_after_their_page_also_when_the_viewer_has_gone(served, answers):
-    until = time.monotonic() + 30
-    while served.kernels and time.monotonic() < until:
-        time.sleep(0.2)
-    assert served.kernels == []
+def test_kernels_end_with_their_page_also_when_the_viewer_has_gone(watched, pages):
+    until = time.monotonic() + 60
+    while watched.kernels and time.monotonic() < until:
+        time.sleep(0.1)
+    assert watched.kernels == []
 
 
 # The command
@@ -845,7 +864,7 @@ def test_taken_port_is_named(run_command, release):
 def test_folder_without_a_release_is_named(run_command, tmp_path):
     done = run_command("dashboards", tmp_path)
     assert done.returncode == 2
-    sentence = "this is not a release (it has no manifest.json). Make one with: safeguarding report"
+    sentence = "this is not a release (it has no manifest.json). Make one with: safeguarding report FOLDER"
     assert done.stderr == f"Error: {tmp_path}: {sentence}\n"
 
 
@@ -999,6 +1018,31 @@ def test_dashboard_started_in_another_way_says_how_to_start_it(monkeypatch):
     monkeypatch.delenv(SERVED, raising=False)
     with pytest.raises(SafeguardingError, match="Start the dashboard with: safeguarding dashboards RELEASE"):
         served_release()
+
+
+def test_what_is_shared_is_begun_after_everybody_asked_for_it():
+    """A ballot that came before a page was loaded is counted, however many load it at once."""
+    came, begun, finished = [], [], []
+
+    def count():
+        begun.append(len(came))
+        time.sleep(0.05)
+        finished.append(begun[-1])
+
+    async def load(shared, number):
+        await asyncio.sleep(number / 100)
+        came.append(number)
+        mine = len(came)
+        await shared()
+        assert finished[-1] >= mine
+
+    async def all_load():
+        shared = Shared(count)
+        await asyncio.gather(*(load(shared, number) for number in range(10)))
+        await shared()
+
+    asyncio.run(all_load())
+    assert len(begun) < 8
 
 
 # A vote that goes on

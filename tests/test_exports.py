@@ -296,6 +296,59 @@ def test_share_of_a_hundred_and_more_has_a_decimal_and_marks_are_text(tmp_path):
     assert cells["B4"][0] == "s"
 
 
+def test_cell_without_anything_to_say_is_not_applicable_and_one_that_is_not_known_is_not_available(tmp_path):
+    table = {"month": ["2008-01", "2008-02"], "value": [90, None], "mean": [73.5, 73.5]}
+    table |= {name: [60.0, 60.0] for name in ("lower", "upper", "near_lower", "near_upper")}
+    table |= {"rule": [None, "beyond the limits"], "direction": [None, "high"], "mark": ["", ""]}
+    safe = already_public(pl.DataFrame(table), "a publication")
+    write_csv(safe, tmp_path / "a.csv")
+    assert [(row[1], *row[-2:]) for row in csv_rows(tmp_path / "a.csv")[1:]] == [
+        ("90", "[z]", "[z]"),
+        ("[x]", "beyond the limits", "high"),
+    ]
+    write_workbook(safe, tmp_path / "a.xlsx")
+    assert sheet_of(tmp_path / "a.xlsx")[:2] == [["[z] = not applicable."], [UNKNOWN_SAYS]]
+
+
+def test_scores_have_decimals_only_where_they_are_no_whole_numbers(tmp_path):
+    table = {"issue": ["A", "B"], "opponent": ["B", "A"], "wins": [4.0, 2.5], "losses": [2.5, 4.0]}
+    table |= {"margin": [1.5, -1.5], "n_ballots": [7, 7], "mark": ["", ""]}
+    write_workbook(Safe(pl.DataFrame(table), Policy.dfe()), tmp_path / "a.xlsx")
+    cells = cells_of(tmp_path / "a.xlsx")
+    assert [cells[name][1] for name in ("C2", "C3", "F2")] == ["#,##0", "#,##0.00", "#,##0"]
+
+
+def test_shares_of_events_and_of_areas_are_per_cent_and_rates_of_areas_have_a_decimal(tmp_path):
+    event = {"event": ["another plan"], "months": ["12"], "n": [99], "estimate": [0.055], "lower": [0.05]}
+    event |= {"upper": [0.06], "mark": [""]}
+    limits = ("average", "lower_95", "upper_95", "lower_998", "upper_998", "plain_lower_998", "plain_upper_998")
+    funnel = {"area": ["Kent"], "observed": [240], "size": [920], "value": [0.261]} | {name: [0.2] for name in limits}
+    funnel |= {"position": ["inside"], "mark": [""]}
+    tables = {"event": Safe(pl.DataFrame(event), Policy.dfe()), "funnel": already_public(pl.DataFrame(funnel), "DfE")}
+    write_workbook(tables["event"], tmp_path / "event.xlsx")
+    write_workbook(tables["funnel"], tmp_path / "funnel.xlsx")
+    assert [cells_of(tmp_path / "event.xlsx")[name][1] for name in ("D2", "E2", "F2")] == ["0%", "0%", "0%"]
+    assert [cells_of(tmp_path / "funnel.xlsx")[f"{column}2"][1] for column in "DEK"] == ["0.0%"] * 3
+    rates = {**funnel, "size": [60_000], "value": [40.0]} | {name: [38.5] for name in limits}
+    write_workbook(already_public(pl.DataFrame(rates), "DfE"), tmp_path / "rates.xlsx")
+    assert [cells_of(tmp_path / "rates.xlsx")[f"{column}2"][1] for column in "DEK"] == ["#,##0.0"] * 3
+
+
+def test_long_text_is_wrapped_in_its_cell(tmp_path):
+    write_workbook(named(["A" * 60, "B" * 61]), tmp_path / "a.xlsx")
+    main = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+    formats = ElementTree.fromstring(part(tmp_path / "a.xlsx", "xl/styles.xml")).find(f"{main}cellXfs")
+    sheet = ElementTree.fromstring(part(tmp_path / "a.xlsx", "xl/worksheets/sheet1.xml"))
+    styles = {cell.get("r"): formats[int(cell.get("s"))].find(f"{main}alignment") for cell in sheet.iter(f"{main}c")}
+    assert [styles[name].get("wrapText") for name in ("A2", "A3")] == [None, "1"]
+
+
+def test_column_of_numbers_that_are_all_hidden_stands_right(tmp_path):
+    frame = pl.DataFrame({"agency": ["A"], "count": [None], "mark": ["[c]"]}, schema_overrides={"count": pl.Int64})
+    write_workbook(Safe(frame, Policy.dfe()), tmp_path / "a.xlsx")
+    assert part(tmp_path / "a.xlsx", "xl/styles.xml").count('horizontal="right"') == 2  # of the heading and of the mark
+
+
 def test_yes_and_no_are_so_in_a_sheet(tmp_path):
     table = {"issue": ["Neglect"], "score": [2.0], "points": [3.0], "rank": [1], "tied": [False], "selected": [None]}
     table |= {"p_selected": [0.5], "n_ballots": [9], "mark": [""]}

@@ -327,3 +327,66 @@ def test_importing_pages_loads_no_heavy_library():
     heavy = ("altair", "vl_convert", "nbconvert", "nbformat", "jinja2")
     code = f"import sys, safeguarding_analytics.pages; print([n for n in {heavy} if n in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_every_anchor_of_a_page_is_there_once(safe):
+    data = charts.plot_proportion(safe, title="Reach", measure="Staff")._repr_mimebundle_()
+    shown = nbformat.v4.new_code_cell("plot_it()", outputs=[nbformat.v4.new_output("display_data", data=data)])
+    twice = nbformat.v4.new_markdown_cell("## Who came?\n\nSome.\n\n## main\n\n### figure-1")
+    again = [nbformat.from_dict({**cell, "id": f"again-{cell.cell_type}"}) for cell in (twice, shown)]
+    notebook = nbformat.v4.new_notebook(cells=[twice, shown, *again])
+    outline = Outline(pages.page_html(notebook, title="x", bundle="", navigation=[]))
+    anchors = [attributes["id"] for _, attributes in outline.tags if "id" in attributes]
+    assert len(anchors) == len(set(anchors)) == 1 + 3 + 1 + 3 + 1  # the main part, and what stands in it
+    figures = [attributes["id"] for attributes in outline.all("figure")]
+    assert figures[1] == "figure-2"
+    assert figures[0] != figures[1]
+
+
+def test_page_of_a_pack_has_the_number_that_its_figures_begin_with_and_others_have_none(notebook):
+    numbered = pages.page_html(notebook, title="x", bundle="", navigation=[], chapter=2)
+    assert Outline(numbered).all("body") == [{"data-chapter": "2", "style": "counter-set: chapter 2"}]
+    plain = pages.page_html(notebook, title="x", bundle="", navigation=[])
+    assert Outline(plain).all("body") == [{}]
+
+
+def test_contents_lead_to_every_section_and_figure():
+    entry = {"title": "Reach", "href": "reach.html", "question": "", "headline": ""}
+    found = {
+        "sections": [("Who-&-why?", f"Who {NASTY}?")],
+        "figures": [("figure-1", "By agency"), ("figure-2", "By year")],
+    }
+    other = {**entry, "title": "Gain", "href": "gain.html", "sections": [], "figures": [("figure-1", "The gain")]}
+    html = pages.index_html(
+        board="Kent", pages=[{**entry, **found}, other], made_on="3 May 2011", notes=[], pdf="board_pack.pdf"
+    )
+    outline = Outline(html)
+    assert [each["href"] for each in outline.all("a")] == [
+        "#main",
+        "board_pack.pdf",
+        "reach.html",
+        "reach.html#Who-%26-why%3F",
+        "gain.html",
+        "reach.html#figure-1",
+        "reach.html#figure-2",
+        "gain.html#figure-1",
+    ]
+    assert f"Who {NASTY}?" in outline.text
+    assert "Figure 1.1 By agency Figure 1.2 By year Figure 2.1 The gain" in outline.text
+
+
+def test_contents_of_pages_that_are_not_known_list_no_figures():
+    entry = {"title": "Reach", "href": "reach.html", "question": "", "headline": ""}
+    html = pages.index_html(board="Kent", pages=[entry], made_on="3 May 2011", notes=[])
+    assert "The figures" not in Outline(html).text
+    assert "pdf" not in html
+
+
+@pytest.mark.parametrize("board", ['"; } body { display: none } /*', "</style><script>alert(1)</script>", "a\\\nb"])
+def test_name_of_the_board_at_the_foot_of_a_printed_page_is_nothing_but_text(board):
+    html = pages.message_html("x", title="x", navigation=[], board=board)
+    rule = re.search(r"<style>(@page .*?)</style>", html, re.DOTALL)[1]
+    text = re.fullmatch(r'@page \{ @bottom-left \{ content: "([^"]*)"; \} \}', rule)[1]
+    assert not re.search(r'["<>{};\n]', text)
+    # A backslash, hexadecimal digits and a space are one character of a style sheet.
+    assert re.sub(r"\\([0-9a-f]+) ", lambda found: chr(int(found[1], 16)), text) == board

@@ -74,6 +74,7 @@ SIGNATURES = {
     "write_csv": {"table": NEEDED, "path": NEEDED},
     "write_parquet": {"table": NEEDED, "path": NEEDED},
     "write_workbook": {"tables": NEEDED, "path": NEEDED},
+    "write_release_workbook": {"release": NEEDED, "path": NEEDED},
     "read_published_table": {"path": NEEDED},
     "percentage_decimals": {"denominator": NEEDED, "values": 5},
 }

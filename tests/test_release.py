@@ -35,6 +35,7 @@ from safeguarding_analytics.release import (
     replace_folder,
 )
 from safeguarding_analytics.release_audit import audit_published, open_published
+from safeguarding_analytics.safe import reads_as_total
 
 ABOUT = {"board": "A board", "made_on": "2011-07-01", "as_at": None, "data_version": "0123456789ab", "parameters": {}}
 OTHER_DATA = {**ABOUT, "data_version": "ba9876543210"}
@@ -236,7 +237,7 @@ def test_awkward_name_comes_back_unchanged(place, name):
     assert_frame_equal(Release.open(place)["reach"].frame(), published.frame())
 
 
-@given(st.lists(st.text(min_size=1, max_size=8).filter(lambda text: text != "Total"), min_size=1, unique=True))
+@given(st.lists(st.text(min_size=1, max_size=8).filter(lambda text: not reads_as_total(text)), min_size=1, unique=True))
 @settings(max_examples=50, deadline=None)
 def test_any_name_comes_back_unchanged(tmp_path_factory, names):
     published = suppress(pl.DataFrame({"agency": names, "count": [10] * len(names)}), Policy.dfe())
@@ -423,8 +424,16 @@ def test_folder_without_a_manifest_is_not_a_release(tmp_path):
 def test_place_that_is_no_release_is_said_to_be_none(tmp_path, monkeypatch, folder):
     (tmp_path / "file").write_text("x", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SafeguardingError, match="this is not a release"):
+    found = "there is no such folder" if folder in ("nowhere", "file") else "this is not a release"
+    with pytest.raises(SafeguardingError, match=found):
         Release.open(folder)
+
+
+def test_folder_of_a_report_leads_to_the_release_in_it(release, tmp_path):
+    inside = shutil.copytree(release.folder, tmp_path / "report" / "release")
+    with pytest.raises(SafeguardingError) as refused:
+        Release.open(tmp_path / "report")
+    assert str(refused.value).endswith(f"Did you mean {inside}?")
 
 
 def test_release_opens_from_within_its_folder(release, monkeypatch):

@@ -198,7 +198,7 @@ def test_index_names_the_board_the_day_the_data_and_links_to_every_page_and_tabl
         assert words in index
     links = re.findall(r'href="([^"#]+)"', index)
     assert [link for link in links if "/" not in link] == [f"{name}.html" for name in PAGES]
-    assert sorted(link for link in links if "/" in link) == [f"../tables/{name}.csv" for name in TABLES]
+    assert [link for link in links if "/" in link] == ["../tables.xlsx", *(f"../tables/{name}.csv" for name in TABLES)]
 
 
 def test_index_answers_the_question_of_every_page_with_the_headline_of_its_table(demo):
@@ -222,7 +222,7 @@ def test_every_page_has_its_title_charts_and_tables(demo):
 def test_release_holds_the_tables_of_all_notebooks_and_nothing_else(demo):
     assert demo.made.release.tables() == TABLES
     assert sorted(map(str, contents(demo.release))) == sorted(
-        ["manifest.json", "pack/index.html", *(f"pack/{name}.html" for name in PAGES)]
+        ["manifest.json", "tables.xlsx", "pack/index.html", *(f"pack/{name}.html" for name in PAGES)]
         + [f"tables/{name}.{kind}" for name in TABLES for kind in ("csv", "parquet")]
     )
     assert sorted(path.name for path in demo.out.iterdir()) == ["release"]

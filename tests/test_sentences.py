@@ -39,7 +39,10 @@ def say(table, **where):
     ("share", "denominator", "text"),
     [
         (0.5, None, "50.0%"),
-        (0.125, 99, "12%"),  # 12.5 is rounded to the even digit, as Python prints
+        (0.125, 99, "13%"),  # a half is rounded up, as in charts and spreadsheets
+        (0.0125, 400, "1.3%"),
+        (-0.125, 99, "-13%"),
+        (57 / 200, 99, "29%"),  # 28.499999999999996 in binary
         (0.125, 100, "12.5%"),
         (0.0, 5, "0%"),
         (1.0, 1000, "100.0%"),
@@ -173,7 +176,7 @@ def test_range_runs_from_the_lowest_to_the_highest_share_without_the_total():
     )
     assert say_range(table, groups="agencies") == (
         "Among the 3 agencies whose figures can be shown, the share runs from "
-        "5% (B; 95% interval 1% to 16%) to 90.0% (C; 95% interval 82.6% to 94.5%)."
+        "5% (B; 95% interval 1% to 17%) to 90.0% (C; 95% interval 82.6% to 94.5%)."
     )
 
 

@@ -295,7 +295,7 @@ def test_share_of_places_stands_beside_reach():
         ("Total", 147, 54, 398, 1.0, 54 / 398, 0.105, 0.173, ""),
     )
     assert say_coverage(table) == (
-        "Health: 65 places (31.2% of all places taken), 53 people, 14.7% of 360 eligible staff "
+        "Health: 65 places (31.3% of all places taken), 53 people, 14.7% of 360 eligible staff "
         "(95% interval 11.4% to 18.8%). "
         "Police: 82 places (39.4% of all places taken), 1 person, 3% of 38 eligible staff (95% interval 0% to 13%)."
     )

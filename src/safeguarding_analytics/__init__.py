@@ -212,6 +212,7 @@ if TYPE_CHECKING:
     )
     from safeguarding_analytics.registers import with_sector
     from safeguarding_analytics.release import Release, publish, published_before
+    from safeguarding_analytics.release_workbook import write_release_workbook
     from safeguarding_analytics.repairs import repair
     from safeguarding_analytics.resampling import abc_interval, bca_interval
     from safeguarding_analytics.rounding import percentage_decimals
@@ -225,6 +226,7 @@ if TYPE_CHECKING:
     from safeguarding_analytics.sources.population import read_population
     from safeguarding_analytics.sources.published import read_published
     from safeguarding_analytics.sources.published_tables import read_published_table
+    from safeguarding_analytics.static_site import publish_site
     from safeguarding_analytics.timeliness import conference_bands, conferences_on_time, reviews_on_time
     from safeguarding_analytics.training import attendance, reconcile_attendance, training_coverage, training_reach
     from safeguarding_analytics.training_charts import (
@@ -488,6 +490,8 @@ _HOME = {
     "member_charts": ("plot_agency_order", "plot_head_to_head", "plot_polarisation"),
     "quadrant_charts": ("plot_quadrants",),
     "vote_pages": ("show_chosen", "show_issues", "show_recount", "show_rule"),
+    "release_workbook": ("write_release_workbook",),
+    "static_site": ("publish_site",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -625,6 +629,7 @@ __all__ = [
     "programme_targets",
     "progress_by",
     "publish",
+    "publish_site",
     "publish_votes",
     "published_before",
     "questionnaire_of",
@@ -757,6 +762,7 @@ __all__ = [
     "within_to_tell",
     "write_csv",
     "write_parquet",
+    "write_release_workbook",
     "write_workbook",
 ]
 

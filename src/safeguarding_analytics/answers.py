@@ -447,7 +447,11 @@ def _cell(name: str, row: Mapping[str, Any], table: Safe) -> str:
         if shape.name in ("proportion", "coverage") or OF_SHARES in row:
             size = row[SIZES.get(shape.name, "n")]
             return " to ".join(percent(end, size) for end in ends)
+        if shape.name == "funnel" and is_share_of(row):
+            return " to ".join(percent(end, row["size"]) for end in ends)
         return " to ".join(f"{end:z,.{decimals_of(name, table, row.get('n'))}f}" for end in ends)
+    if shape.name == "funnel" and name in ("value", "average") and is_share_of(row):
+        return percent(value, row["size"])
     if name in CHANCES or (name == "value" and row.get("figure") == W_P):
         return f"< {SMALLEST_CHANCE}" if value < SMALLEST_CHANCE else f"{value:.3f}"
     if name in MONEY:
@@ -459,6 +463,23 @@ def _cell(name: str, row: Mapping[str, Any], table: Safe) -> str:
     if isinstance(value, float):
         return f"{value:z,.{decimals_of(name, table, row.get('n'))}f}"
     return f"{value:,}" if isinstance(value, int) and name in shape.columns else str(value)
+
+
+def is_share_of(row: Mapping[str, Any]) -> bool:
+    """Whether the numbers of a row of a funnel are shares from 0 to 1, and not numbers per 10,000.
+
+    Examples
+    --------
+    >>> is_share_of({"value": 0.2, "observed": 40, "size": 200, "upper_998": 0.3})
+    True
+    >>> is_share_of({"value": 40.1, "observed": 920, "size": 229_000, "upper_998": 45.0})
+    False
+    """
+    value, count, size = row.get("value"), row.get("observed"), row.get("size")
+    if all(isinstance(number, int | float) for number in (value, count, size)) and count and size:
+        return bool(value < 100 * count / size)
+    ends = [row.get(name) for name in ("average", "upper_998")]
+    return all(end <= 1 for end in ends if isinstance(end, int | float))
 
 
 def decimals_of(name: str, table: Safe, people: int | None) -> int:

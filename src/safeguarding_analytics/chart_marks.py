@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from textwrap import TextWrapper
 from typing import Any
 
 import altair as alt
 import polars as pl
 
-from safeguarding_analytics.chart_rows import Rows, describe, sentence, within
+from safeguarding_analytics.chart_rows import (
+    TO_CHOOSE,
+    Rows,
+    bold_if_chosen,
+    describe,
+    left_out,
+    lines_of,
+    looked_up,
+    names_at_the_ends,
+    not_chosen,
+    sentence,
+    within,
+    wrapped,
+)
 from safeguarding_analytics.sentences import percent
 
 COLOURS = ("#12436D", "#28A197", "#801650", "#F46A25")
@@ -24,25 +36,111 @@ LINE_COLOURS = (*COLOURS, INK)
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross")
 DASHES = ([1, 0], [8, 4], [2, 3], [10, 3, 2, 3], [4, 4])
 
-_NAME_WIDTH = 22  # letters; a longer name is broken into lines, so that it fits beside the chart on a telephone
+_FIELDS = ("row", "series")
+_DIM, _DIM_TEXT = 0.3, 0.75  # opacity of what is not chosen: words stay dark enough to be read (4.5 : 1)
 _LABEL_ROOM = 1.25  # the axis of bars ends this far beyond the longest, so that its number fits behind it
 
 
-def _finish(
-    layers: Sequence[Any], rows: Rows, *, title: str, what: str, height: float, subtitle: str | None = None
-) -> alt.LayerChart:
-    return finish(layers, rows.frame, title=title, said=describe(rows, title, what), height=height, subtitle=subtitle)
-
-
 def finish(
-    layers: Sequence[Any], drawn: pl.DataFrame, *, title: str, said: str, height: float, subtitle: str | None = None
+    layers: Sequence[Any],
+    drawn: pl.DataFrame,
+    *,
+    title: str,
+    said: str,
+    height: float,
+    subtitle: str | None = None,
+    filtered: Sequence[str] = (),
 ) -> alt.LayerChart:
-    """Layers over the rows they draw, with the title and the description, as wide as there is room."""
-    above = alt.Title(_wrapped(title, 60), subtitle=_wrapped(subtitle, 70) if subtitle else alt.Undefined)
-    chart: alt.LayerChart = alt.LayerChart(layer=list(layers), data=drawn).properties(
-        title=above, description=said, width="container", height=height
+    """Layers over the rows they draw, with the title and the description, as wide as there is room.
+
+    Where a row or a series is something that a reader may choose, the chart answers to that: marks of others are
+    dimmed, and those of the fields ``filtered`` are left out if the reader asks for it. Where rows are left out, the
+    script of the page makes the chart lower.
+    """
+    chosen = _choices(layers)
+    above = alt.Title(wrapped(title, 60), subtitle=wrapped(subtitle, 70) if subtitle else alt.Undefined)
+    chart: alt.LayerChart = alt.LayerChart(
+        layer=[_answering(layer, chosen, filtered) for layer in layers], data=drawn
+    ).properties(title=above, description=said, width="container", height=height)
+    return _to_choose(chart, chosen, [field for field in filtered if field in chosen])
+
+
+def _to_choose(chart: alt.LayerChart, chosen: Mapping[str, str], filtered: Sequence[str]) -> alt.LayerChart:
+    """The parameters that the script of a page sets, and which heading each is of."""
+    if not chosen:
+        return chart
+    asked = [alt.param(name=f"chosen_{field}", value="") for field in chosen]
+    if filtered:
+        chart = chart.transform_filter(f"!({left_out(filtered)})")
+        asked.append(alt.param(name="only_chosen", value=False))
+    answering: alt.LayerChart = chart.add_params(*asked).properties(
+        usermeta={"choices": dict(chosen), "filtered": list(filtered)}
     )
-    return chart
+    return answering
+
+
+def _choices(layers: Sequence[Any]) -> dict[str, str]:
+    """The headings that a reader may choose one group of: those by which tooltips call the rows and the series."""
+    of_the_table = (layer for layer in _drawings(layers) if layer.data is alt.Undefined)
+    called = dict(pair for layer in of_the_table for pair in _called(layer).items())
+    return {field: called[field] for field in _FIELDS if called.get(field) in TO_CHOOSE}
+
+
+def _drawings(layers: Sequence[Any]) -> Iterator[alt.Chart]:
+    for layer in layers:
+        if isinstance(layer, alt.LayerChart):
+            yield from _drawings(layer.layer)
+        else:
+            yield layer
+
+
+def _called(drawing: alt.Chart) -> dict[str, str]:
+    """What the tooltip of a mark calls its row and its series."""
+    encoding = drawing.encoding
+    tips = [] if encoding is alt.Undefined or encoding.tooltip is alt.Undefined else encoding.tooltip
+    found = {str(tip.shorthand).split(":")[0]: tip["title"] for tip in tips if isinstance(tip, alt.Tooltip)}
+    return {field: found[field] for field in _FIELDS if field in found}
+
+
+def _answering(layer: Any, chosen: Mapping[str, str], filtered: Sequence[str]) -> Any:
+    """A layer whose marks are dimmed where they are of another group than the chosen one."""
+    if isinstance(layer, alt.LayerChart):
+        whole = layer.copy(deep=False)
+        whole.layer = [_answering(each, chosen, filtered) for each in layer.layer]
+        return whole
+    fields = _fields_of(layer, chosen)
+    mark: dict[str, Any] = {"type": layer.mark} if isinstance(layer.mark, str) else layer.mark.to_dict()
+    base = mark.get("opacity", 1)
+    # A line runs through rows: it is of a series alone. The white edge of words hides what is behind them.
+    told = [field for field in fields if field != "row" or mark["type"] not in ("line", "area")]
+    if told and base and mark.get("stroke") != "white":
+        layer = _dimmed(layer, mark, base, not_chosen(told))
+    out = [field for field in fields if field in filtered]
+    if out and layer.data is not alt.Undefined:  # the rows of the table are filtered above all layers
+        layer = layer.copy(deep=False)
+        before = [] if layer.transform is alt.Undefined else layer.transform
+        layer.transform = [alt.FilterTransform(f"!({left_out(out)})"), *before]
+    return layer
+
+
+def _dimmed(layer: alt.Chart, mark: dict[str, Any], base: float, where: str) -> alt.Chart:
+    """A mark that is paler where it is not of the chosen group; words on a filled mark are dark there instead."""
+    colour = mark.get("color")
+    if mark["type"] == "text" and isinstance(colour, dict):
+        drawn = layer.copy(deep=False)
+        drawn.mark = alt.MarkDef.from_dict({**mark, "color": {"expr": f"{where} ? '{INK}' : ({colour['expr']})"}})
+        return drawn
+    dim = round(base * (_DIM_TEXT if mark["type"] == "text" else _DIM), 3)
+    dimmed: Any = {"test": where, "value": dim}
+    paler: alt.Chart = layer.encode(opacity=alt.OpacityValue(mark.get("opacity", alt.Undefined), condition=dimmed))
+    return paler
+
+
+def _fields_of(drawing: alt.Chart, chosen: Mapping[str, str]) -> list[str]:
+    """Which of the fields that are chosen from a layer has: in the rows of the table, or in data of its own."""
+    own = drawing.data.values[0] if isinstance(drawing.data, alt.InlineData) else chosen
+    called = _called(drawing)
+    return [field for field, heading in chosen.items() if field in own and called.get(field, heading) == heading]
 
 
 def nothing(title: str) -> alt.LayerChart:
@@ -51,23 +149,9 @@ def nothing(title: str) -> alt.LayerChart:
     text = alt.Chart(data).mark_text(align="left").encode(text="note:N", x=alt.value(0))
     description = f"{sentence(title)} No rows to draw."
     chart: alt.LayerChart = alt.LayerChart(layer=[text]).properties(
-        title=_wrapped(title, 60), description=description, width="container", height=40
+        title=wrapped(title, 60), description=description, width="container", height=40
     )
     return chart
-
-
-def _wrapped(text: str, letters: int) -> list[str]:
-    return TextWrapper(width=letters, break_on_hyphens=False, break_long_words=False).wrap(text) or [text]
-
-
-def lines_of(name: str) -> list[str]:
-    """The name of a row, broken into lines."""
-    return _wrapped(name, _NAME_WIDTH)
-
-
-def looked_up(names: Sequence[str], keys: Sequence[str] | Sequence[float], label: str) -> str:
-    """A Vega expression that finds the name of a key and breaks it into lines."""
-    return f"{json.dumps([lines_of(name) for name in names])}[indexof({json.dumps(keys)}, {label})]"
 
 
 def _row_height(rows: Rows, least: int) -> int:
@@ -88,6 +172,7 @@ def _row_axis(rows: Rows) -> alt.Y:
         domain=False,
         labelPadding=10,
         labelExpr=looked_up(rows.order, rows.order, "datum.label"),
+        **bold_if_chosen("row", rows.row_name, "datum.label"),
     )
     return alt.Y("row:N", sort=rows.order, axis=axis, scale=alt.Scale(padding=0.2))
 
@@ -140,7 +225,7 @@ def dots(
     if rows.frame.is_empty():
         return nothing(title)
     y, colour, beside, hover = _row_axis(rows), _colour(rows), _beside(rows), _hover(rows)
-    x_axis = alt.Axis(title=_wrapped(axis, 30), format=number_format, tickCount=6)
+    x_axis = alt.Axis(title=wrapped(axis, 30), format=number_format, tickCount=6)
     # Where all is hidden, Vega finds no ends for the axis.
     scale = alt.Undefined if rows.frame["value"].count() else alt.Scale(domain=[0, 1])
     shape = {"shape": alt.Shape("series:N", scale=_scale(rows, SYMBOLS), title=rows.series_name)} if rows.series else {}
@@ -158,7 +243,8 @@ def dots(
     what = f"Dots with intervals: {axis}, by {within(rows.row_name)}"
     intervals = [interval] if "lower" in rows.frame.columns and rows.frame["lower"].count() else []
     layers = [*behind, *intervals, point, _notes(y, beside)]
-    return finish(layers, rows.frame, title=title, said=said or describe(rows, title, what), height=height)
+    said = said or describe(rows, title, what)
+    return finish(layers, rows.frame, title=title, said=said, height=height, filtered=_FIELDS)
 
 
 def bars(rows: Rows, *, title: str, axis: str, one_each: bool = False, said: str | None = None) -> alt.LayerChart:
@@ -176,7 +262,8 @@ def bars(rows: Rows, *, title: str, axis: str, one_each: bool = False, said: str
     height = len(rows.order) * _row_height(rows, max(36, 18 * (1 if one_each else len(rows.series)) + 14))
     what = f"Bars: {within(axis)}, by {within(rows.row_name)}"
     layers = [bar, label, _notes(y, beside)]
-    return finish(layers, rows.frame, title=title, said=said or describe(rows, title, what), height=height)
+    said = said or describe(rows, title, what)
+    return finish(layers, rows.frame, title=title, said=said, height=height, filtered=_FIELDS)
 
 
 def bars_with_words(rows: Rows, *, title: str, axis: str, said: str) -> alt.LayerChart:
@@ -192,7 +279,8 @@ def bars_with_words(rows: Rows, *, title: str, axis: str, said: str) -> alt.Laye
     words = _where("datum.words != ''").mark_text(align="left", dx=2)
     below = words.encode(x=alt.value(0), y=y, yOffset=alt.YOffsetDatum("", scale=lanes), text="words:N")
     height = len(rows.order) * _row_height(rows, 20 * len(lanes.domain) + 14)
-    return finish([bar, label, below, _notes(y, beside)], rows.frame, title=title, said=said, height=height)
+    layers = [bar, label, below, _notes(y, beside)]
+    return finish(layers, rows.frame, title=title, said=said, height=height, filtered=_FIELDS)
 
 
 def pairs(rows: Rows, *, title: str, axis: str, said: str) -> alt.LayerChart:
@@ -215,8 +303,8 @@ def pairs(rows: Rows, *, title: str, axis: str, said: str) -> alt.LayerChart:
     words = _where("datum.words != ''").mark_text(align="left", dx=16).encode(x=x, y=y, text="words:N")
     notes = _where(f"{first} && datum.note != ''").mark_text(align="left", dx=6)
     note = notes.encode(x=alt.value(0), y=y, text="note:N")
-    height = len(rows.order) * _row_height(rows, 30)
-    return finish([line, outer, inner, words, note], rows.frame, title=title, said=said, height=height)
+    height, layers = len(rows.order) * _row_height(rows, 30), [line, outer, inner, words, note]
+    return finish(layers, rows.frame, title=title, said=said, height=height, filtered=_FIELDS)
 
 
 def steps(
@@ -331,7 +419,7 @@ def _bar_axis(rows: Rows, axis: str) -> alt.X:
     end = extent(rows)[1] * _LABEL_ROOM or 1.0
     return alt.X(
         "value:Q",
-        axis=alt.Axis(title=_wrapped(axis, 30), format=",d", tickMinStep=1, tickCount=6),
+        axis=alt.Axis(title=wrapped(axis, 30), format=",d", tickMinStep=1, tickCount=6),
         scale=alt.Scale(domain=[0, end], nice=False),
     )
 
@@ -351,7 +439,7 @@ def lines(
     colour: dict[str, Any] = {"color": alt.value(COLOURS[0])}
     dash: dict[str, Any] = {}
     symbol: dict[str, Any] = {}
-    ends = _names_at_the_ends(rows, top, height) if rows.series else None
+    ends = names_at_the_ends(rows, top, height) if rows.series else None
     if rows.series:
         legend = (
             None
@@ -375,25 +463,24 @@ def lines(
     bands = [band] if "lower" in rows.frame.columns else []
     drawn = alt.layer(*behind, *bands, line, point, notes)
     what = f"Lines with interval bands: {axis}, by {within(rows.row_name)}"
-    names = [_line_names(ends, scale)] if ends else []
-    chart = _finish([drawn, *names], rows, title=title, what=what, height=height, subtitle=axis)
+    names = [_line_names(ends, scale, rows.series_name)] if ends else []
+    said = describe(rows, title, what)
+    # A line of one period says nothing: periods are never left out.
+    chart = finish(
+        [drawn, *names], rows.frame, title=title, said=said, height=height, subtitle=axis, filtered=["series"]
+    )
     named: alt.LayerChart = chart.resolve_scale(y="independent")
     return named
 
 
-def _names_at_the_ends(rows: Rows, top: float, height: int) -> dict[str, float] | None:
-    """The value at which each line ends, from the lowest; None where the names would overlap there."""
-    seen = rows.frame.filter(pl.col("value").is_not_null())
-    ends = dict(seen.group_by("series").agg(pl.last("value")).sort("value", "series").iter_rows())
-    room = [(15 * len(lines_of(name)) + 3) * top / height for name in ends]
-    places = list(ends.values())
-    apart = all(places[n + 1] - places[n] >= (room[n] + room[n + 1]) / 2 for n in range(len(places) - 1))
-    return ends if apart else None
-
-
-def _line_names(heights: dict[str, float], scale: alt.Scale) -> alt.Chart:
+def _line_names(heights: dict[str, float], scale: alt.Scale, heading: str) -> alt.Chart:
     """Name each line at its end: an axis on the right, as text marks beyond the plot would be cut off."""
     places = list(heights.values())
+    name = f"{json.dumps(list(heights))}[indexof({json.dumps(places)}, datum.value)]"
+    look = bold_if_chosen("series", heading, name)
+    if look:  # a line that is left out has no name either
+        gone = left_out(["series"]).replace("datum.series", name)
+        look["labelOpacity"] = {"condition": {"test": gone, "value": 0}, "value": 1}
     axis = alt.Axis(
         orient="right",
         values=places,
@@ -403,6 +490,7 @@ def _line_names(heights: dict[str, float], scale: alt.Scale) -> alt.Chart:
         grid=False,
         ticks=False,
         domain=False,
+        **look,
     )
     unseen = alt.Chart().mark_point(opacity=0, aria=False)
     named: alt.Chart = unseen.encode(y=alt.Y("value:Q", scale=scale, axis=axis))

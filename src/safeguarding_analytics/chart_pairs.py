@@ -160,7 +160,7 @@ def stages(drawn: pl.DataFrame, groups: Sequence[str], *, title: str, axis: str,
         height=18, yOffset=blocks.middle, color=COLOURS[0], description=alt.expr("datum.row + ': ' + datum.words")
     ).encode(x=x, y=blocks.y, tooltip=hover)
     layers = [bar, *blocks.names("What"), *blocks.text(worked_out, "words"), *blocks.notes()]
-    return finish(layers, drawn, title=title, said=said, height=blocks.all)
+    return finish(layers, drawn, title=title, said=said, height=blocks.all, filtered=["row"])
 
 
 def part_bars(
@@ -204,7 +204,7 @@ def part_bars(
     first = worked_out.transform_filter("datum.place == 0")
     pairs = blocks.text(first, "counted", beside_name=True)
     layers = [bar, *blocks.names(row_name), *words, *pairs, *blocks.notes()]
-    return finish(layers, drawn, title=title, said=said, height=blocks.all)
+    return finish(layers, drawn, title=title, said=said, height=blocks.all, filtered=["row"])
 
 
 def dumbbells(
@@ -257,7 +257,7 @@ def dumbbells(
         *blocks.text(where("datum.aside != ''"), "aside", beside_name=True),
         *blocks.notes(),
     ]
-    return finish(layers, drawn, title=title, said=said, height=blocks.all)
+    return finish(layers, drawn, title=title, said=said, height=blocks.all, filtered=["row"])
 
 
 def forest(
@@ -308,7 +308,7 @@ def forest(
         *blocks.text(where("datum.aside != ''"), "aside", beside_name=True),
         *blocks.notes(),
     ]
-    return finish(layers, drawn, title=title, said=said, height=blocks.all)
+    return finish(layers, drawn, title=title, said=said, height=blocks.all, filtered=["row"])
 
 
 def fixed_line(value: float, label: str, scale: alt.Scale, *, left: bool = True) -> list[alt.Chart]:

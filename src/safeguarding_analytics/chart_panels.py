@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import altair as alt
 
-from safeguarding_analytics.chart_marks import COLOURS, INK, extent, finish, heading, lines_of, looked_up, nothing
-from safeguarding_analytics.chart_rows import Rows, month_in_words
+from safeguarding_analytics.chart_marks import COLOURS, INK, extent, finish, heading, nothing
+from safeguarding_analytics.chart_rows import Rows, lines_of, looked_up, month_in_words
 
 _GUTTER, _BELOW = 16, 38  # pixels between panels, and below the baseline of a panel
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from textwrap import TextWrapper
 from typing import Any
 
 import polars as pl
@@ -17,6 +19,18 @@ from safeguarding_analytics.shapes import Shape
 from safeguarding_analytics.tables import TOTAL
 
 NO_FIGURE = "no figure"
+MARGINS = (TOTAL, "All")
+"""Rows of everybody: they stay where the rows of others are left out."""
+
+TO_CHOOSE = tuple(
+    column_heading(name)
+    for name in (
+        *("agency", "sector_group", "district", "area", "time_period", "course", "category"),
+        *("issue", "theme"),
+    )
+)
+"""Headings of groups that a reader of a page may choose one of, in charts and tables alike."""
+
 IN_ORDER = (
     *("time_period", "quarter", "month", "training_level", "target_group", "stage", "change"),
     *("age_band", "band", "flow", "months", "day"),
@@ -31,6 +45,8 @@ SHOWN_BY = {
     "funnel": "plot_funnel_of_areas",
 }
 """What shows a shape that has no chart of its own name."""
+
+_NAME_WIDTH = 22  # letters; a longer name is broken into lines, so that it fits beside the chart on a telephone
 
 Shown = Callable[[dict[str, Any]], str]
 """Puts the numbers of one row into words."""
@@ -135,6 +151,56 @@ def arrange(
         row_name=column_heading(row or "all"),
         series_name=column_heading(series or ""),
     )
+
+
+def not_chosen(fields: Iterable[str]) -> str:
+    """A Vega expression: whether a mark is of another row, or of another series, than the one a reader has chosen.
+
+    A name is never part of the expression: it is compared with what was chosen.
+    """
+    return " || ".join(
+        f"(chosen_{field} != '' && isValid(datum.{field}) && datum.{field} != chosen_{field})" for field in fields
+    )
+
+
+def left_out(fields: Iterable[str]) -> str:
+    """A Vega expression: whether something is to be left out, since only what is chosen, and margins, are shown."""
+    others = (f"({not_chosen([field])} && indexof({json.dumps(MARGINS)}, datum.{field}) < 0)" for field in fields)
+    return f"only_chosen && ({' || '.join(others)})"
+
+
+def bold_if_chosen(field: str, heading: str, label: str) -> dict[str, Any]:
+    """The look of labels that are names: bold where it is the chosen one."""
+    if heading not in TO_CHOOSE:
+        return {}
+    return {
+        "labelFontWeight": {"condition": {"test": f"{label} == chosen_{field}", "value": "bold"}, "value": "normal"}
+    }
+
+
+def wrapped(text: str, letters: int) -> list[str]:
+    """A text in lines of so many letters."""
+    return TextWrapper(width=letters, break_on_hyphens=False, break_long_words=False).wrap(text) or [text]
+
+
+def lines_of(name: str) -> list[str]:
+    """The name of a row, broken into lines."""
+    return wrapped(name, _NAME_WIDTH)
+
+
+def looked_up(names: Sequence[str], keys: Sequence[str] | Sequence[float], label: str) -> str:
+    """A Vega expression that finds the name of a key and breaks it into lines."""
+    return f"{json.dumps([lines_of(name) for name in names])}[indexof({json.dumps(keys)}, {label})]"
+
+
+def names_at_the_ends(rows: Rows, top: float, height: int) -> dict[str, float] | None:
+    """The value at which each line ends, from the lowest; None where the names would overlap there."""
+    seen = rows.frame.filter(pl.col("value").is_not_null())
+    ends = dict(seen.group_by("series").agg(pl.last("value")).sort("value", "series").iter_rows())
+    room = [(15 * len(lines_of(name)) + 3) * top / height for name in ends]
+    places = list(ends.values())
+    apart = all(places[n + 1] - places[n] >= (room[n] + room[n + 1]) / 2 for n in range(len(places) - 1))
+    return ends if apart else None
 
 
 def note_of(value: str) -> pl.Expr:

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
-from shlex import quote
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from safeguarding_analytics import __version__
-from safeguarding_analytics.errors import DisclosureError, ParameterError, SafeguardingError, in_words, numbered
+from safeguarding_analytics.cli_audit import CONTEXT, audit
+from safeguarding_analytics.cli_pages import dashboards, live, progress_bar, publish
+from safeguarding_analytics.errors import ParameterError, SafeguardingError, in_words, numbered
 
 if TYPE_CHECKING:
-    from safeguarding_analytics.release_audit import Audit, Collection
     from safeguarding_analytics.report import Report
 
-CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 MOST_PRINTED = 20
 """Places of a file that break its schema and are printed."""
 
@@ -33,18 +31,6 @@ class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names in the order in which they were defined."""
         return list(self.commands)
-
-
-class Base(click.IntRange):
-    """A multiple to which numbers were rounded."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Read a whole number of 2 or more."""
-        try:
-            int(value)
-        except ValueError:
-            self.fail("BASE must be a whole number, such as 5.", param, ctx)
-        return int(super().convert(value, param, ctx))
 
 
 @click.group(cls=Commands, context_settings=CONTEXT)
@@ -206,6 +192,7 @@ def ballots(folder: Path, out: Path | None, copies: int, seed: int | None) -> No
 @click.option("--only", multiple=True, metavar="NOTEBOOK", help="Run this notebook; may be given more than once.")
 @click.option("--jobs", default=2, show_default=True, type=click.IntRange(1), help="Notebooks to run at once.")
 @click.option("--repair", is_flag=True, help="Hide more where a hidden number could be worked out of the tables.")
+@click.option("--pdf", is_flag=True, help="Make the board pack as one PDF, too, for papers and for print.")
 def report(
     folder: Path,
     out: Path | None,
@@ -213,6 +200,7 @@ def report(
     only: tuple[str, ...],
     jobs: int,
     repair: bool,
+    pdf: bool,
 ) -> None:
     """Run the notebooks on FOLDER, make the board pack, and publish the audited release.
 
@@ -221,119 +209,19 @@ def report(
     If a hidden number could be worked out of the tables, the run fails and says how. With --repair more is hidden
     instead, and the pages that showed those tables are left out.
 
+    With --pdf the pack is also made as one accessible PDF with contents and page numbers, board_pack.pdf beside its
+    pages. Where that cannot be made, no release is.
+
     -p time_period 2012 sets a parameter of every notebook that has it, -p repeat_plans.group category of one.
     """
     place = out or folder.resolve().with_name(f"{folder.resolve().name}_report")
-    _print_report(_run_report(folder, place, only, dict(parameters), jobs, repair=repair))
+    _print_report(_run_report(folder, place, only, dict(parameters), jobs, repair=repair, pdf=pdf))
 
 
-@commands.command()
-@click.argument("releases", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--fast", is_flag=True, help="Try totals, sums and differences of what is printed, not all combinations.")
-@click.option(
-    "--within",
-    "lookups",
-    multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A table whose first column (district) lies within each of the others (area). May be given more than once.",
-)
-@click.option(
-    "--rounded",
-    nargs=2,
-    multiple=True,
-    type=(str, Base(2)),
-    metavar="NAME BASE",
-    help="The numbers of this file were rounded to multiples of BASE. May be given more than once.",
-)
-@click.option(
-    "--csv", "csv_file", type=click.Path(dir_okay=False, path_type=Path), help="Write what is found to this file."
-)
-@click.option("--repair", is_flag=True, help="Hide more in the last release, until nothing can be worked out.")
-def audit(
-    releases: tuple[Path, ...],
-    fast: bool,
-    lookups: tuple[Path, ...],
-    rounded: tuple[tuple[str, int], ...],
-    csv_file: Path | None,
-    repair: bool,
-) -> None:
-    """Say what could be worked out from RELEASES together: numbers that one hides and others give away.
-
-    A release is the folder that safeguarding report made; a published table (CSV or XLSX, such as one of last year's or
-    of another body) may be named too. The numbers that are hidden in them are compared with all the others show.
-
-    Exit code 1 if a hidden number can be narrowed down further than its mark does.
-
-    With --repair the last RELEASE is changed; what is named before it is taken to be public already.
-    """
-    from safeguarding_analytics.release_audit import (
-        audit_published,
-        open_published,
-        read_lookup,
-        release_to_repair,
-        write_findings,
-    )
-
-    if csv_file and not csv_file.parent.is_dir():
-        raise ParameterError(f"{csv_file.parent}: there is no such folder. Make it, or name another.")
-    collection = open_published(releases, within=[read_lookup(path) for path in lookups])
-    if repair:
-        release_to_repair(collection)
-    if sys.stderr.isatty():
-        click.echo(f"Auditing {numbered(len(collection.tables), 'table')} …", err=True)
-    bases = dict(rounded)
-    made = audit_published(collection, rounded=bases, effort="fast" if fast else "full")
-    if csv_file:
-        write_findings(made.found, csv_file)
-    if made.found.is_empty():
-        _print_nothing_found(collection, made.effort, bases)
-        return
-    _print_findings(collection, made, repair, bases)
-    if not repair:
-        sys.exit(1)
-    _repair(collection, bases)
-
-
-@commands.command()
-@click.argument("release", type=FOLDER)
-@click.option("--port", default=8866, show_default=True, type=click.IntRange(1, 65535), help="Port on this computer.")
-def dashboards(release: Path, port: int) -> None:
-    """Serve the read-only dashboard of RELEASE on this computer (127.0.0.1).  Stop it with Ctrl-C."""
-    from safeguarding_analytics.dashboards import require_free, serve
-    from safeguarding_analytics.release import Release
-
-    Release.open(release)
-    require_free(port)
-    click.echo(f"The dashboard is at http://127.0.0.1:{port}/  (Ctrl-C stops it)")
-    sys.exit(serve(release, port=port))
-
-
-@commands.command()
-@click.argument("folder", type=FOLDER)
-@click.option("--port", default=8866, show_default=True, type=click.IntRange(1, 65535), help="Port on this computer.")
-@click.option(
-    "--every",
-    metavar="SECONDS",
-    type=click.IntRange(10),
-    help="Load the page for the projector again after so many seconds, 10 or more.  [default: never]",
-)
-@click.option("--closed", is_flag=True, help="The vote is closed: count all ballots, also where members are absent.")
-def live(folder: Path, port: int, every: int | None, closed: bool) -> None:
-    """Serve the count of the ballots in FOLDER while they still come in, on this computer (127.0.0.1).
-
-    Each reload reads the ballots again. They are counted a few at a time and the newest are held back until all members
-    have voted ([priorities] members in board.toml) or the vote is closed (--closed), so that nobody's ballot can be
-    told from two states. How firm the choice is, is said then.
-
-    The first page is for a projector, the second has every check.  Stop it with Ctrl-C.
-    """
-    from safeguarding_analytics.board import read_board
-    from safeguarding_analytics.dashboards import require_free, serve_live
-
-    read_board(folder)
-    require_free(port)
-    click.echo(f"The live count is at http://127.0.0.1:{port}/  (Ctrl-C stops it)")
-    sys.exit(serve_live(folder, port=port, now=datetime.now, every=every or 0, closed=closed))
+commands.add_command(audit)
+commands.add_command(dashboards)
+commands.add_command(publish)
+commands.add_command(live)
 
 
 @commands.command()
@@ -401,97 +289,20 @@ def _check_schema(folder: Path, schema: Path) -> None:
         )
 
 
-def _print_findings(collection: Collection, made: Audit, repair: bool, rounded: dict[str, int]) -> None:
-    """Print what was found, a line each, then how much it is, then what to do about it."""
-    from safeguarding_analytics.release_audit import entangled, wrong_totals
-
-    for row in made.found.to_dicts():
-        if row["low"] is None:
-            click.echo(f"{row['table']}, {row['cell']}: {row['because']}")
-        else:
-            click.echo(f"{row['table']}, {row['cell']} ({row['column']}): {_range(row)}. {row['because']}")
-    known = made.found.drop_nulls("low")
-    if not known.is_empty():
-        tables = known["table"].unique(maintain_order=True).to_list()
-        inside = f"in {numbered(len(tables), 'table')}: {in_words(tables)}"
-        click.echo(f"\n{numbered(known.height, 'hidden number')} can be narrowed down, {inside}.")
-    if known.height < made.found.height:
-        click.echo("\nOf tables that contradict each other nothing can be said. Check them, or audit them apart.")
-        for sentence in wrong_totals(collection, rounded):
-            click.echo(f"- {sentence}")
-    _print_not_audited(collection, rounded)
-    if repair or known.is_empty():
-        return
-    together = f"suppress([{', '.join(entangled(collection, made.found))}], policy)"
-    again = "run again with --repair" + (
-        "" if len(collection.places) == 1 else ", which changes the release named last"
-    )
-    click.echo(f"Protect these tables together: {together} where they are made, or {again}.")
-
-
-def _range(row: dict[str, Any]) -> str:
-    low, high = row["low"], row["high"]
-    if high is None:
-        return f"{low:,} or more"
-    return f"exactly {low:,}" if low == high else f"{low:,} to {high:,}"
-
-
-def _print_not_audited(collection: Collection, rounded: dict[str, int]) -> None:
-    """Print which columns and sheets were not audited, and which files may have been rounded."""
-    from safeguarding_analytics.release_audit import seemingly_rounded
-
-    for sentence in collection.not_read:
-        click.echo(f"- {sentence}")
-    for name, base in seemingly_rounded(collection, rounded).items():
-        option = f"--rounded {quote(name)} {base}"
-        click.echo(f"All counts of {name} are multiples of {base}: if they are rounded, add {option}")
-
-
-def _print_nothing_found(collection: Collection, effort: str, rounded: dict[str, int]) -> None:
-    files = len(collection.places) - len(collection.releases)
-    kinds = ((len(collection.releases), "release"), (files, "file"))
-    of = in_words([numbered(number, noun) for number, noun in kinds if number])
-    read = f"{numbered(len(collection.tables), 'table')} of {of}"
-    if collection.not_read:
-        click.echo(f"No hidden number can be worked out from what was audited of {read}. Not all was:")
-    else:
-        click.echo(f"No hidden number can be worked out from {read}.")
-    _print_not_audited(collection, rounded)
-    tried = {
-        "full": "The audit was full: every combination of groups was tried.",
-        "fast": "The audit was fast: totals, sums and differences of what is printed, not every combination of groups.",
-    }
-    click.echo(tried[effort])
-    if collection.left_out:
-        named = in_words(list(collection.left_out))
-        click.echo(f"Not audited, as rankings, judgements and what others have published are not: {named}.")
-    click.echo("It does not show what a reader knows from elsewhere, such as tables that were not named.")
-
-
-def _repair(collection: Collection, rounded: dict[str, int]) -> None:
-    from safeguarding_analytics.release_audit import repair_release
-
-    try:
-        repaired = repair_release(collection, rounded=rounded)
-    except DisclosureError as error:
-        click.echo(f"{collection.places[-1]} was not repaired and is unchanged: {error}", err=True)
-        sys.exit(1)
-    click.echo(f"Repaired {collection.places[-1]}:")
-    for name, rows in repaired.rows.items():
-        click.echo(f"- {name}: {numbered(rows, 'more row')} with hidden numbers")
-    for title in repaired.pages:
-        click.echo(f"- the page {title} is left out of the pack, because it showed tables that changed")
-    of = " from what was audited" if collection.not_read else ""
-    click.echo(f"No hidden number can be worked out now{of}.")
-
-
 def _run_report(
-    folder: Path, out: Path, only: tuple[str, ...], parameters: dict[str, str], jobs: int, *, repair: bool = False
+    folder: Path,
+    out: Path,
+    only: tuple[str, ...],
+    parameters: dict[str, str],
+    jobs: int,
+    *,
+    repair: bool = False,
+    pdf: bool = False,
 ) -> Report:
     from safeguarding_analytics.report import make_report
 
     try:
-        with _progress_bar() as progress:
+        with progress_bar("Running the notebooks") as progress:
             return make_report(
                 folder,
                 out,
@@ -501,22 +312,10 @@ def _run_report(
                 today=_today(),
                 progress=progress,
                 repair=repair,
+                pdf=pdf,
             )
     except KeyboardInterrupt:
         raise click.Abort(" A release that stands is complete.") from None
-
-
-@contextmanager
-def _progress_bar() -> Iterator[Callable[[int, int], None]]:
-    from tqdm import tqdm
-
-    with tqdm(desc="Running the notebooks", unit=" cells", leave=False, disable=None) as bar:
-
-        def show(done: int, every: int) -> None:
-            bar.total, bar.n = every, done
-            bar.refresh()
-
-        yield show
 
 
 def _print_report(made: Report) -> None:
@@ -532,8 +331,11 @@ def _print_report(made: Report) -> None:
     click.echo(f"Published {counted}; the audit found nothing that can be worked out.")
     click.echo(f"Release:    {made.release.folder}")
     click.echo(f"Board pack: {made.index}")
+    if made.pdf:
+        click.echo(f"As a PDF:   {made.pdf}")
     click.echo(f"Open it in a browser: {made.index.resolve().as_uri()}")
     click.echo(f"Dashboard:  safeguarding dashboards {made.release.folder}")
+    click.echo(f"Web site:   safeguarding publish {made.release.folder} OUT")
 
 
 def main() -> None:

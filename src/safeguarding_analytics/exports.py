@@ -22,19 +22,29 @@ from safeguarding_analytics.answers import (
     MARKS,
     MONEY,
     NO_TESTS,
+    NOTHING_FOUND,
+    OF_SHARES,
     PER_CENT,
     SMALLEST_CHANCE,
+    TALLIES,
+    UPPER_OF,
     decimals_of,
+    is_share_of,
 )
 from safeguarding_analytics.errors import DisclosureError, ParameterError
 from safeguarding_analytics.safe import Safe
 from safeguarding_analytics.shapes import Shape
+from safeguarding_analytics.vote_figures import W_P
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook
     from xlsxwriter.worksheet import Worksheet
 
 Cell = str | int | float | bool
+"""What stands in a cell."""
+
+Pen = Callable[..., None]
+"""Writes a cell of a sheet as what it is: line, position, cell and the properties of its format."""
 
 NOT_STATED = "not stated"
 """What is printed for a group without a name."""
@@ -42,9 +52,17 @@ NOT_STATED = "not stated"
 NOT_AVAILABLE = "[x]"
 """What is printed for a number that is not known and not hidden."""
 
+NOT_APPLICABLE = "[z]"
+"""What is printed where there is nothing to say, such as the rule that a month of ordinary variation meets."""
+
+NOTHING_TO_SAY = (*NOTHING_FOUND, "neighbours")
+"""Columns in which a cell without a value says that there is nothing to say."""
+
+LONGEST_SHEET_NAME = 31
+"""Characters that the name of a sheet may have."""
+
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _NO_CLOCK = datetime(2000, 1, 1)
-_LONGEST_SHEET_NAME = 31
 _NUMBER_WIDTH, _WIDEST = 8, 60
 
 
@@ -68,11 +86,11 @@ def write_csv(table: Safe, path: str | Path) -> None:
     Notes
     -----
     The columns of the table without ``mark``: the policy's mark stands in the place of each hidden number, ``[x]`` in
-    that of a number that is not known, "not stated" in that of a missing name. UTF-8 with a mark; a text that would
-    start a formula has an apostrophe before it.
+    that of a number that is not known, ``[z]`` where there is nothing to say, "not stated" in that of a missing name.
+    UTF-8 with a mark; a text that would start a formula has an apostrophe before it.
     """
     header, rows = printed(_required(table))
-    _replace(Path(path), _csv_text(header, rows).encode())
+    replace_file(Path(path), _csv_text(header, rows).encode())
 
 
 def write_parquet(table: Safe, path: str | Path) -> None:
@@ -96,7 +114,7 @@ def write_parquet(table: Safe, path: str | Path) -> None:
     -----
     Dates and categories are written as text. The file holds the rows and nothing beside them.
     """
-    _replace(Path(path), parquet_bytes(plain(_required(table))))
+    replace_file(Path(path), parquet_bytes(plain(_required(table))))
 
 
 def write_workbook(
@@ -133,7 +151,7 @@ def write_workbook(
     for table in named.values():
         _required(table)
     below = [notes] if isinstance(notes, str) else list(notes)
-    _replace(Path(path), _workbook_bytes(named, title, below))
+    replace_file(Path(path), _workbook_bytes(named, title, below))
 
 
 def printed(table: Safe) -> tuple[list[str], list[list[Cell]]]:
@@ -162,7 +180,9 @@ def _cell(name: str, row: Mapping[str, Any], names: set[str], shape: Shape) -> C
         return NOT_STATED if value is None or value == "" else value
     if value is not None and not (isinstance(value, float) and not isfinite(value)):
         return value
-    return str(row["mark"]) if row["mark"] and name not in shape.context else NOT_AVAILABLE
+    if row["mark"] and name not in shape.context:
+        return str(row["mark"])
+    return NOT_APPLICABLE if name in NOTHING_TO_SAY else NOT_AVAILABLE
 
 
 def plain(table: Safe) -> pl.DataFrame:
@@ -251,7 +271,7 @@ def _required(table: Safe) -> Safe:
     return table
 
 
-def _replace(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes) -> None:
     """Write beside a file, then move into its place: whoever is stopped half-way leaves the old file as it was."""
     if not path.parent.is_dir():
         raise ParameterError(f"{path.parent}: there is no such folder. Make it, or name another.")
@@ -273,7 +293,7 @@ def _workbook_bytes(tables: Mapping[str, Safe], title: str, notes: list[str]) ->
     content = io.BytesIO()
     with Workbook(content, {"in_memory": True}) as book:
         book.set_properties({"title": title, "created": _NO_CLOCK})
-        for sheet_name, (name, table) in zip(_sheet_names(list(tables)), tables.items(), strict=True):
+        for sheet_name, (name, table) in zip(sheet_names(tables), tables.items(), strict=True):
             _add_sheet(book, sheet_name, ": ".join(filter(None, (title, name))), table, notes)
     return content.getvalue()
 
@@ -281,27 +301,60 @@ def _workbook_bytes(tables: Mapping[str, Safe], title: str, notes: list[str]) ->
 def _add_sheet(book: Workbook, name: str, heading: str, table: Safe, notes: list[str]) -> None:
     header, rows = printed(table)
     sheet = book.add_worksheet(name)
-    write = _pen(book, sheet)
-    above = [*([heading] if heading else []), *_explained(table, rows)]
+    write = pen(book, sheet)
+    above = [*([heading] if heading else []), *explained(table, rows)]
     below = [*notes, *([f"Source: {table.source}."] if table.source else [])]
     first = len(above) + 1
     for line, text in enumerate(above):
         write(line, 0, text, **({"bold": True, "font_size": 14} if text == heading else {}))
-    for position, column in enumerate(header):
-        cells = [row[position] for row in rows]
-        aligned = {"align": "right"} if any(isinstance(cell, int | float) for cell in cells) else {}
-        write(first - 1, position, column, bold=True, bottom=1, **aligned)
-        for line, (cell, row) in enumerate(zip(cells, rows, strict=True), first):
-            shown = aligned if isinstance(cell, str) else {"num_format": _format(cell, column, header, row, table)}
-            write(line, position, cell, **shown)
-        widest = max(len(cell) if isinstance(cell, str) else _NUMBER_WIDTH for cell in (column, *cells))
-        sheet.set_column(position, position, min(widest, _WIDEST) + 2)
+    write_rows(write, sheet, table, first - 1, header)
     for line, text in enumerate(below, first + len(rows)):
         write(line, 0, text)
     sheet.freeze_panes(first, 0)
 
 
-def _pen(book: Workbook, sheet: Worksheet) -> Callable[..., None]:
+def write_rows(write: Pen, sheet: Worksheet, table: Safe, line: int, headings: Sequence[str]) -> None:
+    """Write a safe table on a sheet: its header on a line, its rows below, in columns that fit what is in them.
+
+    Parameters
+    ----------
+    write
+        The `pen` of the sheet.
+    sheet
+        The sheet.
+    table
+        The table, as `printed` gives it.
+    line
+        Line of the header, from 0.
+    headings
+        What stands over the columns: their names, or those in plain words.
+
+    Raises
+    ------
+    ParameterError
+        When a text or the table is too long for a sheet.
+    """
+    header, rows = printed(table)
+    kinds = plain(table).schema
+    for position, (column, heading) in enumerate(zip(header, headings, strict=True)):
+        cells = [row[position] for row in rows]
+        numeric = kinds[column].is_numeric() or any(isinstance(cell, int | float) for cell in cells)
+        aligned = {"align": "right"} if numeric else {}
+        write(line, position, heading, bold=True, bottom=1, text_wrap=True, valign="bottom", **aligned)
+        for below, (cell, row) in enumerate(zip(cells, rows, strict=True), line + 1):
+            shown = aligned if isinstance(cell, str) else {"num_format": _format(cell, column, header, row, table)}
+            wrapped = {"text_wrap": True} if isinstance(cell, str) and len(cell) > _WIDEST else {}
+            write(below, position, cell, valign="top", **shown, **wrapped)
+        widest = max([_width_of_heading(heading), *(len(c) if isinstance(c, str) else _NUMBER_WIDTH for c in cells)])
+        sheet.set_column(position, position, min(widest, _WIDEST) + 2)
+
+
+def _width_of_heading(heading: str) -> int:
+    """Characters that a heading needs beside each other: it stands on two lines, and breaks between words."""
+    return max([(len(heading) + 1) // 2, *map(len, heading.split())])
+
+
+def pen(book: Workbook, sheet: Worksheet) -> Pen:
     """Give a function that writes a cell as what it is: a text is never read as a number, a link or a formula."""
     style: Callable[..., Any] = cache(lambda **options: book.add_format(options))
 
@@ -320,11 +373,11 @@ def _pen(book: Workbook, sheet: Worksheet) -> Callable[..., None]:
     return write
 
 
-def _explained(table: Safe, rows: list[list[Cell]]) -> list[str]:
+def explained(table: Safe, rows: list[list[Cell]]) -> list[str]:
     """A sentence for each mark that stands in a table, and for what became of its counts."""
     shown = {cell for row in rows for cell in row if isinstance(cell, str)}
-    marks = shown & {*table.frame()["mark"]} - {NOT_AVAILABLE}
-    base = table.policy.round if table.policy else None
+    marks = shown & {*table.frame()["mark"], NOT_APPLICABLE} - {NOT_AVAILABLE}
+    base = table.policy.round if table.policy and table.shape.all_counts else None
     unknown = f"{NOT_AVAILABLE} = not available: not known, not settled, or divided by 0."
     return [
         *(f"{mark} = {MARKS.get(mark, HIDDEN_NOTE)}." for mark in sorted(marks)),
@@ -337,38 +390,46 @@ def _explained(table: Safe, rows: list[list[Cell]]) -> list[str]:
 def _format(value: float, column: str, header: list[str], row: list[Cell], table: Safe) -> str:
     """How a number is shown: as on a page."""
     share = PER_CENT.get(column)
-    if table.shape.name in ("proportion", "coverage") and column in ("lower", "upper"):
+    if table.shape.name in ("proportion", "coverage") and column in (*UPPER_OF, *UPPER_OF.values()):
         share = "denominator" if table.shape.name == "proportion" else "eligible_staff"
+    if OF_SHARES in header and column in ("estimate", "lower", "upper"):
+        share = "n"
     if share:
         out_of = row[header.index(share)] if share in header else None
         return "0%" if isinstance(out_of, int) and out_of < 100 else "0.0%"
-    if column in CHANCES:
+    if column in CHANCES or (column == "value" and W_P in row):
         return f'[<{SMALLEST_CHANCE}]"< {SMALLEST_CHANCE}";0.000'
     if column in MONEY:
         return "£#,##0.00"
     if isinstance(value, int):
         return "#,##0" if column in table.shape.columns else "0"
+    if table.shape.name == "funnel":
+        size = row[header.index("size")]
+        shares = is_share_of(dict(zip(header, row, strict=True)))
+        return ("0%" if isinstance(size, int) and size < 100 else "0.0%") if shares else "#,##0.0"
+    if column in TALLIES:
+        return "#,##0" if value == round(value) else "#,##0.00"
     people = row[header.index("n")] if "n" in header else None
     decimals = decimals_of(column, table, people if isinstance(people, int) else None)
     return f"#,##0.{'0' * decimals}" if decimals else "#,##0"
 
 
-def _sheet_names(names: Iterable[str]) -> list[str]:
+def sheet_names(names: Iterable[str]) -> list[str]:
     """Names that a sheet may have, each of its own: 31 characters, no signs of references, not "History".
 
     Examples
     --------
-    >>> _sheet_names(["Reach: 2007/08", "reach  2007 08", "", "History"])
+    >>> sheet_names(["Reach: 2007/08", "reach  2007 08", "", "History"])
     ['Reach 2007 08', 'reach 2007 08 2', 'Table', 'History table']
     """
     given: list[str] = []
     for name in names:
         words = re.sub(r"[^\w .,()&'+-]|[\U00010000-\U0010FFFF]", " ", name).split()
-        legal = " ".join(words)[:_LONGEST_SHEET_NAME].strip("' ") or "Table"
+        legal = " ".join(words)[:LONGEST_SHEET_NAME].strip("' ") or "Table"
         legal = f"{legal} table" if legal.casefold() == "history" else legal
         candidate, number = legal, 1
         while candidate.casefold() in map(str.casefold, given):
             number += 1
-            candidate = f"{legal[: _LONGEST_SHEET_NAME - len(f' {number}')]} {number}"
+            candidate = f"{legal[: LONGEST_SHEET_NAME - len(f' {number}')]} {number}"
         given.append(candidate)
     return given

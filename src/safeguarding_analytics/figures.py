@@ -45,6 +45,7 @@ _NO_FIGURE = re.compile(
             r"\d+ of 100 (?:such )?boards|probably \d+ or more",
             r"lines drawn at [\d.]+ \(urgency\) and [\d.]+ \(importance\)",
             # Funnels of public figures and limits of charts: constants, numbers of areas and points.
+            r"(?:above|below) (?:99\.8|95)%",
             r"99\.8% limits|95% limits|[\d,]+ of [\d,]+ areas?\b|[\d,]+ areas? without a number|and \d+ more",
             r"between areas is [\d.]+ times|φ\s=\s[\d.]+|τ²\s=\s[\d.]+|worked out of \d+ points?|Phase \d+:",
             # Settings of the register.

@@ -18,6 +18,7 @@ from zlib import error as ZlibError  # noqa: N812 - the name of an exception
 import polars as pl
 
 from safeguarding_analytics.board import Board
+from safeguarding_analytics.board_pdf import BOARD_PDF, digests_of
 from safeguarding_analytics.errors import DisclosureError, ParameterError, SafeguardingError
 from safeguarding_analytics.exports import plain, printed
 from safeguarding_analytics.figures import Figures
@@ -25,8 +26,9 @@ from safeguarding_analytics.leak_pages import look_into_page
 from safeguarding_analytics.leak_search import NUMBER, REQUEST, TRACEBACK, UNKNOWN, VALUE, Identities, Search
 from safeguarding_analytics.pages import TEMPLATES, vega_bundle
 from safeguarding_analytics.release import MANIFEST, Release
+from safeguarding_analytics.release_workbook import Published, worded_tables
 from safeguarding_analytics.safe import Safe
-from safeguarding_analytics.shapes import SHAPES, shape_of
+from safeguarding_analytics.shapes import SHAPES
 
 _MOST_SAID = 20
 _BROKEN = (
@@ -36,21 +38,27 @@ _BROKEN = (
 """What reading a file raises that is not what it should be."""
 
 _CHANGED = "a table that cannot be opened, or was changed after it was published"
+_OTHER_PDF = "a PDF that was not made of the pages beside it"
 _NO_ROW = "a row that stands in no table of the release"
 _SHEET, _STRINGS = "xl/worksheets/sheet.xml", "xl/sharedStrings.xml"
-_LOOKS = {"[Content_Types].xml", "_rels/.rels", "xl/_rels/workbook.xml.rels", "xl/styles.xml", "xl/theme/theme.xml"}
+_LOOKS = {
+    *("[Content_Types].xml", "_rels/.rels", "xl/_rels/workbook.xml.rels", "xl/worksheets/_rels/sheet.xml.rels"),
+    *("xl/styles.xml", "xl/theme/theme.xml"),
+}
 """Parts of a workbook, without their numbers, that say how it is put together and what it looks like."""
 
 _ELEMENTS = {
     _SHEET: "worksheet dimension sheetViews sheetView pane selection sheetFormatPr cols col sheetData row c v is t "
-    "pageMargins",
+    "pageMargins pageSetup sheetPr pageSetUpPr hyperlinks hyperlink tableParts tablePart "
+    "ignoredErrors ignoredError",
+    "xl/tables/table.xml": "table tableColumns tableColumn tableStyleInfo",
     _STRINGS: "sst si t",
     "xl/workbook.xml": "workbook fileVersion workbookPr bookViews workbookView sheets sheet calcPr",
-    "docProps/core.xml": "coreProperties title creator lastModifiedBy created modified",
+    "docProps/core.xml": "coreProperties title creator lastModifiedBy created modified language",
     "docProps/app.xml": "Properties Application DocSecurity ScaleCrop HeadingPairs vector variant lpstr i4 "
     "TitlesOfParts Company LinksUpToDate SharedDoc HyperlinksChanged AppVersion",
 }
-"""What the other parts may hold. Formulas, comments, links and pictures are not among it."""
+"""What the other parts may hold. Formulas, comments and pictures are not among it; of links the target is looked at."""
 
 _MAKERS = {"creator", "lastModifiedBy", "Company"}
 
@@ -96,12 +104,13 @@ def find_leaks(release_folder: str | Path, board: Board | None = None, secrets: 
       notebook) holds a number that is not in the rows it names, a total or a table of one row, and does not follow
       from them (see `figures`). A displayed number may be rounded, a share in per cent. Figures of ``data/published``
       are public and count as tables. A line that a chart draws for all groups alike may stand where its label says;
-      In a Parquet file or a workbook every row is, as a whole, a row of one table of the release, with its header;
-      a text alone in its row of a workbook is a title or a note;
+      In a Parquet file or a workbook every row is, as a whole, a row of one table of the release, with its header,
+      or of the contents, notes and definitions of the workbook of all tables; a text alone in its row of a workbook is
+      a title or a note;
     - *path*, *traceback*, *request*: a path of the computer, an error, something that is loaded from elsewhere (a link
       that a reader may follow is not);
     - *unknown content*: a file, picture, formula or script whose content is not known, a chart that is not Vega-Lite,
-      or a table that cannot be opened.
+      a PDF that was not made of the very pages of the pack, or a table that cannot be opened.
 
     Not looked at: numbers in prose, titles, notes, definitions, axes and expressions of charts, and in the pictures of
     charts, which are drawn from the specifications beside them.
@@ -112,7 +121,9 @@ def find_leaks(release_folder: str | Path, board: Board | None = None, secrets: 
     entries = _entries(folder)
     tables = dict(_tables(folder, entries))
     opened = [table for table in tables.values() if table is not None]
-    figures, known = Figures.of(opened), _known_rows(opened)
+    release = Release(folder, {"tables": entries})
+    known = _known_rows({name: (release.entry(name), table) for name, table in tables.items() if table is not None})
+    figures = Figures.of(opened)
     search = Search(Identities(board, secrets), figures, str(board.folder.resolve()) if board else "")
     for path in sorted(folder.rglob("*")):
         search.file = path.relative_to(folder).as_posix()
@@ -174,6 +185,9 @@ def _look_into(path: Path, search: Search, entries: dict[str, Any], known: _Rows
     try:
         if path.is_symlink():
             search.add("the file", UNKNOWN, "a link to another place")
+        elif path.suffix == ".pdf":
+            if search.file != f"pack/{BOARD_PDF}" or not _is_of_the_pages(path):
+                search.add("the file", UNKNOWN, _OTHER_PDF)
         elif path.suffix == ".parquet":
             _look_into_parquet(path.read_bytes(), search, known)
         elif path.suffix == ".xlsx":
@@ -182,6 +196,12 @@ def _look_into(path: Path, search: Search, entries: dict[str, Any], known: _Rows
             _look_into_text(path.suffix, path.read_bytes().decode("utf-8-sig"), search, entry)
     except _BROKEN:
         search.add("the file", UNKNOWN, "a file that cannot be read")
+
+
+def _is_of_the_pages(pdf: Path) -> bool:
+    """Whether a PDF is the one that the report made, of the pages that stand beside it and are looked into."""
+    made = json.loads((pdf.parents[1] / MANIFEST).read_text(encoding="utf-8")).get("pdf")
+    return bool(made) and made == digests_of(pdf.parent)
 
 
 def _look_into_text(kind: str, text: str, search: Search, entry: Mapping[str, Any] | None) -> None:
@@ -209,16 +229,21 @@ def _chart(text: str) -> dict[str, Any] | None:
     return spec if isinstance(spec, dict) and "/vega-lite/" in str(spec.get("$schema")) else None
 
 
-_Rows = dict[tuple[Any, ...], set[tuple[Any, ...]]]
+_Rows = dict[tuple[Any, ...], tuple[int, set[tuple[Any, ...]]]]
+"""By the header of a table: how many of its columns name a row, and its rows."""
 
 
-def _known_rows(tables: Iterable[Safe]) -> _Rows:
-    """The rows of all tables by header: as Parquet holds them, with their marks, and as a workbook prints them."""
+def _known_rows(tables: Published) -> _Rows:
+    """The rows of all tables by header: as Parquet holds them, with their marks, and as workbooks print them."""
     known: _Rows = {}
-    for table in tables:
-        frame = plain(table)
-        for header, rows in (printed(table), (frame.columns, frame.rows())):
-            known.setdefault(tuple(header), set()).update(tuple(map(_exact, row)) for row in rows)
+    every = [
+        (len(table.shape.group_columns(list(header))), header, rows)
+        for _, table in tables.values()
+        for frame in [plain(table)]
+        for header, rows in (printed(table), (frame.columns, frame.rows()))
+    ]
+    for groups, header, rows in (*every, *worded_tables(tables)):
+        known.setdefault(tuple(header), (groups, set()))[1].update(tuple(map(_exact, row)) for row in rows)
     return known
 
 
@@ -243,7 +268,7 @@ def _look_into_rows(rows: Iterable[tuple[str, tuple[Any, ...]]], search: Search,
     for where, row in rows:
         cells = tuple(map(_exact, row))
         if cells in known:
-            below, groups = known[cells], len(shape_of(list(row)).group_columns(list(row)))
+            groups, below = known[cells]
         for position, cell in enumerate(row):
             if isinstance(cell, str) or (position < groups and cell is not None):
                 text = cell if isinstance(cell, str) else f"{cell:.15g}"
@@ -264,7 +289,7 @@ def _look_into_workbook(content: bytes, search: Search, known: _Rows) -> None:
     texts = [_text(each) for each in parts.get(_STRINGS, ()) if _tag(each) == "si"]
     used: set[str] = set()
     for name, elements in parts.items():
-        kind = re.sub(r"\d+(?=\.xml$)", "", name)
+        kind = re.sub(r"\d+(?=\.xml(\.rels)?$)", "", name)
         if kind in _LOOKS:
             _look_at_looks(elements, name, search)
         elif kind not in _ELEMENTS or {_tag(each) for each in elements} - set(_ELEMENTS[kind].split()):
@@ -272,11 +297,19 @@ def _look_into_workbook(content: bytes, search: Search, known: _Rows) -> None:
         if kind == _SHEET:
             rows = [(f"{name}, row {row.get('r')}", _cells(row, texts)) for row in elements if _tag(row) == "row"]
             used |= {cell for _, cells in rows for cell in cells if isinstance(cell, str)}
+            _look_at_properties([each for each in elements if _tag(each) == "hyperlink"], name, search)
             _look_into_rows(rows, search, known, notes=True)
         elif kind not in _LOOKS:
             _look_at_properties(elements, name, search)
-    if set(texts) - used:
+    if {*texts, *_labels(parts.values())} - used:
         search.add(_STRINGS, UNKNOWN, "a text that stands in no cell")
+
+
+def _labels(parts: Iterable[list[ElementTree.Element]]) -> set[str]:
+    """What stands in a cell and is said again: the names of columns, the words of links."""
+    said = {"tableColumn": ("name",), "hyperlink": ("display", "tooltip")}
+    tagged = [(each, said.get(_tag(each), ())) for elements in parts for each in elements]
+    return {each.get(key, "") for each, keys in tagged for key in keys} - {""}
 
 
 def _elements(part: bytes) -> list[ElementTree.Element]:
@@ -319,6 +352,8 @@ def _look_at_properties(elements: list[ElementTree.Element], name: str, search: 
     for each in elements:
         for text in (each.text or "", *each.attrib.values()):
             search.text(text, name)
+        if _tag(each) == "tableColumn":
+            search.column(each.get("name", ""), name)
         if _tag(each) in _MAKERS and each.text:
             search.add(name, VALUE, "the name of who made it")
 

@@ -29,7 +29,17 @@ TEMPLATES = Path(__file__).parent / "templates"
 STATIC_WIDTH = 680
 """Pixels of a chart where no script draws it: on paper, in JupyterLab."""
 
+STYLE, SCRIPT, VEGA = "page.css", "page.js", "vega.js"
+"""Files that pages are made with, and that those of a site share."""
+
 NOT_WORKED_OUT = "This part could not be worked out."
+
+PROTECTION = (
+    f"[c] = {HIDDEN_NOTE}. Before a release is made, its tables are checked together: where the check finds that a "
+    "hidden number follows from the others, no release is made. No names and no pseudonyms of persons are published. "
+    "What a reader knows from elsewhere cannot be checked."
+)
+"""How the numbers of a pack are protected."""
 
 
 def enable_renderer() -> None:
@@ -100,6 +110,9 @@ def page_html(
     not_worked_out: str = NOT_WORKED_OUT,
     layout: str = "",
     every: int = 0,
+    assets: str = "",
+    chapter: int = 0,
+    more: Sequence[tuple[str, str]] = (),
 ) -> str:
     """An executed notebook as one page that needs nothing from outside.
 
@@ -122,28 +135,75 @@ def page_html(
         ``"projector"``: large, side by side, to be read from the back of a room.
     every
         Seconds after which the page is loaded again; 0: it never is.
+    assets
+        Address of the folder with the files of `asset_files`, which pages of a site share; empty: style and scripts
+        stand in the page, and nothing else is loaded. Then ``bundle`` is not used.
+    chapter
+        Number of the page in its pack, before the numbers of its figures; 0: they have none before them.
+    more
+        Address and text of what the foot of the page leads to, such as an accessibility statement.
     """
-    body = _body_html(notebook, not_worked_out)
-    heading = "<h1" not in body
-    scripts = _scripts(bundle)
-    about = {"title": title, "board": board, "navigation": navigation, "layout": layout, "every": every}
-    return _filled("page.html.j2", body=body, heading=heading, scripts=scripts, **about)
+    body = _with_anchors(_body_html(notebook, not_worked_out))
+    return _filled(
+        "page.html.j2",
+        body=body,
+        heading="<h1" not in body,
+        scripts=[] if assets else _scripts(bundle),
+        title=title,
+        board=board,
+        navigation=navigation,
+        layout=layout,
+        every=every,
+        assets=assets,
+        chapter=chapter,
+        more=more,
+    )
+
+
+def text_html(
+    body: str,
+    *,
+    title: str,
+    navigation: Sequence[tuple[str, str]],
+    board: str = "",
+    assets: str = "",
+    more: Sequence[tuple[str, str]] = (),
+) -> str:
+    """A page of text that is HTML already, without charts."""
+    return _filled(
+        "page.html.j2",
+        body=body,
+        heading=True,
+        scripts=[],
+        assets=assets,
+        charts=False,
+        title=title,
+        board=board,
+        navigation=navigation,
+        more=more,
+    )
 
 
 def message_html(sentence: str, *, title: str, navigation: Sequence[tuple[str, str]], board: str = "") -> str:
     """A page that says one sentence, such as why the page is not there."""
-    body = f'<p class="message">{escape(sentence)}</p>'
-    about = {"title": title, "board": board, "navigation": navigation}
-    return _filled("page.html.j2", body=body, heading=True, scripts=[], **about)
+    return text_html(f'<p class="message">{escape(sentence)}</p>', title=title, navigation=navigation, board=board)
+
+
+def asset_files() -> dict[str, str]:
+    """What the pages of a site share, by the name of the file: the style, the scripts that draw charts, and ours."""
+    ours = {name: (TEMPLATES / name).read_text(encoding="utf-8") for name in (STYLE, SCRIPT)}
+    return {**ours, VEGA: vega_bundle()}
 
 
 def index_html(
     *,
     board: str,
-    pages: Sequence[Mapping[str, str]],
+    pages: Sequence[Mapping[str, Any]],
     made_on: str,
     notes: Sequence[str],
     tables: Sequence[tuple[str, str]] = (),
+    pdf: str = "",
+    workbook: str = "",
 ) -> str:
     """The page to open first: what was made, the answer of each page, and how numbers are protected.
 
@@ -152,13 +212,18 @@ def index_html(
     board
         Name of the board.
     pages
-        Per page its ``title``, ``href``, ``question`` and ``headline``.
+        Per page its ``title``, ``href``, ``question`` and ``headline``; and, for the contents, the ``sections`` and
+        ``figures`` on it, each by the name of its anchor and its text.
     made_on
         Day in words.
     notes
         Sentences about the data.
     tables
         Address and title of each safe table of the release.
+    pdf
+        Address of the pack as a PDF; empty where there is none.
+    workbook
+        Address of the workbook of all tables; empty where there is none.
     """
     return _filled(
         "index.html.j2",
@@ -170,7 +235,9 @@ def index_html(
         made_on=made_on,
         notes=notes,
         tables=tables,
-        hidden_note=f"[c] = {HIDDEN_NOTE}.",
+        pdf=pdf,
+        workbook=workbook,
+        protection=PROTECTION,
     )
 
 
@@ -205,6 +272,27 @@ def _body_html(notebook: NotebookNode, not_worked_out: str) -> str:
     )
     body, _ = exporter.from_notebook_node(answered, resources={"not_worked_out": not_worked_out})
     return str(body)
+
+
+def _with_anchors(body: str) -> str:
+    """The same with an anchor at each figure, and no anchor twice, so that each section and figure can be linked to."""
+    taken = {"main": 1}
+    figures = 0
+
+    def named(found: re.Match[str]) -> str:
+        nonlocal figures
+        if found["figure"]:
+            figures += 1
+            return f'{found["figure"]} id="{_free(f"figure-{figures}", taken)}"'
+        return f'{found["heading"]}{_free(found["name"], taken)}"'
+
+    return re.sub(r'(?P<figure><figure class="chart")(?=>)|(?P<heading><h[1-6] id=")(?P<name>[^"]*)"', named, body)
+
+
+def _free(name: str, taken: dict[str, int]) -> str:
+    """A name that no other anchor of the page has: this one, or it with a number."""
+    taken[name] = taken.get(name, 0) + 1
+    return name if taken[name] == 1 else _free(f"{name}-{taken[name]}", taken)
 
 
 def _sections(notebook: NotebookNode) -> list[list[NotebookNode]]:
@@ -244,22 +332,44 @@ def _shows(output: NotebookNode) -> bool:
 
 
 def _scripts(bundle: str) -> list[str]:
-    return [bundle, (TEMPLATES / "page.js").read_text(encoding="utf-8")] if bundle else []
+    return [bundle, (TEMPLATES / SCRIPT).read_text(encoding="utf-8")] if bundle else []
 
 
-def _filled(template: str, *, scripts: Sequence[str], **values: Any) -> str:
-    allowed = " ".join(f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" for script in scripts)
+def _filled(
+    template: str, *, scripts: Sequence[str], assets: str = "", charts: bool = True, chapter: int = 0, **values: Any
+) -> str:
+    allowed = [f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" for script in scripts]
+    addresses = [f"{assets}/{name}" for name in (VEGA, SCRIPT)] if assets and charts else []
+    own = "'self'"
     policy = (
-        f"default-src 'none'; script-src {allowed or repr('none')}; style-src 'unsafe-inline'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src {' '.join(allowed) or (own if addresses else repr('none'))}; "
+        f"style-src {f'{own} ' if assets else ''}'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
     )
-    style = (TEMPLATES / "page.css").read_text(encoding="utf-8")
-    page = _environment().get_template(template)
-    return page.render(style=style, scripts=scripts, policy=policy, version=__version__, **values)
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            style="" if assets else (TEMPLATES / STYLE).read_text(encoding="utf-8"),
+            stylesheet=f"{assets}/{STYLE}" if assets else "",
+            scripts=scripts,
+            addresses=addresses,
+            policy=policy,
+            chapter=chapter,
+            version=__version__,
+            **values,
+        )
+    )
 
 
 @cache
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader
 
-    return Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    made = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    made.filters["for_style"] = _for_style
+    return made
+
+
+def _for_style(text: str) -> str:
+    """A text between the quotation marks of a style sheet, where only letters and digits stand for themselves."""
+    return "".join(each if each.isalnum() else f"\\{ord(each):x} " for each in text)

@@ -8,12 +8,13 @@ else.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import hashlib
 import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,9 @@ PLACE = "release"
 
 BEING_BUILT = ".release-being-built-"
 """How the folder of a run, beside the release that stands, begins; the number of its process follows."""
+
+_NO_FOLDER, _EXCHANGE = -100, 2
+"""Of the system's call that renames: that names are whole paths (AT_FDCWD), and RENAME_EXCHANGE."""
 
 STANDING = "the release that stands"
 """What stands before the name of a table of the previous release, where both are audited together."""
@@ -220,7 +224,7 @@ class Release:
         place = path if (path / MANIFEST).exists() else previous(path)
         if place != path and not is_release(place):
             raise SafeguardingError(
-                f"{path}: this is not a release (it has no {MANIFEST}). Make one with: safeguarding report"
+                f"{path}: {_say_no_release(path)}. Make one with: safeguarding report FOLDER{_say_inside(path)}"
             )
         try:
             manifest = _manifest(place)
@@ -262,6 +266,16 @@ class Release:
         return _safe(entry, from_csv(content.decode(), entry.columns))
 
 
+def _say_no_release(folder: Path) -> str:
+    return f"this is not a release (it has no {MANIFEST})" if folder.is_dir() else "there is no such folder"
+
+
+def _say_inside(folder: Path) -> str:
+    """The release in a folder of a report, which may be what was meant."""
+    inside = folder / PLACE
+    return f". Did you mean {inside}?" if is_release(inside) else ""
+
+
 def _entry(found: Mapping[str, Any]) -> Entry:
     """What a manifest says of a table, without what only a later version of the package knows."""
     known = {each.name for each in fields(Entry)}
@@ -293,6 +307,25 @@ def is_release(folder: Path) -> bool:
     except (OSError, ValueError):
         return False
     return True
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is built beside its place and moved into it as a whole, and how one is told from the folders of others.
+
+    ``name`` with its article; ``marker``, the file that is removed last, so that what is left is still known; whether a
+    folder ``is_ours``; what to do if it is not (``another``); whether the old one must be there until the new one is
+    (``at_once``), as nothing looks for it elsewhere.
+    """
+
+    name: str
+    marker: str
+    is_ours: Callable[[Path], bool]
+    another: str
+    at_once: bool = False
+
+
+RELEASE = Kind("a release", MANIFEST, is_release, "Choose another folder with --out")
 
 
 def previous(folder: Path) -> Path:
@@ -555,30 +588,51 @@ def _say_repair(found: pl.DataFrame, draft: Draft, place: Path) -> list[str]:
     return [first, "Or hide more of them until nothing can be worked out: safeguarding report FOLDER --repair"]
 
 
-def refuse_other_folders(place: Path) -> None:
-    """Raise a `ParameterError` when something else than a release stands where one is to be put: it would be lost."""
+def refuse_other_folders(place: Path, kind: Kind = RELEASE) -> None:
+    """Raise a `ParameterError` when something of others stands where a release is to be put: it would be lost.
+
+    Parameters
+    ----------
+    place
+        Where it is to be put. Where the previous one waits meanwhile is looked at, too.
+    kind
+        What is to be put there, if it is no release.
+    """
     for folder in (place, previous(place)):
-        if folder.exists() and not is_release(folder) and any(folder.iterdir()):
+        if folder.exists() and not kind.is_ours(folder) and any(folder.iterdir()):
             raise ParameterError(
-                f"{folder} holds something that is not a release and would be lost. "
-                "Choose another folder with --out, or move it away."
+                f"{folder} holds something that is not {kind.name} and would be lost. {kind.another}, or move it away."
             )
 
 
-def replace_folder(built: Path, place: Path) -> None:
+def replace_folder(built: Path, place: Path, kind: Kind = RELEASE) -> None:
     """Move a finished release into its place; `Release.open` finds the old one if this is stopped half-way.
+
+    Parameters
+    ----------
+    built
+        The finished folder, beside its place.
+    place
+        Where it is to stand.
+    kind
+        What it is, if it is no release. One that strangers read file by file changes places with the old one in a
+        single step where the system can do that, so that there is no moment without it; the old one is then removed
+        from where the new one was built.
 
     Raises
     ------
     ParameterError
-        When something else than a release would be lost.
+        When something of others would be lost.
     OSError
         When the system refuses, as Windows does while another program has a file open; the old release is put back.
     """
-    refuse_other_folders(place)
+    refuse_other_folders(place, kind)
+    if kind.at_once and place.exists() and exchange(built, place):
+        _remove(built, kind)
+        return
     old = previous(place)
     if place.exists():
-        _remove(old)
+        _remove(old, kind)
         place.rename(old)
     try:
         built.rename(place)
@@ -586,13 +640,56 @@ def replace_folder(built: Path, place: Path) -> None:
         with contextlib.suppress(OSError):  # where even this is refused, the old release opens from where it is
             old.rename(place)
         raise
-    _remove(old)
+    _remove(old, kind)
 
 
-def _remove(release: Path) -> None:
+def exchange(one: Path, other: Path) -> bool:
+    """Let two folders of one disk change places in a single step.
+
+    Parameters
+    ----------
+    one, other
+        The two folders.
+
+    Returns
+    -------
+    bool
+        Whether they did. Of the systems in use Linux can do it, on most kinds of disk.
+    """
+    try:
+        rename = ctypes.CDLL(None).renameat2
+    except (AttributeError, OSError, TypeError):  # no such function, no such library, no such system
+        return False
+    names = [os.fsencode(os.path.abspath(path)) for path in (one, other)]
+    return bool(rename(_NO_FOLDER, names[0], _NO_FOLDER, names[1], _EXCHANGE) == 0)
+
+
+def sweep(folder: Path, beginning: str) -> None:
+    """Remove what runs that were killed have left beside a place: it was never audited.
+
+    Parameters
+    ----------
+    folder
+        Folder that holds the place.
+    beginning
+        How the folders of runs begin; the number of the process follows. Those of processes that run are kept.
+    """
+    import psutil
+
+    for left in folder.iterdir() if folder.is_dir() else ():
+        process = left.name.removeprefix(beginning)
+        alive = process.isdigit() and int(process) != os.getpid() and psutil.pid_exists(int(process))
+        if left.name.startswith(beginning) and not alive:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _remove(release: Path, kind: Kind = RELEASE) -> None:
     """Remove a release, its manifest last: what is left when this is stopped is still known as ours."""
     if release.exists():
-        for folder in release.iterdir():
-            if folder.name != MANIFEST:
-                shutil.rmtree(folder, ignore_errors=True)
+        for path in release.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name != kind.marker:
+                with contextlib.suppress(OSError):  # a file is open on Windows
+                    path.unlink()
         shutil.rmtree(release, ignore_errors=True)

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from safeguarding_analytics.auditing import HIDING_MARKS, Effort, audit
+from safeguarding_analytics.board_pdf import BOARD_PDF
 from safeguarding_analytics.dates import day_in_words
 from safeguarding_analytics.dimensions import fitted, read_lookups
 from safeguarding_analytics.disclosure import check_adds_up
@@ -28,7 +29,8 @@ from safeguarding_analytics.exports import parquet_bytes, plain, to_csv
 from safeguarding_analytics.leaks import find_leaks
 from safeguarding_analytics.ledger import open_ledger, sheet_of
 from safeguarding_analytics.pages import index_html, message_html
-from safeguarding_analytics.release import MANIFEST, Release, lookups_of, previous, replace_folder
+from safeguarding_analytics.release import MANIFEST, Release, lookups_of, previous, replace_folder, sweep
+from safeguarding_analytics.release_workbook import WORKBOOK, write_release_workbook
 from safeguarding_analytics.repairs import repair
 from safeguarding_analytics.safe import Safe, already_public, number_columns
 from safeguarding_analytics.shapes import shape_of
@@ -304,7 +306,7 @@ def repair_release(collection: Collection, *, rounded: Mapping[str, int] | None 
     bases = _bases(collection, rounded or {})
     place = Path(os.path.abspath(last))  # the name of "." is empty
     others = [one for one in collection.tables if one.place != last]
-    _sweep(place.parent)
+    sweep(place.parent, BEING_REPAIRED)
     beside = place.with_name(f"{BEING_REPAIRED}{os.getpid()}")
     try:
         shutil.copytree(Release.open(last).folder, beside, symlinks=True)
@@ -312,6 +314,8 @@ def repair_release(collection: Collection, *, rounded: Mapping[str, int] | None 
         exact = [one for one in others if one.name not in bases]
         rows = _repair_tables(beside, exact, collection.lookups, others_first=True)
         pages = _leave_out_pages(beside, rows)
+        if (beside / WORKBOOK).exists():
+            write_release_workbook(Release.open(beside), beside / WORKBOOK)
         _refuse_leaks(beside, last)
         repaired = [one for one in _tables_of(Release.open(beside), "", last) if _is_audited(one.table)]
         together = replace(collection, tables=(*map(_apart, others), *repaired))
@@ -571,6 +575,7 @@ def _leave_out_pages(folder: Path, changed: Iterable[str]) -> list[str]:
     for one in left_out:
         html = message_html(LEFT_OUT, title=one["title"], navigation=navigation, board=board)
         (pack / one["href"]).write_text(html, encoding="utf-8")
+    (pack / BOARD_PDF).unlink(missing_ok=True)  # it shows what is hidden now
     index = index_html(
         board=board,
         pages=[{**one, "headline": LEFT_OUT} if one in left_out else one for one in answers],
@@ -581,6 +586,7 @@ def _leave_out_pages(folder: Path, changed: Iterable[str]) -> list[str]:
             "More is hidden now than when it was made.",
         ],
         tables=[(f"../tables/{name}.csv", entry["title"]) for name, entry in sorted(manifest["tables"].items())],
+        workbook=f"../{WORKBOOK}" if (folder / WORKBOOK).exists() else "",
     )
     (pack / "index.html").write_text(index, encoding="utf-8")
     return [one["title"] for one in left_out]
@@ -615,13 +621,3 @@ def _refuse_leaks(folder: Path, release: Path) -> None:
         "\n".join([f"other files in {release} would still show what would be hidden.", *lines, *more])
         + "\nMove these files away, or make the release again with: safeguarding report --repair"
     )
-
-
-def _sweep(folder: Path) -> None:
-    """Remove the copies that repairs have left behind that were killed."""
-    import psutil
-
-    for left in folder.glob(f"{BEING_REPAIRED}*"):
-        process = left.name.removeprefix(BEING_REPAIRED)
-        if process == str(os.getpid()) or not (process.isdigit() and psutil.pid_exists(int(process))):
-            shutil.rmtree(left, ignore_errors=True)

@@ -18,10 +18,12 @@ from tempfile import mkdtemp
 from typing import Any
 
 from safeguarding_analytics.board import Board, check_all
+from safeguarding_analytics.board_pdf import BOARD_PDF, Chapter, digests_of, pack_pdf
 from safeguarding_analytics.contracts import say_problems
 from safeguarding_analytics.dates import day_in_words, evaluation_day
 from safeguarding_analytics.errors import ParameterError, SafeguardingError, TableError, in_words, nearest
 from safeguarding_analytics.leaks import refuse_leaks
+from safeguarding_analytics.page_parts import outline_of
 from safeguarding_analytics.release import (
     BEING_BUILT,
     PLACE,
@@ -33,8 +35,10 @@ from safeguarding_analytics.release import (
     previous,
     promote,
     refuse_other_folders,
+    sweep,
 )
 from safeguarding_analytics.release_audit import repair_tables
+from safeguarding_analytics.release_workbook import WORKBOOK, write_release_workbook
 
 INSTALLED = Path(__file__).parent / "notebooks"
 IN_REPOSITORY = Path(__file__).parents[2] / "notebooks"
@@ -99,6 +103,12 @@ class Report:
         """The page to open first."""
         return self.release.folder / "pack" / "index.html"
 
+    @property
+    def pdf(self) -> Path | None:
+        """The pack as a PDF, if it was made."""
+        path = self.release.folder / "pack" / BOARD_PDF
+        return path if path.is_file() else None
+
 
 def notebooks(only: Sequence[str] = ()) -> list[Notebook]:
     """The notebooks of the package, in the order of the pack.
@@ -152,6 +162,7 @@ def make_report(
     today: date,
     progress: Progress = lambda _done, _all: None,
     repair: bool = False,
+    pdf: bool = False,
 ) -> Report:
     """Run the notebooks on a board's folder and put the audited release with its pack into ``out/release``.
 
@@ -174,6 +185,9 @@ def make_report(
     repair
         Whether more is hidden where a hidden number could be worked out of the tables together. Pages of notebooks
         whose tables changed are then left out, and say so: what they showed may be hidden now.
+    pdf
+        Whether the pack is made as a PDF, too. It is made of the pages once they have passed the search for leaks, and
+        before the release is promoted: where it cannot be made, no release is.
 
     Returns
     -------
@@ -192,7 +206,7 @@ def make_report(
         `promote`) and are not to be repaired, or cannot be; or a page holds an identifying value or a number that
         stands in no published table.
     SafeguardingError
-        When a notebook failed; the previous release stays.
+        When a notebook failed, or the PDF cannot be made; the previous release stays.
     """
     wanted = notebooks(only)
     given = dict(parameters or {})
@@ -215,7 +229,7 @@ def make_report(
     if not problems.is_empty():
         heights = board.heights(board.tables)
         raise TableError("\n".join(say_problems(problems, board.file_names, heights)))
-    _sweep(place.parent)
+    sweep(place.parent, BEING_BUILT)
     built = place.with_name(f"{BEING_BUILT}{os.getpid()}")
     runs = built / RUNS
     try:
@@ -226,8 +240,8 @@ def make_report(
         gather(built, runs, {notebook.name: _about(notebook, given, board) for notebook in wanted})
         repaired = _repaired(built, place, board.data_version) if repair else []
         pages = _without_what_is_hidden(pages, built, repaired)
-        _write_pack(board, pages, built, today, str(given.get("as_at") or ""))
-        refuse_leaks(built, board)
+        notes = _notes(board, str(given.get("as_at") or ""))
+        chapters = _write_pack(board, pages, built, today, notes, pdf=pdf)
         about = {
             "board": board.config.board.name,
             "made_on": today.isoformat(),
@@ -236,6 +250,10 @@ def make_report(
             "parameters": {name: str(value) for name, value in given.items()},
             "pages": [notebook.name for notebook in wanted],
         }
+        _write_workbook(built, about)
+        refuse_leaks(built, board)
+        if pdf:
+            about["pdf"] = _write_pdf(board, chapters, built / "pack", today, notes)
         return Report(promote(built, place, about=about), tuple(pages), tuple(repaired))
     finally:
         _remove(built)
@@ -288,16 +306,6 @@ def _remove(built: Path) -> None:
         shutil.rmtree(built.rename(stopped))
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what runs that were killed have left behind: it was never audited."""
-    import psutil
-
-    for left in folder.glob(f"{BEING_BUILT}*"):
-        process = left.name.removeprefix(BEING_BUILT)
-        if process == str(os.getpid()) or not (process.isdigit() and psutil.pid_exists(int(process))):
-            shutil.rmtree(left, ignore_errors=True)
-
-
 def _run_all(
     board: Board, wanted: list[Notebook], runs: Path, given: dict[str, Any], jobs: int, progress: Progress
 ) -> list[Page]:
@@ -317,11 +325,11 @@ def _run_all(
     pages: dict[str, Page] = {}
     pool = ThreadPoolExecutor(max_workers=max(1, jobs))
     # One folder for all sockets, held here: when a run is stopped, only this thread still clears up.
-    with _folder_of_sockets() as sockets:
+    with folder_of_sockets() as sockets:
         try:
             running = [
                 pool.submit(
-                    _run, board, notebook, runs / notebook.name, given, tick, _private_channel(f"{sockets}/{number}")
+                    _run, board, notebook, runs / notebook.name, given, tick, private_channel(f"{sockets}/{number}")
                 )
                 for number, notebook in enumerate(wanted)
             ]
@@ -403,7 +411,7 @@ def _typed(name: str, value: Any, kind: str) -> Any:
 
 
 @contextlib.contextmanager
-def _folder_of_sockets() -> Iterator[str]:
+def folder_of_sockets() -> Iterator[str]:
     """A folder that is gone afterwards, also where a kernel that is being stopped still writes into it."""
     folder = mkdtemp(prefix="safeguarding")
     try:
@@ -416,7 +424,7 @@ def _folder_of_sockets() -> Iterator[str]:
             time.sleep(0.1)
 
 
-def _private_channel(place: str) -> Any:
+def private_channel(place: str) -> Any:
     """Kernels talk over sockets in a folder of this user where the system has them, not over ports others can reach."""
     from traitlets.config import Config
 
@@ -443,7 +451,20 @@ def _refuse_failures(pages: list[Page]) -> None:
         raise TableError("\n".join(f"{page.notebook.name}: {page.why_not}" for page in pages))
 
 
-def _write_pack(board: Board, pages: list[Page], built: Path, today: date, what_if: str) -> None:
+def _notes(board: Board, what_if: str) -> list[str]:
+    """Sentences about the data of a pack."""
+    as_at = board.config.board.as_at
+    return [
+        *([f"As at {day_in_words(as_at)}."] if as_at else []),
+        *([f"Pages that ask what if were made as at {day_in_words(evaluation_day(what_if))}."] if what_if else []),
+        f"Data version {board.data_version}.",
+    ]
+
+
+def _write_pack(
+    board: Board, pages: list[Page], built: Path, today: date, notes: Sequence[str], *, pdf: bool
+) -> list[Chapter]:
+    """Write the pages and their contents; the pages as chapters of the PDF."""
     from safeguarding_analytics.pages import index_html, message_html, page_html, vega_bundle
 
     name = board.config.board.name
@@ -451,36 +472,58 @@ def _write_pack(board: Board, pages: list[Page], built: Path, today: date, what_
     pack.mkdir()
     navigation = [("index.html", "Contents"), *((f"{page.notebook.name}.html", page.notebook.title) for page in pages)]
     published = [_entry(path) for path in sorted((built / "tables").glob("*.json"))]
-    for page in pages:
+    chapters = []
+    for number, page in enumerate(pages, 1):
+        notebook = page.notebook
         if page.executed is None:
-            html = message_html(page.why_not, title=page.notebook.title, navigation=navigation, board=name)
+            html = message_html(page.why_not, title=notebook.title, navigation=navigation, board=name)
         else:
             html = page_html(
-                page.executed, title=page.notebook.title, bundle=vega_bundle(), navigation=navigation, board=name
+                page.executed,
+                title=notebook.title,
+                bundle=vega_bundle(),
+                navigation=navigation,
+                board=name,
+                chapter=number,
             )
-        (pack / f"{page.notebook.name}.html").write_text(html, encoding="utf-8")
-    entries = [
-        {
-            "title": page.notebook.title,
-            "href": f"{page.notebook.name}.html",
-            "question": page.notebook.question,
-            "headline": page.why_not or _headline(page.notebook.name, published),
-        }
-        for page in pages
-    ]
-    notes = [f"Data version {board.data_version}."]
-    if what_if:
-        notes.insert(0, f"Pages that ask what if were made as at {day_in_words(evaluation_day(what_if))}.")
-    if board.config.board.as_at:
-        notes.insert(0, f"As at {day_in_words(board.config.board.as_at)}.")
+        (pack / f"{notebook.name}.html").write_text(html, encoding="utf-8")
+        headline = page.why_not or _headline(notebook.name, published)
+        chapters.append(Chapter(notebook.title, notebook.question, headline, html))
+    entries = [_contents(page.notebook.name, chapter) for page, chapter in zip(pages, chapters, strict=True)]
     index = index_html(
         board=name,
         pages=entries,
         made_on=day_in_words(today),
         notes=notes,
         tables=[(f"../tables/{each['name']}.csv", each["title"]) for each in published],
+        pdf=BOARD_PDF if pdf else "",
+        workbook=f"../{WORKBOOK}" if published else "",
     )
     (pack / "index.html").write_text(index, encoding="utf-8")
+    return chapters
+
+
+def _contents(name: str, chapter: Chapter) -> dict[str, Any]:
+    """What the contents of a pack say of a page, and what is on it."""
+    outline = outline_of(chapter.html)
+    about = {"title": chapter.title, "question": chapter.question, "headline": chapter.headline}
+    return {"href": f"{name}.html", **about, "sections": outline.sections, "figures": outline.figures}
+
+
+def _write_pdf(
+    board: Board, chapters: Sequence[Chapter], pack: Path, today: date, notes: Sequence[str]
+) -> dict[str, str]:
+    """Write the pages as one PDF; its digest and that of the pages, by which it is known again."""
+    content = pack_pdf(chapters, board=board.config.board.name, made_on=today, notes=notes)
+    (pack / BOARD_PDF).write_bytes(content)
+    return digests_of(pack)
+
+
+def _write_workbook(built: Path, about: Mapping[str, Any]) -> None:
+    """All tables of the run in one workbook, from the same files that anybody will open."""
+    entries = {path.stem: _entry(path) for path in sorted((built / "tables").glob("*.json"))}
+    if entries:
+        write_release_workbook(Release(built, {**about, "tables": entries}), built / WORKBOOK)
 
 
 def _headline(name: str, published: list[dict[str, Any]]) -> str:

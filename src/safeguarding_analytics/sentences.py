@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import polars as pl
@@ -26,8 +27,14 @@ def percent(share: float, denominator: int | None = None) -> str:
     --------
     >>> percent(0.19239, 920), percent(7 / 38, 38)
     ('19.2%', '18%')
+
+    A half is rounded away from 0, as charts and spreadsheets do:
+
+    >>> percent(5 / 400, 400), percent(1 / 8, 8)
+    ('1.3%', '13%')
     """
-    return f"{share * 100:.{0 if denominator is not None and denominator < 100 else 1}f}%"
+    last = Decimal("1") if denominator is not None and denominator < 100 else Decimal("0.1")
+    return f"{Decimal(repr(round(share * 100, 9))).quantize(last, ROUND_HALF_UP)}%"
 
 
 def say_proportion(

@@ -5,6 +5,7 @@ from test_pages_in_browser import ARGUMENTS, CHROMIUM
 
 from safeguarding_analytics.dashboards import NOT_ANSWERED
 from test_dashboards import make_release
+from test_serving_attack import ANSWER, BASE, TOKEN, Quick
 
 pytestmark = [
     pytest.mark.browser,
@@ -15,6 +16,9 @@ pytestmark = [
 
 PAGES = ["Overview", "Training", "Knowledge gain", "Child protection", "Priorities"]
 NAMES = ("training_reach_by_agency", "knowledge_gain", "repeat_plans", "priorities")
+SLOW = 120_000
+"""Milliseconds: the first page of each release waits for its kernel."""
+
 DRAWN = "document.querySelectorAll('.chart.drawn .live svg').length"
 WAITING = "document.querySelectorAll('figure.chart:not(.drawn)').length"
 VIEWS = {
@@ -63,8 +67,8 @@ def opened(browser, serve, releases):
         page.on("pageerror", lambda error: page.complaints.append(str(error)))
         page.on("websocket", lambda opened: page.sockets.append(opened.url))
         page.server = f"http://127.0.0.1:{served[release].port}"
-        page.goto(page.server + address)
-        page.wait_for_function(f"{WAITING} === 0")
+        page.goto(page.server + address, timeout=SLOW)
+        page.wait_for_function(f"{WAITING} === 0", timeout=SLOW)
         return page
 
     return open_page
@@ -179,7 +183,7 @@ def test_page_marks_itself_in_the_navigation(view):
 def test_numbers_behind_a_chart_open_with_the_keyboard(view):
     details = view.page.locator("details").first
     assert not details.locator("table").is_visible()
-    for _ in range(10):
+    for _ in range(40):  # the navigation and the choices come first
         view.page.keyboard.press("Tab")
         if in_focus(view.page)[0] == "SUMMARY":
             break
@@ -193,6 +197,21 @@ def test_page_does_not_scroll_sideways_with_all_tables_open(view, width):
     view.page.set_viewport_size({"width": width, "height": 900})
     view.page.wait_for_timeout(200)
     assert view.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_chosen_agency_is_set_off_in_charts_and_tables_without_asking_the_server(opened):
+    page = opened("demo", "/training")
+    asked, before = len(page.asked), page.locator("figure.chart .live").first.inner_html()
+    page.locator("form.choices").get_by_label("Agency", exact=True).select_option("Kent Police")
+    page.wait_for_function("document.querySelectorAll('figure.chart.altered').length > 0", timeout=SLOW)
+    assert page.locator(".choices [role=status]").inner_text().startswith("Kent Police: highlighted in ")
+    assert page.locator("tr.picked").first.locator("th").first.text_content() == "Kent Police"
+    assert page.locator("figure.chart.altered .live").first.inner_html() != before
+    page.get_by_label("Show only what is chosen").check()
+    assert "shown alone (beside totals) in" in page.locator(".choices [role=status]").inner_text()
+    assert page.url.endswith("/training#Agency=Kent+Police&only=1")
+    assert (len(page.asked), page.sockets, page.complaints) == (asked, [], [])
+    page.close()
 
 
 def test_page_breaks_no_rule_of_accessibility(view):
@@ -218,6 +237,35 @@ def test_pages_are_changed_with_the_keyboard(opened):
     page.keyboard.press("Enter")  # skips the navigation
     assert page.evaluate("document.activeElement.id") == "main"
     page.close()
+
+
+def test_link_with_the_token_in_a_page_of_another_site_leads_to_the_figures_and_leaves_no_token(browser):
+    quick = Quick(TOKEN)
+    context = browser.new_context()
+    try:
+        page = context.new_page()
+        asked = []
+        page.on("request", lambda request: asked.append(request.headers))
+        page.route(
+            "http://mail.example/",
+            lambda route: route.fulfill(
+                content_type="text/html",
+                body=f'<a href="http://127.0.0.1:{quick.port}{BASE}training?token={TOKEN}">The figures</a>',
+            ),
+        )
+        page.goto("http://mail.example/")
+        page.get_by_role("link").click()
+        page.get_by_text(ANSWER).wait_for()
+        assert page.url == f"http://127.0.0.1:{quick.port}{BASE}training"
+        assert not any(TOKEN in headers.get("referer", "") for headers in asked)
+        assert page.evaluate("document.cookie") == ""  # scripts do not see it
+        (cookie,) = context.cookies()
+        assert (cookie["expires"], cookie["path"], cookie["sameSite"]) == (-1, BASE, "Strict")
+        page.go_back()
+        assert TOKEN not in page.url
+    finally:
+        context.close()
+        quick.close()
 
 
 def test_address_without_a_page_leads_back_to_the_pages(opened):

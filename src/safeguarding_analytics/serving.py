@@ -1,0 +1,395 @@
+"""Serves the pages of a release, or of a vote that goes on, with Voilà: read-only, and on this computer alone.
+
+Voilà runs the notebook of a page in a kernel that is ended as soon as its page is drawn. No request of a viewer reaches
+a kernel, and no page has a script of Voilà's: a page is worked out once and then given to everybody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import re
+import signal
+import socket
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from shutil import copytree, rmtree
+from subprocess import DEVNULL
+from tempfile import TemporaryDirectory, gettempdir
+from typing import Any
+
+from safeguarding_analytics.access import Access
+from safeguarding_analytics.dashboards import LIVE, PROJECTOR, SERVED, Page, notebooks, pages_in
+from safeguarding_analytics.drawn_pages import BusyError, Drawn, DrawnPages
+from safeguarding_analytics.errors import ParameterError, SafeguardingError
+from safeguarding_analytics.pages import NOT_WORKED_OUT, TEMPLATES, page_html, prose, vega_bundle
+from safeguarding_analytics.release import MANIFEST, Release
+from safeguarding_analytics.viewers import Refusals, handlers_of
+
+LOCALHOST = "127.0.0.1"
+KERNELS = 2
+"""Pages that are worked out at once, each by a kernel of its own."""
+
+CLEARINGS = 50
+"""Attempts to clear the folder of the kernels' sockets, a tenth of a second apart."""
+
+PATIENCE = 55
+"""Seconds that a viewer waits for a page; proxies give up after a minute."""
+
+LONGEST_RUN = 300
+"""Seconds after which a page that is still not worked out is given up."""
+
+IDLE_SECONDS = 10
+"""Kernels end with their page; one that is left over for any reason ends after so long."""
+
+
+@dataclass(frozen=True)
+class Door:
+    """How pages are reached, and by whom.
+
+    Parameters
+    ----------
+    port
+        Port on this computer.
+    base_url
+        What stands before the address of each page.
+    token
+        What viewers must have; empty: nothing.
+    kernels
+        How many pages may be worked out at once.
+    static_site
+        Where the same pages stand as a static site; empty: nowhere.
+    """
+
+    port: int
+    base_url: str = "/"
+    token: str = ""
+    kernels: int = KERNELS
+    static_site: str = ""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is shown: its pages, whose they are, and what tells its present state from any other."""
+
+    pages: Sequence[Page]
+    board: Callable[[], str]
+    state: Callable[[], str]
+    before: Callable[[], object] | None = None
+    """What is to be done before each page is given."""
+
+    every: int = 0
+    """Seconds after which the page for the projector loads itself again; 0: it never does."""
+
+
+def serve(folder: Path, door: Door) -> int:
+    """Serve the pages of a release until it is stopped.
+
+    Parameters
+    ----------
+    folder
+        A release.
+    door
+        How its pages are reached.
+
+    Returns
+    -------
+    int
+        Exit code.
+
+    Raises
+    ------
+    ParameterError
+        When the port is taken.
+    SafeguardingError
+        When there is no release.
+
+    Notes
+    -----
+    A release that is replaced is shown from the next load on. While one is moved into the place of another, the last
+    one is shown, as `Release.open` finds it. One that is taken away is not shown any more, and a page says so: it may
+    have been taken away because of what it shows.
+    """
+    require_free(door.port)
+    place = folder.resolve()
+    state_of(place)
+    os.environ[SERVED] = str(place)
+    os.environ.pop(LIVE, None)
+    with TemporaryDirectory(prefix="safeguarding") as shelf:
+        _end_orderly()
+        shown = Shown(
+            pages_in(notebooks()), lambda: str(Release.open(place).manifest["board"]), lambda: state_of(place)
+        )
+        return _run(Path(shelf), door, shown)
+
+
+def serve_live(folder: Path, door: Door, *, now: Callable[[], datetime], every: int = 0, closed: bool = False) -> int:
+    """Serve the pages of a vote that goes on, and count its ballots anew whenever a page is loaded.
+
+    Parameters
+    ----------
+    folder
+        A board's folder. It is only read.
+    door
+        How its pages are reached.
+    now
+        What the time is.
+    every
+        Seconds after which the page for the projector loads itself again; 0: it never does.
+    closed
+        Whether nobody will vote any more, so that all ballots are counted.
+
+    Returns
+    -------
+    int
+        Exit code.
+
+    Raises
+    ------
+    ParameterError
+        When the port is taken.
+    TableError
+        When there is no such folder, or `board.toml` breaks a rule.
+
+    Notes
+    -----
+    This process alone reads the ballots. The kernels of the pages open the release of the last state that may be shown,
+    and nothing else. A page is worked out anew whenever that state has changed.
+    """
+    from safeguarding_analytics.live_count import LiveCount
+
+    require_free(door.port)
+    with TemporaryDirectory(prefix="safeguarding") as shelf:
+        _end_orderly()
+        count = LiveCount(folder, Path(shelf), now, closed=closed)
+        count.refresh()
+        os.environ[LIVE] = str(count.status)
+        shown = Shown(
+            pages_in(notebooks(), live=True),
+            lambda: count.board,
+            lambda: sha256(count.status.read_bytes()).hexdigest(),
+            count.refresh,
+            every,
+        )
+        return _run(Path(shelf), door, shown)
+
+
+def require_free(port: int) -> None:
+    """Raise a `ParameterError` when a port of this computer is taken."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOCALHOST, port))
+        except OSError:
+            raise ParameterError(f"port {port} is taken by another program. Choose another one with --port.") from None
+
+
+def state_of(folder: Path) -> str:
+    """What tells the release that stands from any other: the digest of its manifest, which has one of each table.
+
+    Parameters
+    ----------
+    folder
+        A release.
+
+    Raises
+    ------
+    SafeguardingError
+        When there is none, or it is half written.
+    """
+    release = Release.open(folder)
+    try:
+        return sha256((release.folder / MANIFEST).read_bytes()).hexdigest()
+    except OSError:  # it was moved meanwhile
+        raise SafeguardingError(f"{folder}: the release is being replaced. Open it again.") from None
+
+
+def _end_orderly() -> None:
+    """End as after Ctrl-C when this process is told to end, so that nothing is left in the temporary folder."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def _run(shelf: Path, door: Door, shown: Shown) -> int:
+    """Serve pages until stopped."""
+    for kind in ("nbconvert", "voila"):
+        copytree(TEMPLATES / kind, shelf / kind)
+    os.environ["JUPYTER_PATH"] = str(shelf)
+    from tornado.ioloop import IOLoop
+    from voila.app import Voila
+
+    pages = [replace(page, address=door.base_url + page.address.removeprefix("/")) for page in shown.pages]
+    by_name = {page.notebook.stem: page for page in pages}
+    app = Voila(config=_settings(door, by_name))
+    app.initialize([str(pages[0].notebook)])
+
+    async def draw(name: str) -> Drawn:
+        body = await asyncio.wait_for(_body(app, by_name[name]), LONGEST_RUN)
+        start, end = _shell(by_name[name], pages, shown.board(), shown.every)
+        return Drawn(f"{start}{body}{end}".encode(), whole=NOT_WORKED_OUT not in body)
+
+    drawn = DrawnPages(
+        draw, shown.state, kernels=door.kernels, patience=PATIENCE, ahead=() if shown.before else list(by_name)
+    )
+
+    def handlers() -> list[tuple[Any, ...]]:
+        IOLoop.current().add_callback(drawn.heat)
+        return handlers_of(
+            {page.address: name for name, page in by_name.items()},
+            access=Access(door.token),
+            refusals=Refusals(_navigation(pages), shown.board(), door.static_site),
+            base_url=door.base_url,
+            pages=drawn,
+            before=Shared(shown.before) if shown.before else None,
+        )
+
+    async def end() -> None:
+        await drawn.close()
+        with contextlib.suppress(Exception):  # a kernel that has ended meanwhile
+            await app.kernel_manager.shutdown_all(now=True)
+
+    def stop() -> None:
+        with contextlib.suppress(KeyboardInterrupt):  # who stops it twice means the same
+            app.ioloop.run_sync(end)
+        _clear(app.connection_dir)
+
+    app.stop = stop  # Voilà's own breaks off, with a traceback, where a kernel is ending already
+    app.init_handlers = handlers  # in place of all those of Voilà's own
+    logging.disable(logging.ERROR)  # logs of Voilà, Tornado and asyncio may hold cell sources, values and tokens
+    app.start()
+    return 0
+
+
+def _clear(folder: str) -> None:
+    """Remove a folder for good: a kernel that was starting may make it again a moment later."""
+    gone = 0
+    for _ in range(CLEARINGS):
+        gone = 0 if os.path.exists(folder) else gone + 1
+        if gone > 2:
+            break
+        rmtree(folder, ignore_errors=True)
+        time.sleep(0.1)
+
+
+class Shared:
+    """Something that is done in a thread, for all who ask for it: who asks while it is done waits for the next time.
+
+    Parameters
+    ----------
+    do
+        What is to be done.
+    """
+
+    def __init__(self, do: Callable[[], object]) -> None:
+        self._do = do
+        self._running: asyncio.Future[object] | None = None
+        self._next: asyncio.Future[object] | None = None
+
+    def __call__(self) -> Awaitable[object]:
+        """Have it done, from its beginning, after this was called."""
+        if self._next is None:
+            self._next = asyncio.ensure_future(self._follow(self._running))
+        return asyncio.shield(self._next)
+
+    async def _follow(self, running: asyncio.Future[object] | None) -> object:
+        if running is not None:
+            await asyncio.wait({running})
+        self._running, self._next = self._next, None
+        return await asyncio.get_running_loop().run_in_executor(None, self._do)
+
+
+async def _body(app: Any, page: Page) -> str:
+    """The cells of a page, run by Voilà in a kernel that ends with them."""
+    from voila.notebook_renderer import NotebookRenderer
+
+    renderer = NotebookRenderer(
+        voila_configuration=app.voila_configuration,
+        traitlet_config=app.config,
+        notebook_path=page.notebook.name,
+        template_paths=app.template_paths,
+        config_manager=app.config_manager,
+        contents_manager=app.contents_manager,
+        kernel_spec_manager=app.kernel_spec_manager,
+        base_url=app.base_url,
+        page_config={},
+    )
+    await renderer.initialize()
+    kernels = app.kernel_manager
+    kernel = await kernels.start_kernel(
+        kernel_name=renderer.notebook.metadata.kernelspec.name,
+        env=dict(os.environ),
+        stdout=DEVNULL,  # a library that breaks down may print values
+        stderr=DEVNULL,
+    )
+    try:
+        body = await renderer.generate_content_str(kernel, kernels.get_kernel(kernel))
+        if not await kernels.is_alive(kernel):  # what it did not come to is missing, and nothing says so
+            raise BusyError(f"{page.notebook.name}: its kernel ended before the page was done.")
+        return str(body)
+    finally:
+        await kernels.shutdown_kernel(kernel, now=True)
+
+
+def _shell(page: Page, pages: Sequence[Page], board: str, every: int = 0) -> list[str]:
+    """What stands before and after the cells of a page: a page of the board pack without cells, cut open."""
+    from nbformat.v4 import new_notebook
+
+    afar = page.notebook.stem == PROJECTOR
+    empty = page_html(
+        new_notebook(),  # type: ignore[no-untyped-call]  # nbformat types its functions but not this one
+        title=page.title,
+        bundle="" if afar else vega_bundle(),
+        navigation=_navigation(pages),
+        board=board,
+        layout="projector" if afar else "",
+        every=every if afar else 0,
+    )
+    return re.split("<h1>.*?</h1>", empty, maxsplit=1)  # the notebook brings its own heading
+
+
+def _navigation(pages: Sequence[Page]) -> list[tuple[str, str]]:
+    return [(page.address, page.title) for page in pages]
+
+
+def _settings(door: Door, names: Iterable[str]) -> Any:
+    from traitlets.config import Config
+
+    # Each kernel has sockets of its own in a folder of this user: 65 characters behind the temporary folder, of the 103
+    # that the path of a socket may have.
+    kernels = {"transport": "ipc"} if os.name == "posix" and len(gettempdir()) <= 103 - 65 else {}
+    return Config(
+        {
+            "Voila": {
+                "ip": LOCALHOST,
+                "port": door.port,
+                "port_retries": 0,
+                "base_url": door.base_url,
+                "open_browser": False,
+                "config_file_paths": [],  # a configuration lying about must not loosen these settings
+            },
+            "VoilaConfiguration": {
+                "template": "dashboard",
+                "allow_template_override": "NO",
+                "allow_theme_override": "NO",
+                "file_allowlist": [],
+                "strip_sources": True,
+                "show_tracebacks": False,
+                # What stands around the cells is added here, as it depends on the release.
+                "resources": {"not_worked_out": NOT_WORKED_OUT, "shells": {name: ["", ""] for name in names}},
+            },
+            # One answer that fails does not take the others with it, and none is left out because it comes late.
+            "VoilaExecutor": {"allow_errors": True, "iopub_timeout": LONGEST_RUN},
+            "TemplateExporter": {"filters": {"prose": prose}},
+            "MappingKernelManager": {
+                "cull_idle_timeout": IDLE_SECONDS,
+                "cull_interval": IDLE_SECONDS // 2,
+                "cull_connected": True,
+            },
+            "KernelManager": {"autorestart": False, **kernels},
+        }
+    )

@@ -1,0 +1,201 @@
+"""What a viewer of a dashboard is answered: a page, or a plain refusal that says nothing about the board.
+
+These handlers stand in place of all those of Voilà and Jupyter: there is no websocket, no file and no interface to
+kernels behind any address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from html import escape, unescape
+from typing import Any
+
+from tornado.web import RequestHandler, stream_request_body
+
+from safeguarding_analytics.access import Access, is_own_name, is_own_origin
+from safeguarding_analytics.drawn_pages import BusyError, DrawnPages
+from safeguarding_analytics.errors import SafeguardingError
+from safeguarding_analytics.pages import message_html, text_html
+
+NO_PAGE = "There is no page at this address."
+NOT_SHOWN = "This page cannot be shown."
+LINK_NEEDED = (
+    "This page is shown to those who have the link to it. Open that link again, or ask the person who gave you this "
+    "address for it."
+)
+NOT_THERE = (
+    "The figures are not there at the moment: they are being replaced, or were taken away. Load this page again in a "
+    "minute."
+)
+BUSY = "This page is not ready yet, as others are being worked out. Load it again in a minute."
+MANY_VIEWERS = "For many viewers, the same pages can be put on any web server: safeguarding publish."
+LET_IN = "You are let in. If the figures do not open by themselves, follow the link to them above."
+
+RETRY_SECONDS = 30
+"""When to ask again for a page that is not there yet."""
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+"""What every answer says besides its policy."""
+
+
+def policy_of(html: bytes) -> str:
+    """The content security policy of a page, as a header: that which stands in it, and that no other page frames it.
+
+    Parameters
+    ----------
+    html
+        The page.
+    """
+    found = re.search(rb'http-equiv="Content-Security-Policy" content="([^"]*)"', html)
+    inside = unescape(found[1].decode()) if found else "default-src 'none'"
+    return f"{inside}; frame-ancestors 'none'"
+
+
+class Refusals:
+    """The pages that are given where no figures are: they say neither what was asked nor what went wrong.
+
+    Parameters
+    ----------
+    navigation
+        Address and title of each page.
+    board
+        Name of the board. Only who may see the figures reads it.
+    static_site
+        Address of the static site; empty: there is none.
+    """
+
+    def __init__(self, navigation: Sequence[tuple[str, str]], board: str, static_site: str = "") -> None:
+        def plain(sentence: str, title: str) -> bytes:
+            return message_html(sentence, title=title, navigation=navigation, board=board).encode()
+
+        link = f'<a href="{escape(static_site)}">{escape(static_site)}</a>'
+        instead = f"The same figures are at {link}." if static_site else escape(MANY_VIEWERS)
+        busy = f'<p class="message">{escape(BUSY)}</p><p>{instead}</p>'
+        self.no_page = plain(NO_PAGE, "Page not found")
+        self.not_there = plain(NOT_THERE, "No figures at the moment")
+        self.let_in = plain(LET_IN, "You are let in")
+        self.busy = text_html(busy, title="Page not ready", navigation=navigation, board=board).encode()
+        self.not_shown = message_html(NOT_SHOWN, title="Page not shown", navigation=[]).encode()
+        self.no_token = message_html(LINK_NEEDED, title="Page not shown", navigation=[]).encode()
+
+
+@stream_request_body
+class Viewer(RequestHandler):
+    """Answers one request: whoever may look gets a page, everybody else a refusal."""
+
+    def initialize(
+        self,
+        *,
+        access: Access,
+        refusals: Refusals,
+        base_url: str,
+        pages: DrawnPages,
+        name: str = "",
+        before: Callable[[], Awaitable[object]] | None = None,
+    ) -> None:
+        """Take what all requests share, and the name of the page at this address; empty: there is none."""
+        self.access, self.refusals, self.base_url = access, refusals, base_url
+        self.pages, self.name, self.before = pages, name, before
+
+    def set_default_headers(self) -> None:
+        """Say what every answer says, and nothing of the server."""
+        self.clear_header("Server")
+        for name, value in HEADERS.items():
+            self.set_header(name, value)
+
+    def compute_etag(self) -> None:
+        """Nothing is kept by a browser, so nothing is named."""
+
+    def data_received(self, chunk: bytes) -> None:
+        """Leave what is sent with a request unread."""
+
+    async def prepare(self) -> None:
+        """Refuse who asks under a foreign name, from a foreign page, without the token, or for more than to read."""
+        host, origin = self.request.host, self.request.headers.get("Origin")
+        if not is_own_name(host) or not is_own_origin(origin, host):
+            self._say(403, self.refusals.not_shown)
+            return
+        cookies = {name: morsel.value for name, morsel in self.cookies.items()}
+        tokens = self.request.query_arguments.get("token", [])
+        verdict = self.access.judge(self.request.headers.get("Authorization", ""), tokens, cookies)
+        if verdict in ("no token", "wrong token"):
+            await self._refuse(wrong=verdict == "wrong token")
+        elif self.request.method != "GET":
+            self.set_header("Allow", "GET")
+            self._say(405, self.refusals.not_shown)
+        elif verdict == "by link":
+            self._let_in()
+
+    async def get(self) -> None:
+        """Give the page of this address."""
+        if not self.name:
+            self._say(404, self.refusals.no_page)
+            return
+        try:
+            if self.before is not None:
+                await self.before()
+            self._say(200, await self.pages.get(self.name))
+        except BusyError:
+            self.set_header("Retry-After", RETRY_SECONDS)
+            self._say(503, self.refusals.busy)
+        except SafeguardingError:
+            self.set_header("Retry-After", RETRY_SECONDS)
+            self._say(503, self.refusals.not_there)
+
+    def write_error(self, status_code: int, **_: Any) -> None:
+        """Say that there is nothing to be seen, whatever went wrong."""
+        self._say(status_code, self.refusals.not_shown)
+
+    def log_exception(self, *_: Any) -> None:
+        """Leave no word of what went wrong: it may hold a name."""
+
+    async def _refuse(self, *, wrong: bool) -> None:
+        """Say that a token is needed; after a while, where a wrong one was given."""
+        if wrong:
+            seconds = self.access.wait(asyncio.get_running_loop().time())
+            if seconds is None:
+                self._say(429, self.refusals.no_token)
+                return
+            await asyncio.sleep(seconds)
+        self._say(403, self.refusals.no_token)
+
+    def _let_in(self) -> None:
+        """Give a cookie in exchange for the token, and lead on to the address without it.
+
+        The browser is led on by this page and not by a redirect: a link in a mail read in a browser comes from another
+        site, and the cookie would not be sent to where it redirects.
+        """
+        name, value = self.access.cookie
+        secure = self.request.headers.get("X-Forwarded-Proto") == "https"
+        self.set_cookie(name, value, path=self.base_url, httponly=True, samesite="Strict", secure=secure)
+        self.set_header("Refresh", f"0; url={self.request.path if self.name else self.base_url}")
+        self._say(200, self.refusals.let_in)
+
+    def _say(self, status: int, html: bytes) -> None:
+        self.set_status(status)
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.set_header("Content-Security-Policy", policy_of(html))
+        self.finish(html)
+
+
+def handlers_of(names: Mapping[str, str], **shared: Any) -> list[tuple[Any, ...]]:
+    """What answers where: each page at its own address, and one refusal at every other.
+
+    Parameters
+    ----------
+    names
+        Name of each page by its address.
+    shared
+        What `Viewer.initialize` takes, without the name.
+    """
+    found = [(re.escape(address), Viewer, {**shared, "name": name}) for address, name in names.items()]
+    return [*found, (r".*", Viewer, shared)]
