@@ -23,7 +23,14 @@ Shape = Callable[[str, pl.DataFrame], pl.DataFrame]
 
 MOST_STEPS = 20_000
 LONGEST_STEP = 1_000
-"""Most pieces of a file of which is remembered where they lead, and the most characters of such a piece."""
+"""Most pieces of a file of which is remembered where they lead, with and without the values in them, and the most
+characters of such a piece."""
+
+LONGEST_TEXT = 10_000
+"""Most characters of one value."""
+
+TOO_LONG = f"a value is longer than {LONGEST_TEXT:,} characters"
+NOT_CLOSED = "Look for a tag that is not closed"
 
 
 @dataclass(frozen=True)
@@ -124,7 +131,7 @@ class Known:
 
     def __init__(self) -> None:
         self.names: set[str] = set()
-        self.steps = 0
+        self.steps = self.pieces = 0
 
     def remember(self, names: Iterable[str]) -> None:
         """Keep names that are not known; refuse when there are more than a census could have."""
@@ -145,15 +152,16 @@ Action = tuple[int, int, int, Table | None]
 Step = tuple[tuple[Action, ...], int, Table | None, "State"]
 """What is to be done, the place of the value that follows and its table, if one does, and where it leads."""
 
-GREATER: tuple[Action, ...] = ((-1, 0, 0, None),)
-"""Stands for: there are more > than tags."""
+Found = tuple[tuple[Action, ...], int, Table | None, "State", str, int]
+"""A step, the value behind it, and the lines of both."""
 
 
-class State(dict[str, Step]):
-    """Where in the file the reader is: a step for the end of an element and the beginnings behind it.
+class State(dict[str, Found]):
+    """Where in the file the reader is: what the end of an element, the beginnings behind it and their value ask for.
 
-    ``CPPstartDate>  <CPPendDate`` is such a piece of a file. Few are different, and each of them is looked at once.
-    The parser has seen to it that what ends is what began last. Here a value may end, and nothing may begin.
+    ``CPPstartDate>  <CPPendDate>2024-03-31`` is such a piece of a file. Few are different but for the values, and of
+    the values codes and days come again and again: each of these is looked at once. The parser has seen to it that
+    what ends is what began last. Here a value may end, and nothing may begin.
     """
 
     holds_value = True
@@ -162,11 +170,28 @@ class State(dict[str, Step]):
         super().__init__()
         self.known = known
         self.around = around
+        self.steps: dict[str, Step] = {}
+        """Of pieces without their values."""
 
-    def __missing__(self, piece: str) -> Step:
+    def __missing__(self, piece: str) -> Found:
+        tags, _, text = piece.rpartition(">")
+        if tags not in self.steps and _more_than_tags(tags):
+            tags, _, text = _TAG_OR_GREATER.sub(_without_greater, f"</{piece}")[2:].rpartition(">")
+        actions, slot, table, state = self.steps.get(tags) or self.step(tags)
+        comes_again = len(text) < 5 or text[4:8:3] == "--" or text.isspace()
+        if "&" in text:
+            text = _REFERENCE.sub(_character, text)
+        if len(text) > LONGEST_TEXT and table is not None:
+            raise RefusalError(TOO_LONG, NOT_CLOSED, tags.count("\n", 0, tags.rfind("<")))
+        found = (actions, slot, table, state, text, piece.count("\n"))
+        if comes_again and self.known.pieces < MOST_STEPS and len(piece) < LONGEST_STEP:
+            self.known.pieces += 1
+            self[piece] = found
+        return found
+
+    def step(self, piece: str) -> Step:
+        """What tags ask for."""
         ended, *begun = piece.split("<")
-        if piece.count(">") != len(begun) or any(">" not in part for part in (ended, *begun)[: len(begun)]):
-            return (GREATER, 0, None, self)
         state = self.around if self.around is not None and ended.partition(">")[0] else self
         actions: list[Action] = []
         value, slot, lines = None, 0, ended.count("\n")
@@ -182,7 +207,7 @@ class State(dict[str, Step]):
         step = (tuple(actions), slot, value, state)
         if self.known.steps < MOST_STEPS and len(piece) < LONGEST_STEP:
             self.known.steps += 1
-            self[piece] = step
+            self.steps[piece] = step
         return step
 
     def begin(self, tag: str) -> Begin:
@@ -244,6 +269,30 @@ class _PassedOver(State):
         if self.deeper is None:
             self.deeper = _PassedOver(self.known, self, self.depth + 1)
         return (NOTHING, 0, None, self if empty else self.deeper)
+
+
+_TAG_OR_GREATER = re.compile(r"""(<[^<>"']*(?:"[^"]*"[^<>"']*|'[^']*'[^<>"']*)*>)|>""")
+_REFERENCE = re.compile("&([^;]*);")
+_CHARACTERS = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
+
+
+def _more_than_tags(piece: str) -> bool:
+    """Whether there are more > than tags."""
+    parts = piece.split("<")
+    return piece.count(">") != len(parts) - 1 or any(">" not in part for part in parts[:-1])
+
+
+def _without_greater(found: re.Match[str]) -> str:
+    """A tag without > in its attributes, or what stands for > behind a tag."""
+    return f"<{found[1][1:-1].replace('>', '&gt;')}>" if found[1] else "&gt;"
+
+
+def _character(found: re.Match[str]) -> str:
+    """The character for which a reference stands."""
+    name = found[1]
+    if name.startswith("#x"):
+        return chr(int(name[2:], 16))
+    return chr(int(name[1:].lstrip("0"))) if name.startswith("#") else _CHARACTERS.get(name, "")
 
 
 _ATTRIBUTE = re.compile(r"""([^\s=]+)\s*=\s*(?:"[^"]*"|'[^']*')""")

@@ -11,8 +11,6 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import repeat
-from operator import length_hint
 from pathlib import Path
 from typing import NoReturn
 from xml.parsers import expat
@@ -21,9 +19,10 @@ import polars as pl
 
 from safeguarding_analytics.errors import ParameterError, TableError, numbered, shorten
 from safeguarding_analytics.sources.census_steps import (
-    GREATER,
     LINE,
+    NOT_CLOSED,
     ROW,
+    TOO_LONG,
     Known,
     Node,
     Place,
@@ -39,9 +38,6 @@ CHUNK = 1 << 18
 
 PIECE = 1 << 16
 """Bytes that are checked, and then read, at once."""
-
-LONGEST_TEXT = 10_000
-"""Most characters of one value."""
 
 LONGEST_WAITING = CHUNK // 2
 """Most characters that wait for an element to end: many times what its beginning and a value have."""
@@ -209,8 +205,6 @@ def validate_against(path: Path, schema: Path) -> pl.DataFrame:
 
 _DECLARED = "it declares a document type or entities, which a census never does"
 _WITHOUT = "They can make a program open other files, so nothing was read. Export the census again"
-_TOO_LONG = f"a value is longer than {LONGEST_TEXT:,} characters"
-_NOT_CLOSED = "Look for a tag that is not closed"
 
 
 class _Reader:
@@ -296,45 +290,30 @@ class _Reader:
             self.walk(text[2:cut].split("</"))
         in_value = begin and cut == end and self.state.holds_value
         if in_value or len(self.text) > LONGEST_WAITING + CHUNK:
-            self.refuse(_TOO_LONG, _NOT_CLOSED)
+            self.refuse(TOO_LONG, NOT_CLOSED)
 
     def walk(self, pieces: list[str]) -> None:
         """Go from end to end: pieces are the name of what ends, what begins behind it, and the text before the next."""
-        state, lines, counted, ahead = self.state, self.lines, 0, iter(pieces)
+        state, lines = self.state, self.lines
         try:
-            for piece, _, text in map(str.rpartition, ahead, repeat(">")):
-                actions, slot, table, state = state[piece]
-                if actions is GREATER:
-                    piece, _, text = _TAG_OR_GREATER.sub(_without_greater, f"</{piece}>{text}")[2:].rpartition(">")
-                    actions, slot, table, state = state[piece]
-                if actions:
-                    place = len(pieces) - length_hint(ahead) - 1
-                    lines += "".join(pieces[counted:place]).count("\n")
-                    counted = place
-                    for kind, within, place, begun in actions:
-                        if kind == ROW and begun is not None:
-                            begun.add(lines + within)
-                        else:
-                            self.act(begun, place, lines + within)
-                if table is None:
-                    continue
-                if "&" in text:
-                    text = _REFERENCE.sub(_character, text)
-                if len(text) > LONGEST_TEXT:
-                    raise RefusalError(_TOO_LONG, _NOT_CLOSED, piece.count("\n", 0, piece.rfind("<")))
-                cells = table.cells
-                if cells[slot] is None:
-                    cells[slot] = text
-                else:
-                    place = len(pieces) - length_hint(ahead) - 1
-                    line = lines + "".join(pieces[counted:place]).count("\n")
-                    self.again(table, slot, text, line + piece.count("\n", 0, piece.rfind("<")))
+            for piece in pieces:
+                actions, slot, table, state, text, count = state[piece]
+                for kind, within, place, begun in actions:
+                    if kind == ROW and begun is not None:
+                        begun.add(lines + within)
+                    else:
+                        self.act(begun, place, lines + within)
+                if table is not None:
+                    cells = table.cells
+                    if cells[slot] is None:
+                        cells[slot] = text
+                    else:
+                        self.again(table, slot, text, lines + piece.count("\n", 0, piece.rfind("<")))
+                lines += count
         except RefusalError as refusal:
             found, step, within = refusal.args
-            before = "".join(pieces[counted : len(pieces) - length_hint(ahead) - 1])
-            line = lines + before.count("\n") + within
-            raise TableError(f"{self.name}, line {line:,}: {found}. {step}.") from None
-        self.state, self.lines = state, lines + "".join(pieces[counted:]).count("\n")
+            raise TableError(f"{self.name}, line {lines + within:,}: {found}. {step}.") from None
+        self.state, self.lines = state, lines
 
     def act(self, table: Table | None, slot: int, line: int) -> None:
         """Take an empty value, or pass over an element that the layout has not at this place."""
@@ -361,9 +340,6 @@ _NO_END = "</>"
 
 _NO_TAG = re.compile(r"<!--.*?-->|<\?.*?\?>|<!\[CDATA\[(.*?)]]>", re.DOTALL)
 _NO_TAG_YET = re.compile("<[!?]")
-_TAG_OR_GREATER = re.compile(r"""(<[^<>"']*(?:"[^"]*"[^<>"']*|'[^']*'[^<>"']*)*>)|>""")
-_REFERENCE = re.compile("&([^;]*);")
-_CHARACTERS = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 _BYTE_ORDERS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"<\0": "utf-16-le", b"\0<": "utf-16-be"}
 
 
@@ -373,19 +349,6 @@ def _as_text(found: re.Match[str]) -> str:
         lines = "\n" * found[0].count("\n")
         return f"&{lines};" if lines else ""
     return found[1].replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _without_greater(found: re.Match[str]) -> str:
-    """A tag without > in its attributes, or what stands for > behind a tag."""
-    return f"<{found[1][1:-1].replace('>', '&gt;')}>" if found[1] else "&gt;"
-
-
-def _character(found: re.Match[str]) -> str:
-    """The character for which a reference stands."""
-    name = found[1]
-    if name.startswith("#x"):
-        return chr(int(name[2:], 16))
-    return chr(int(name[1:].lstrip("0"))) if name.startswith("#") else _CHARACTERS.get(name, "")
 
 
 def _chunks(path: Path) -> Iterator[bytes]:

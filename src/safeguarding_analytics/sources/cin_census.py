@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -39,6 +40,9 @@ MOVED_AWAY = "RC5"
 
 TOGETHER = 20_000
 """About so many enquiries and plans are joined at once."""
+
+LOOKED_THROUGH = 50_000
+"""So many records are looked through at once for those of a part."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,8 @@ def read_cin_census(paths: Sequence[Path], key: Key | None, *, authority: str | 
     A child moved (``moved_date``) where details were closed with the reason "moved to another authority" on or after
     the plan's end. Elements that the census has not, and stray text between elements, are left out.
 
+    Rows have the order of the files as long as there are few; many are joined in parts, and stand part after part.
+
     References
     ----------
     DfE, Children in need census 2025 to 2026: guide to the data.
@@ -189,9 +195,19 @@ def _parts(years: Sequence[CensusYear]) -> Iterator[list[CensusYear]]:
     count = 1 + sum(year.enquiries.height + year.plans.height for year in years) // TOGETHER
     which = pl.col("child").hash() % count
     looked_at = pl.col("conference_date").is_not_null() | pl.col("reason_for_closure").is_not_null()
-    used = [replace(year, details=year.details.filter(looked_at)) for year in years]
     for part in range(count):
-        yield [replace(year, **{name: getattr(year, name).filter(which == part) for name in OF_CHILD}) for year in used]
+        of_part = dict.fromkeys(OF_CHILD, which == part) | {"details": looked_at & (which == part)}
+        yield [_chosen(year, of_part) for year in years]
+
+
+def _chosen(year: CensusYear, wanted: Mapping[str, pl.Expr]) -> CensusYear:
+    """Some of the records, some thousand looked through at a time: in one go, all of them would be copied first."""
+    chosen: dict[str, Any] = {}
+    for name, of_part in wanted.items():
+        records: pl.DataFrame = getattr(year, name)
+        slices = records.iter_slices(LOOKED_THROUGH)
+        chosen[name] = pl.concat([records.clear(), *(some.filter(of_part) for some in slices)])
+    return replace(year, **chosen)
 
 
 def _tables(years: Sequence[CensusYear], authority: str, key: Key | None) -> _Part:
@@ -200,20 +216,21 @@ def _tables(years: Sequence[CensusYear], authority: str, key: Key | None) -> _Pa
     reviews, undated, repeated = _reviews(years, plans)
     found = {"plans": plans, "conferences": conferences, "reviews": reviews}
     board = {"authority": pl.lit(authority), "district": pl.lit(None, pl.String)}
-    places = ("turn", "file", LINE, CHILD_NUMBER)
+    order, places = ("turn", LINE, CHILD_NUMBER), ("file", LINE, CHILD_NUMBER)
     tables = {
-        table: frame.with_columns(**board).select(pl.col(_COLUMNS[table]).cast(pl.String), *places)
+        # Rows of a child on one line stay in the order in which they were made. In one chunk, they are joined as it is.
+        table: frame.sort(order, maintain_order=True)
+        .with_columns(**board)
+        .select(pl.col(_COLUMNS[table]).cast(pl.String), *places)
+        .rechunk()
         for table, frame in found.items()
     }
     return _Part(tables, gone, of_details, twice, undated, repeated)
 
 
 def _all_rows(parts: list[pl.DataFrame]) -> pl.DataFrame:
-    """Rows of all children in the order of the files, with their numbers."""
-    order = pl.concat(part.select("turn", LINE, CHILD_NUMBER) for part in parts)
-    # Rows of a child on one line stay in the order in which they were made.
-    turned = order.select(pl.arg_sort_by("turn", LINE, CHILD_NUMBER, maintain_order=True)).to_series()
-    return pl.concat(parts)[turned].drop("turn").with_row_index(ROW, 1).cast({ROW: pl.Int64})
+    """Rows of all children with their numbers, part after part: to sort them all, each would be held twice."""
+    return pl.concat(parts).with_row_index(ROW, 1).cast({ROW: pl.Int64})
 
 
 def _say_counts(parts: Sequence[_Part], last: int) -> Iterator[str]:

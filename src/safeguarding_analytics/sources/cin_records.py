@@ -234,7 +234,10 @@ def _day(text: pl.Expr) -> pl.Expr:
 
 
 def _each_day(texts: pl.Series) -> pl.Series:
-    """A column of dates; days come again and again, so each text is looked at once."""
+    """A column of dates: plain ones at once; where one is not plain, each text is looked at once."""
+    days = texts.str.to_date("%Y-%m-%d", strict=False)
+    if (days.dt.to_string("%Y-%m-%d").eq_missing(texts) & days.dt.year().is_between(1900, 2100).fill_null(True)).all():
+        return days
     different = texts.drop_nulls().unique()
     days = pl.select(_day(pl.lit(different))).to_series()
     return texts.replace_strict(different, days, default=None, return_dtype=pl.Date)
@@ -254,8 +257,8 @@ def _with_days(unread: list[pl.DataFrame], table: str, rows: pl.DataFrame) -> pl
     dates = [name for name in records.columns if name.endswith(("_date", "_start", "_target"))]
     read = records.with_columns(_each_day(records[name]) for name in dates)
     for name in dates:
-        lost = records.filter(records[name].is_not_null() & read[name].is_null())
-        if lost.height:
+        if read[name].null_count() > records[name].null_count():
+            lost = records.filter(records[name].is_not_null() & read[name].is_null())
             unread.append(lost.select(pl.lit(table).alias("records"), NUMBER, LINE, pl.lit(name).alias("column")))
     return read
 
