@@ -848,6 +848,22 @@ def release(tmp_path_factory):
     return folder
 
 
+@pytest.mark.parametrize("width", [318, 680])
+def test_no_upright_line_of_a_forest_runs_through_names_and_numbers(width):
+    chart = drawn("forest")
+    lines = [part for part in re.findall(r"<line[^>]*>", picture(chart, width)) if 'stroke="#3D3D3D"' in part]
+    ends = []
+    for line in lines:
+        top = float(re.search(r"translate\([-\d.]+,([-\d.]+)\)", line)[1])
+        ends.append(sorted((top, top + float(re.search(r' y2="([-\d.]+)"', line)[1]))))
+    assert len(ends) == 2 * len(rows_of(chart))  # of no change, and of the gain that was to matter
+    texts = texts_of(chart, width)
+    names = [y for row in rows_of(chart) for _, y in texts.get(row["row"], [])]
+    assert names
+    for y in names:  # its letters are below that: they hang from it, and are 10 pixels high
+        assert not any(top < y + 10 and y + 2 < bottom for top, bottom in ends)
+
+
 def test_charts_of_published_tables_are_no_leak(release):
     assert find_leaks(release).rows() == []
 

@@ -431,6 +431,47 @@ def test_left_out_issue_that_beats_a_selected_one_is_outlined_and_said():
     assert not [row for row in rows_of(without) if row["outlined"]]
 
 
+def lines_upright(svg):
+    """The upright dashed lines of a picture: top and bottom."""
+    lines = [part for part in re.findall(r"<line[^>]*>", svg) if "stroke-dasharray" in part and ' y2="0"' not in part]
+    tops = [float(re.search(r"translate\([-\d.]+,([-\d.]+)\)", line)[1]) for line in lines]
+    return [
+        tuple(sorted((top, top + float(re.search(r' y2="([-\d.]+)"', line)[1]))))
+        for top, line in zip(tops, lines, strict=True)
+    ]
+
+
+def test_line_of_the_cut_runs_through_no_name_on_a_telephone():
+    chart = drawn("head_to_head")
+    lines = lines_upright(picture(chart, 318))
+    assert len(lines) == len(ORDER)
+    names = [y for text in (NEGLECT, ABUSE, BULLYING) for _, y in texts_of(chart, 318)[text]]
+    assert names
+    for y in names:  # letters are 10 pixels high
+        assert not any(top < y and y - 10 < bottom for top, bottom in lines)
+
+
+@pytest.mark.parametrize("width", [620, 660])
+def test_names_end_before_the_first_column(width):
+    name = "Parental substance misuse"
+    renamed = PAIRS.with_columns(pl.col("issue", "opponent").replace(ABUSE, name))
+    chart = member_charts.plot_head_to_head(safe(renamed), title="x")
+    (x, _) = texts_of(chart, width)[name][0]
+    first = min(left for left, _, _ in boxes_of(chart, width).values())
+    assert x + 187 <= first  # as wide as Arial bold of 15 pixels draws it
+
+
+def test_upright_names_of_many_columns_stand_in_one_line_on_a_telephone():
+    agencies = [f"{name} and all its many services" for name in "ABCDEFGHIJKLMN"]
+    each = WEIGHED.filter(pl.col("weight") == WEIGHED["weight"][0])
+    many = pl.concat(each.with_columns(weight=pl.lit(name)) for name in agencies)
+    svg = picture(
+        priority_charts.plot_ranking(public(many.with_columns(mark=pl.lit(""))), title="x", group="weight"), 318
+    )
+    turned = re.findall(r"<text[^>]*rotate\(270\)[^>]*>(.*?)</text>", svg)
+    assert sorted(turned) == [f"{name} and all it…" for name in "ABCDEFGHIJKLMN"]
+
+
 def test_head_to_head_is_ordered_by_margins_where_no_order_is_given():
     # Margins: Neglect -2 + 10 + 4 = 12; the long one -4 + 3 + 8 = 7; Domestic abuse 2 + 0 - 3 = -1; Bullying -18.
     chart = member_charts.plot_head_to_head(TABLES["head_to_head"], title="x")

@@ -444,6 +444,19 @@ def test_district_with_a_target_and_nobody_yet_has_a_panel():
     assert "Swale" in texts_of(chart)
 
 
+@pytest.mark.parametrize("width", [318, 680])
+def test_no_line_of_a_target_runs_through_a_number(width):
+    table = safe(by_month(0, 57, 95, 0, 40, 70, 20, 94, 108))
+    chart = training_charts.plot_panels(table, title="x", target=100)
+    texts = texts_of(chart, width)
+    # Panels side by side have one line: the number of one that is above its target tells where the top of 108 is.
+    foot, top = (texts[number][0][1] for number in ("0", "108"))
+    line = foot - (foot - top) * 100 / 108
+    for number in ("95", "94"):  # letters are 10 pixels high: they end above the line, or begin below it
+        (_, y) = texts[number][0]
+        assert y <= line - 1 or y - 10 >= line + 1
+
+
 def test_panels_describe_the_last_month():
     assert drawn("panels", title="Districts").to_dict()["description"] == (
         "Districts. Small panels, by district: people reached to date, by month. "

@@ -20,7 +20,14 @@ from unicodedata import category
 from safeguarding_analytics import __version__
 from safeguarding_analytics.dates import day_in_words
 from safeguarding_analytics.errors import SafeguardingError
-from safeguarding_analytics.page_parts import blocks_of
+from safeguarding_analytics.page_parts import (
+    ACROSS,
+    BETWEEN_COLUMNS,
+    MOST_UPRIGHT,
+    WIDEST,
+    Block,
+    blocks_of,
+)
 from safeguarding_analytics.pages import PROTECTION, TEMPLATES
 
 BOARD_PDF = "board_pack.pdf"
@@ -29,6 +36,25 @@ BOARD_PDF = "board_pack.pdf"
 TITLE = "Safeguarding figures"
 FONTS = TEMPLATES / "fonts"
 """Arimo, which is as wide as the Arial that the charts are drawn for; so no font of the machine is needed."""
+
+MOST_ROWS, FIRST_ROWS = 100, 40
+"""A table of more rows than the first number, which would fill pages that nobody reads, has this many of them."""
+
+CLOSER = 6.0
+"""Points between two columns of a table whose words have no room otherwise."""
+
+_WIDTHS = {
+    each: width
+    for letters, width in (
+        ("ijlI.,;:'|!", 0.34),
+        ("frt()[]-/", 0.39),
+        ("aceksvxyz0123456789", 0.56),
+        ("w", 0.78),
+        ("mMW%@", 0.95),
+    )
+    for each in letters
+}
+_WIDTH, _CAPITAL, _PLAIN = 0.62, 0.74, 0.94  # of other letters, as parts of their height; where they are not bold
 
 NO_GLYPH = "?"
 """Stands for a character that the font does not have."""
@@ -80,9 +106,11 @@ def pack_pdf(chapters: Sequence[Chapter], *, board: str, made_on: date, notes: S
     -----
     Charts are the pictures of the pages, with their descriptions as alternative texts and the same numbers: the third
     figure of the second page is "Figure 2.3". Tables repeat their headings on every page; those of more than twelve
-    columns lie across. A character that the font does not have is printed as "?".
+    columns lie across. Of a table of more than a hundred rows the first forty are printed, and a sentence under them
+    says how many there are and where all of them stand: on the page of the pack and in the workbook of the release. A
+    character that the font does not have is printed as "?".
     """
-    blocks = [blocks_of(each.html, number) for number, each in enumerate(chapters, 1)]
+    blocks = [_for_paper(blocks_of(each.html, number), each.title) for number, each in enumerate(chapters, 1)]
     parts = [{"title": each.title, "blocks": shown} for each, shown in zip(chapters, blocks, strict=True)]
     figures = sum(block["block"] == "chart" for shown in blocks for block in shown)
     answers = [
@@ -100,6 +128,73 @@ def pack_pdf(chapters: Sequence[Chapter], *, board: str, made_on: date, notes: S
         "figures": figures,
     }
     return _compiled(_printable(pack), datetime(made_on.year, made_on.month, made_on.day, tzinfo=UTC))
+
+
+def _for_paper(blocks: Sequence[Block], title: str) -> list[Block]:
+    """The blocks of a page without the later rows of very long tables, and with room for the words of every column."""
+    placed: list[Block] = []
+    for block in blocks:
+        if block["block"] == "list":
+            placed.append({**block, "entries": [_for_paper(entry, title) for entry in block["entries"]]})
+            continue
+        if block["block"] != "table":
+            placed.append(block)
+            continue
+        rows = len(block["body"])
+        placed.append({**_spread(block), "body": block["body"][:FIRST_ROWS] if rows > MOST_ROWS else block["body"]})
+        if rows > MOST_ROWS:
+            placed.append(_rows_left_out(rows, title))
+    return placed
+
+
+def _rows_left_out(rows: int, title: str) -> Block:
+    """The sentence under a table that is printed in part."""
+    said = (
+        f"These are the first {FIRST_ROWS} of {rows:,} rows. All {rows:,} are on the page “{title}” of the board pack, "
+        "and in the workbook and the CSV files of the release."
+    )
+    return {"block": "paragraph", "kind": "note", "runs": [{"text": said}]}
+
+
+def _spread(table: Block) -> Block:
+    """A table that shares the width of the page, with no column narrower than its longest word.
+
+    What is left is shared as it was to be. Where there is not even room for the words, they are broken.
+    """
+    shares, columns = table["shares"], table["columns"]
+    if not shares:
+        return {**table, "gap": BETWEEN_COLUMNS, "crowded": False}
+    least, page = _longest_words(table), ACROSS if columns > MOST_UPRIGHT else WIDEST
+    for gap in (BETWEEN_COLUMNS, CLOSER):
+        room = page - gap * (columns - 1)
+        more = [room * share / sum(shares) - word for share, word in zip(shares, least, strict=True)]
+        if all(one >= 0 for one in more):
+            return {**table, "gap": gap, "crowded": False}
+        left, wanted = room - sum(least), sum(one for one in more if one > 0)
+        if left >= 0:
+            spread = [round(word + left * max(one, 0) / wanted, 2) for word, one in zip(least, more, strict=True)]
+            return {**table, "shares": spread, "gap": gap, "crowded": False}
+    return {**table, "shares": least, "gap": CLOSER, "crowded": True}
+
+
+def _longest_words(table: Block) -> list[float]:
+    """Points of the longest word of each column."""
+    columns, size = table["columns"], table["size"]
+    least = [size] * columns
+    for row in (*table["head"], *table["body"]):
+        place = 0
+        for cell in row:
+            if cell["columns"] == 1 and place < columns:
+                words = "".join(run.get("text", " ") for run in cell["runs"]).split()
+                letter = size if cell["head"] else size * _PLAIN
+                least[place] = max([least[place], *(letter * _width_of(word) for word in words)])
+            place += cell["columns"]
+    return least
+
+
+def _width_of(word: str) -> float:
+    """How wide a bold word is, as a part of its height; rather too wide than too narrow."""
+    return sum(_WIDTHS.get(each, _CAPITAL if each.isupper() else _WIDTH) for each in word)
 
 
 def digests_of(pack: Path) -> dict[str, str]:

@@ -21,6 +21,9 @@ ROOMY = 600
 LINE = 18
 """Pixels of a line of text."""
 
+_LETTER = 8.2
+"""Pixels of a letter of a bold name, on the whole, with room to spare."""
+
 _ABOVE, _BESIDE = (36, 2), (25, 3)  # letters of a line of a name, and lines: above its marks, and beside them
 
 
@@ -28,13 +31,15 @@ _ABOVE, _BESIDE = (36, 2), (25, 3)  # letters of a line of a name, and lines: ab
 class Lanes:
     """Rows one below the other, in pixels: Vega expressions, as Vega alone knows the width.
 
-    ``names`` is the share of the width that names take where they stand beside the marks; ``cut`` is the number of rows
-    above a line, with ``gap`` pixels for it.
+    ``names`` is the share of the width that names take where they stand beside the marks, or more where they need it;
+    ``indent`` is the room for what stands before them. ``cut`` is the number of rows above a line, with ``gap`` pixels
+    for it.
     """
 
     order: list[str]
     marks: int = 26
     names: float = 0.32
+    indent: int = 0
     head: int = 0
     words: bool = False
     cut: int = 0
@@ -62,9 +67,11 @@ class Lanes:
     @property
     def parameters(self) -> list[alt.Parameter]:
         """Whether there is room, and where the marks begin."""
+        letters = max(len(line) for name in self.order for line in name_lines(name, *_BESIDE))
+        least = self.indent + round(_LETTER * letters) + 4
         return [
             alt.param("roomy", expr=f"width >= {ROOMY}"),
-            alt.param("left", expr=f"width >= {ROOMY} ? round(width * {self.names}) : 0"),
+            alt.param("left", expr=f"width >= {ROOMY} ? max({least}, round(width * {self.names})) : 0"),
         ]
 
     def put(self, data: alt.InlineData | None = None, where: str = "", **more: str) -> alt.Chart:
@@ -82,7 +89,7 @@ class Lanes:
             chart = chart.transform_calculate(**{name: expression})
         return chart
 
-    def labels(self, row_name: str, *, indent: int = 0, numbered: bool = False) -> list[alt.Chart]:
+    def labels(self, row_name: str, *, numbered: bool = False) -> list[alt.Chart]:
         """The name of each row; the pointer shows it whole."""
         narrow, wide = ([name_lines(name, *room) for name in self.order] for room in (_ABOVE, _BESIDE))
         up = [LINE / 2 * (len(lines) - 1 + self.words) for lines in wide]
@@ -93,7 +100,7 @@ class Lanes:
         name = rows.mark_text(
             align="left",
             baseline="middle",
-            dx=indent,
+            dx=self.indent,
             lineHeight=LINE,
             fontWeight="bold",
             fontSize=alt.expr("roomy ? 15 : 14"),

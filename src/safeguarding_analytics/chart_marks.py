@@ -39,6 +39,8 @@ DASHES = ([1, 0], [8, 4], [2, 3], [10, 3, 2, 3], [4, 4])
 _FIELDS = ("row", "series")
 _DIM, _DIM_TEXT = 0.3, 0.75  # opacity of what is not chosen: words stay dark enough to be read (4.5 : 1)
 _LABEL_ROOM = 1.25  # the axis of bars ends this far beyond the longest, so that its number fits behind it
+_MANY_ROWS = 12
+_LETTER = 8  # pixels of a letter, with room to spare
 
 
 def finish(
@@ -278,7 +280,9 @@ def bars_with_words(rows: Rows, *, title: str, axis: str, said: str) -> alt.Laye
     label = seen.mark_text(align="left", dx=6).encode(x=x, y=y, text=alt.Text("value:Q", format=",d"), **beside)
     words = _where("datum.words != ''").mark_text(align="left", dx=2)
     below = words.encode(x=alt.value(0), y=y, yOffset=alt.YOffsetDatum("", scale=lanes), text="words:N")
-    height = len(rows.order) * _row_height(rows, 20 * len(lanes.domain) + 14)
+    # Many rows are closer together, so that the letters of the chart are not too small on one page of paper.
+    line, apart = (20, 14) if len(rows.order) <= _MANY_ROWS else (16, 8)
+    height = len(rows.order) * _row_height(rows, line * len(lanes.domain) + apart)
     layers = [bar, label, below, _notes(y, beside)]
     return finish(layers, rows.frame, title=title, said=said, height=height, filtered=_FIELDS)
 
@@ -385,38 +389,12 @@ def _day_line(label: str, day: date, first: date, last: date) -> list[alt.Chart]
     ]
 
 
-def funnel_bars(drawn: pl.DataFrame, *, title: str, axis: str, said: str) -> alt.LayerChart:
-    """Bars from one baseline in the order of the rows, each with its name and its numbers above it.
-
-    What a bar shows is ``value`` without ``less``. Numbers that follow from those of the table are worked out where
-    they are drawn, so that the chart holds no number but those of the table.
-    """
-    order = drawn["row"].to_list()
-    share = "isValid(datum.share) ? datum.share : datum.number / datum.whole"
-    words = (
-        "datum.note != '' ? datum.note : format(datum.number, ',') + (!(datum.whole > 0) ? '' : "
-        f"' of ' + format(datum.whole, ',') + ' ' + datum.of + ': ' + "
-        f"format({share}, datum.whole < 100 ? '.0%' : '.1%') + datum.rate)"
-    )
-    counted = alt.Chart().transform_calculate(number="isValid(datum.value) ? datum.value - datum.less : null")
-    worked_out = counted.transform_calculate(words=words)
-    y = alt.Y("row:N", sort=order, axis=None, scale=alt.Scale(padding=0))
-    end = max([1, *drawn["value"].drop_nulls()])
-    ticks = alt.Axis(title=axis, format=",d", tickMinStep=1, tickCount=6, grid=False)
-    x = alt.X("number:Q", axis=ticks, scale=alt.Scale(domain=[0, end], nice=False))
-    hover = [alt.Tooltip("row:N", title="What"), alt.Tooltip("words:N", title="Shown")]
-    colour = alt.condition("datum.outline", alt.value("white"), alt.value(COLOURS[0]))
-    bar = worked_out.transform_filter("isValid(datum.number)").mark_bar(
-        height=18, yOffset=18, stroke=COLOURS[0], strokeWidth=2, description=alt.expr("datum.row + ': ' + datum.words")
-    )
-    name = alt.Chart().mark_text(align="left", dy=-19, fontWeight="bold").encode(x=alt.value(0), y=y, text="row:N")
-    text = worked_out.mark_text(align="left", dy=-2).encode(x=alt.value(0), y=y, text="words:N")
-    layers = [bar.encode(x=x, y=y, color=colour, tooltip=hover), name, text]
-    return finish(layers, drawn, title=title, said=said, height=68 * len(order))
-
-
 def _bar_axis(rows: Rows, axis: str) -> alt.X:
-    end = extent(rows)[1] * _LABEL_ROOM or 1.0
+    longest = extent(rows)[1] or 1.0 / _LABEL_ROOM
+    shown = rows.frame.filter(pl.col("value").is_not_null())["shown"]
+    letters = max(map(len, shown), default=0)
+    # On a telephone a number takes more than its share of the width.
+    end = alt.expr(f"max({longest * _LABEL_ROOM!r}, {longest!r} * width / max(width - {_LETTER * letters + 10}, 1))")
     return alt.X(
         "value:Q",
         axis=alt.Axis(title=wrapped(axis, 30), format=",d", tickMinStep=1, tickCount=6),

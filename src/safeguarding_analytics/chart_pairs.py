@@ -1,4 +1,4 @@
-"""The marks of charts of paired answers: before beside after, parts of a whole, intervals by row.
+"""The marks of charts whose names stand above them: from stage to stage, before beside after, parts, intervals by row.
 
 Each row has its name and its words above its marks. There they have the whole width, so that a question can be read on
 a telephone.
@@ -24,7 +24,9 @@ PARTS = ("rose", "same", "fell")
 _LETTERS, _MORE_LETTERS = 36, 88  # of a line of a name: as many as fit on a telephone, and on a wide screen
 _WIDE = 700  # pixels from which on a screen is wide
 _LINE = 18  # pixels of a line of text
-_GAP = 14  # pixels above the name of a row
+_GAP, _MARKS = 14, 26  # pixels above the name of a row, and of its marks
+_MANY_ROWS = 12
+_CLOSER = (4, 20)  # the same where there are more rows, so that letters are not too small on one page of paper
 _PERCENT = "whole < 100 || width < 440 ? '.0%' : '.1%'"
 """One decimal only where there are a hundred or more, and where there is room."""
 
@@ -59,7 +61,8 @@ class Blocks:
     @property
     def height(self) -> int:
         """Of one row."""
-        return _GAP + _LINE * (self._most + self.words) + self.marks
+        gap = _GAP if len(self.order) <= _MANY_ROWS else _CLOSER[0]
+        return gap + _LINE * (self._most + self.words) + self.marks
 
     @property
     def _most(self) -> int:
@@ -123,6 +126,11 @@ class Blocks:
         return _haloed(where("datum.note != ''"), words, align="left", dy=self.middle)
 
 
+def _one_below_the_other(order: list[str]) -> Blocks:
+    """Blocks of symbols, which need less room than bars where there are many."""
+    return Blocks(order, _MARKS if len(order) <= _MANY_ROWS else _CLOSER[1])
+
+
 def where(condition: str) -> alt.Chart:
     """The rows that are drawn by a mark."""
     return alt.Chart().transform_filter(condition)
@@ -139,7 +147,7 @@ def _haloed(chart: alt.Chart, encoding: dict[str, Any], **mark: Any) -> list[alt
 
 def stages(drawn: pl.DataFrame, groups: Sequence[str], *, title: str, axis: str, said: str) -> alt.LayerChart:
     """Bars from one baseline, each with its name, its number, and what share it is of the row of all totals."""
-    blocks = Blocks(drawn["row"].to_list(), 26)
+    blocks = Blocks(drawn["row"].to_list(), _MARKS)
     everybody = " && ".join(f"datum.{name} == 'Total'" for name in groups)
     share = f"format(datum.value / datum.whole, {_PERCENT.replace('whole', 'datum.whole')})"
     worked_out = (
@@ -163,13 +171,43 @@ def stages(drawn: pl.DataFrame, groups: Sequence[str], *, title: str, axis: str,
     return finish(layers, drawn, title=title, said=said, height=blocks.all, filtered=["row"])
 
 
+def funnel_bars(drawn: pl.DataFrame, *, title: str, axis: str, said: str) -> alt.LayerChart:
+    """Bars from one baseline in the order of the rows, each with its name and its numbers above it.
+
+    What a bar shows is ``value`` without ``less``. Numbers that follow from those of the table are worked out where
+    they are drawn, so that the chart holds no number but those of the table.
+    """
+    order = drawn["row"].to_list()
+    share = "isValid(datum.share) ? datum.share : datum.number / datum.whole"
+    words = (
+        "datum.note != '' ? datum.note : format(datum.number, ',') + (!(datum.whole > 0) ? '' : "
+        f"' of ' + format(datum.whole, ',') + ' ' + datum.of + ': ' + "
+        f"format({share}, datum.whole < 100 ? '.0%' : '.1%') + datum.rate)"
+    )
+    counted = alt.Chart().transform_calculate(number="isValid(datum.value) ? datum.value - datum.less : null")
+    worked_out = counted.transform_calculate(words=words)
+    y = alt.Y("row:N", sort=order, axis=None, scale=alt.Scale(padding=0))
+    end = max([1, *drawn["value"].drop_nulls()])
+    ticks = alt.Axis(title=axis, format=",d", tickMinStep=1, tickCount=6, grid=False)
+    x = alt.X("number:Q", axis=ticks, scale=alt.Scale(domain=[0, end], nice=False))
+    hover = [alt.Tooltip("row:N", title="What"), alt.Tooltip("words:N", title="Shown")]
+    colour = alt.condition("datum.outline", alt.value("white"), alt.value(COLOURS[0]))
+    bar = worked_out.transform_filter("isValid(datum.number)").mark_bar(
+        height=18, yOffset=18, stroke=COLOURS[0], strokeWidth=2, description=alt.expr("datum.row + ': ' + datum.words")
+    )
+    name = alt.Chart().mark_text(align="left", dy=-19, fontWeight="bold").encode(x=alt.value(0), y=y, text="row:N")
+    text = worked_out.mark_text(align="left", dy=-2).encode(x=alt.value(0), y=y, text="words:N")
+    layers = [bar.encode(x=x, y=y, color=colour, tooltip=hover), name, text]
+    return finish(layers, drawn, title=title, said=said, height=68 * len(order))
+
+
 def part_bars(
     drawn: pl.DataFrame, order: list[str], *, title: str, axis: str, row_name: str, said: str
 ) -> alt.LayerChart:
     """A bar of 100% per row in three parts, with the words of each part above it at the same place in every row."""
     if drawn.is_empty():
         return nothing(title)
-    blocks = Blocks(order, 26)
+    blocks = Blocks(order, _MARKS)
     share = f"format(datum.value / datum.whole, {_PERCENT.replace('whole', 'datum.whole')})"
     worked_out = (
         where("isValid(datum.value)")
@@ -224,7 +262,7 @@ def dumbbells(
     """
     if drawn.is_empty():
         return nothing(title)
-    blocks = Blocks(drawn["row"].to_list(), 26)
+    blocks = _one_below_the_other(drawn["row"].to_list())
     ticks = alt.Axis(title=axis, format=number_format, tickCount=6)
     scale = alt.Scale(domain=list(ends), nice=False, zero=False)
     seen = where("isValid(datum.before) && isValid(datum.after)")
@@ -274,7 +312,7 @@ def forest(
     """A symbol by row on the line of its interval; the row of all has a diamond. ``words`` and ``aside`` above."""
     if drawn.is_empty():
         return nothing(title)
-    blocks = Blocks(drawn["row"].to_list(), 26)
+    blocks = _one_below_the_other(drawn["row"].to_list())
     columns = ("value", "lower", "upper")
     numbers = [0.0, *([aim[1]] if aim else []), *(number for name in columns for number in drawn[name].drop_nulls())]
     least, most = min(numbers), max(max(numbers), min(numbers) + 0.1)
@@ -296,9 +334,9 @@ def forest(
         yOffset=blocks.middle,
         description=alt.expr("datum.row + ': ' + datum.words"),
     )
-    behind = [*fixed_line(0, "", scale)]
+    behind = [*fixed_line(blocks, 0, "", scale)]
     if aim:
-        behind += fixed_line(aim[1], f"{aim[0]}: {aim[1]:g}", scale, left=aim[1] < (least + most) / 2)
+        behind += fixed_line(blocks, aim[1], f"{aim[0]}: {aim[1]:g}", scale, left=aim[1] < (least + most) / 2)
     layers = [
         *behind,
         interval.encode(x=alt.X("lower:Q", axis=ticks, scale=scale), x2="upper:Q", y=blocks.y, tooltip=hover),
@@ -311,11 +349,19 @@ def forest(
     return finish(layers, drawn, title=title, said=said, height=blocks.all, filtered=["row"])
 
 
-def fixed_line(value: float, label: str, scale: alt.Scale, *, left: bool = True) -> list[alt.Chart]:
-    """An upright line at a value that does not come from the table; its label runs to the side where there is room."""
+def fixed_line(blocks: Blocks, value: float, label: str, scale: alt.Scale, *, left: bool = True) -> list[alt.Chart]:
+    """An upright line at a value that does not come from the table; its label runs to the side where there is room.
+
+    It is drawn through the marks of the rows alone, so that no line runs through a name or a number.
+    """
     data = alt.InlineData(values=[{"value": value, **({"note": label} if label else {})}])
     x = alt.X("value:Q", scale=scale)
-    rule = alt.Chart(data).mark_rule(color=INK, strokeDash=[6, 4] if label else [1, 0]).encode(x=x)
+    rows = alt.Chart(alt.InlineData(values=[{"row": name} for name in blocks.order]))
+    bottom = blocks.height / 2
+    line = rows.transform_calculate(value=f"{value!r}").mark_rule(
+        color=INK, strokeDash=[6, 4] if label else [1, 0], yOffset=bottom - blocks.marks, y2Offset=bottom, aria=False
+    )
+    rule = line.encode(x=x, y=blocks.y, y2="row:N")
     text = alt.Chart(data).mark_text(align="left" if left else "right", baseline="bottom", dx=-3 if left else 3, dy=-2)
     return [rule, text.encode(x=x, y=alt.value(0), text="note:N")] if label else [rule]
 

@@ -13,6 +13,7 @@ from safeguarding_analytics.chart_marks import COLOURS, INK, extent, finish, hea
 from safeguarding_analytics.chart_rows import Rows, lines_of, looked_up, month_in_words
 
 _GUTTER, _BELOW = 16, 38  # pixels between panels, and below the baseline of a panel
+_NUMBER = 20  # pixels of the height of a number with what is left free around it
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def panels(rows: Rows, *, title: str, axis: str, said: str, targets: Sequence[fl
         heading(axis, 16),
         *_panel_frames(panel),
         *(_panel_targets(panel, targets) if aimed else []),
-        *_panel_bars(panel),
+        *_panel_bars(panel, targets),
     ]
     chart = finish(layers, rows.frame, title=title, said=said, height=panel.height)
     drawn: alt.LayerChart = chart.add_params(*panel.parameters)
@@ -139,8 +140,12 @@ def _panel_frames(panel: _Panels) -> list[alt.Chart]:
     ]
 
 
-def _panel_bars(panel: _Panels) -> list[alt.Chart]:
-    """The bars with their numbers, or what stands in place of a number."""
+def _panel_bars(panel: _Panels, targets: Sequence[float | None]) -> list[alt.Chart]:
+    """The bars with their numbers, or what stands in place of a number.
+
+    A number stands above its bar; where the line of the target is there, in the bar, or above the line if the bar is
+    too small for it.
+    """
     rows, half = panel.rows, f"min({panel.step} - 2, 44) / 2"
     middle = f"datum.left + ({panel.place} + 0.5) * {panel.step}"
     seen = panel.put(middle=middle, top=panel.top, start=f"datum.middle - {half}", end=f"datum.middle + {half}")
@@ -148,17 +153,24 @@ def _panel_bars(panel: _Panels) -> list[alt.Chart]:
     bar = seen.transform_filter("isValid(datum.value)").mark_rect(color=COLOURS[0], description=spoken)
     # Where bars are narrow only the last one that is shown has its number.
     roomy = f"{panel.step} > {8 * len(f'{int(panel.most):,}')}"
-    label = seen.transform_filter(f"isValid(datum.value) && (datum.last || {roomy})")
+    aim = f"datum.base - datum.target / {panel.most!r} * (panel_height - {panel.above + _BELOW})"
+    struck = f"isValid(datum.target) && datum.top > datum.aim && datum.top - datum.aim < {_NUMBER}"
+    label = (
+        seen.transform_filter(f"isValid(datum.value) && (datum.last || {roomy})")
+        .transform_calculate(target=f"{json.dumps(list(targets))}[datum.panel]")
+        .transform_calculate(aim=aim)
+        .transform_calculate(struck=struck)
+        .transform_calculate(within=f"datum.struck && {roomy} && datum.base - datum.top > {_NUMBER}")
+        .transform_calculate(at=f"datum.within ? datum.top + {_NUMBER} : datum.struck ? datum.aim : datum.top")
+    )
     note = panel.put(middle=middle).transform_filter("datum.note != ''").mark_text(baseline="bottom", dy=-3)
     x, y = _pixels("middle", alt.X), _pixels("top", alt.Y)
     edges = {"x": _pixels("start", alt.X), "x2": "end", "y": y, "y2": "base"}
     hover = [alt.Tooltip("row:N", title=rows.row_name), alt.Tooltip("series:N", title=rows.series_name)]
-    # A white edge keeps a number readable where the line of the target runs through it.
-    edge = label.mark_text(baseline="bottom", dy=-3, stroke="white", strokeWidth=4, aria=False)
+    number = label.mark_text(baseline="bottom", dy=-3, color=alt.expr(f"datum.within ? 'white' : '{INK}'"))
     return [
         bar.encode(**edges, tooltip=[*hover, alt.Tooltip("shown:N", title="Shown")]),
-        edge.encode(x=x, y=y, text="shown:N"),
-        label.mark_text(baseline="bottom", dy=-3).encode(x=x, y=y, text="shown:N"),
+        number.encode(x=x, y=_pixels("at", alt.Y), text="shown:N"),
         note.encode(x=x, y=_pixels("base", alt.Y), text="note:N"),
     ]
 

@@ -101,12 +101,10 @@ def _unbeaten(cells: pl.DataFrame, issues: Sequence[str]) -> list[str]:
 def _duels(cells: pl.DataFrame, issues: list[str], cut: int, *, title: str, said: str) -> alt.LayerChart:
     """The grid of issues one against one."""
     told = len(issues) <= _MOST_TOLD
-    lanes = Lanes(issues, marks=30 if told else 10, names=0.25, head=80)
+    lanes = Lanes(issues, marks=30 if told else 10, names=0.25, indent=24, head=80)
     numbers = [f"{number:,.5g}" for number in (*cells["wins"].drop_nulls(), *cells["losses"].drop_nulls())]
     letters = max(map(len, numbers), default=1)
-    indent = 24
-    begin = f"(left + (roomy ? {indent} : 0))"
-    step = f"((width - {begin}) / {len(issues)})"
+    step = f"((width - left) / {len(issues)})"
     margins = (cells["wins"] - cells["losses"]).drop_nulls().abs().to_list()
     largest = max([*margins, 1e-9])
     fits = f"({step} >= {7 * letters + 3})" if told else "false"
@@ -115,7 +113,7 @@ def _duels(cells: pl.DataFrame, issues: list[str], cut: int, *, title: str, said
         where="isValid(datum.wins)",
         ahead="round((datum.wins - datum.losses) * 1e6) / 1e6",
         strength=f"abs(datum.ahead) > {largest * 2 / 3!r} ? 2 : abs(datum.ahead) > {largest / 3!r} ? 1 : 0",
-        from_left=f"{begin} + indexof({json.dumps(issues)}, datum.series) * {step}",
+        from_left=f"left + indexof({json.dumps(issues)}, datum.series) * {step}",
         centre=f"datum.from_left + {step} / 2",
         # Without numbers a lost pair is a narrow cell, so that it is told apart without colour.
         half=f"(roomy ? {half} : {lanes.marks / 2}) * ({fits} || datum.ahead >= 0 ? 1 : 0.35)",
@@ -164,7 +162,7 @@ def _duels(cells: pl.DataFrame, issues: list[str], cut: int, *, title: str, said
     heads = (
         alt.Chart(alt.InlineData(values=[{"row": name} for name in issues]))
         .transform_calculate(
-            place=f"indexof({json.dumps(issues)}, datum.row)", centre=f"{begin} + (datum.place + 0.5) * {step}"
+            place=f"indexof({json.dumps(issues)}, datum.row)", centre=f"left + (datum.place + 0.5) * {step}"
         )
         .transform_filter(f"{step} >= 16 || datum.place % 5 == 4 || datum.place == 0")
     )
@@ -180,21 +178,33 @@ def _duels(cells: pl.DataFrame, issues: list[str], cut: int, *, title: str, said
         box,
         edge,
         *inside,
-        *lanes.labels("Issue", indent=indent, numbered=True),
+        *lanes.labels("Issue", numbered=True),
         lanes.notes(),
-        *(_cut_cross(lanes, begin, step, cut) if cut else []),
+        *(_cut_cross(lanes, step, cut) if cut else []),
     ]
     return lanes.finished(layers, cells, title=title, said=said)
 
 
-def _cut_cross(lanes: Lanes, begin: str, step: str, cut: int) -> list[alt.Chart]:
-    """A level and an upright line between the issues that are selected and those that are not."""
+def _cut_cross(lanes: Lanes, step: str, cut: int) -> list[alt.Chart]:
+    """A level and an upright line between the issues that are selected and those that are not.
+
+    Where names stand above the cells, the upright line is left out there.
+    """
     data = alt.Chart(alt.InlineData(values=[{}]))
-    y, x = lanes.head + cut * lanes.height, f"{begin} + {cut} * {step}"
-    level = data.mark_rule(color=INK, strokeDash=[6, 4], strokeWidth=1.5, aria=False)
+    y, x = lanes.head + cut * lanes.height, alt.value(alt.expr(f"left + {cut} * {step}"))
+    line: dict[str, Any] = {"color": INK, "strokeDash": [6, 4], "strokeWidth": 1.5, "aria": False}
+    whole = data.transform_filter("roomy").mark_rule(**line)
+    half = lanes.marks / 2
+    parts = lanes.put(
+        alt.InlineData(values=[{"row": name} for name in lanes.order]),
+        where="!roomy",
+        begin=f"datum.middle - {half}",
+        end=f"datum.middle + {half}",
+    ).mark_rule(**line)
     return [
-        level.encode(x=alt.value(0), x2=alt.value(alt.expr("width")), y=alt.value(y)),
-        level.encode(x=alt.value(alt.expr(x)), y=alt.value(lanes.head - 4), y2=alt.value(lanes.all)),
+        data.mark_rule(**line).encode(x=alt.value(0), x2=alt.value(alt.expr("width")), y=alt.value(y)),
+        whole.encode(x=x, y=alt.value(lanes.head - 4), y2=alt.value(lanes.all)),
+        parts.encode(x=x, y=pixels("begin"), y2="end"),
     ]
 
 

@@ -36,6 +36,7 @@ RULES = {
 """The columns of a check of rules that are places, and what each is called."""
 
 _MOST_LEVEL = 3  # columns whose names need not stand upright on a telephone
+_TURNED = 13  # letters of a line of a name that stands upright
 _MOST_COLUMNS = 16  # of places, so that two digits fit on a telephone
 
 
@@ -80,7 +81,7 @@ def plot_ranking(table: Safe, *, title: str, seats: int | None = None, group: st
     ties = known["selected"].null_count() > 0
     cut = ("a tie straddles the cut" + (f" of {seats}" if seats else "")) if ties else f"cut after {len(chosen)}"
     has_cut = len(chosen) < known.height
-    lanes = Lanes(frame["issue"].to_list(), head=26, cut=len(chosen), gap=26 if has_cut else 0)
+    lanes = Lanes(frame["issue"].to_list(), indent=34, head=26, cut=len(chosen), gap=26 if has_cut else 0)
     what = "Points" if value == "points" else "Wins minus losses"
     said = [
         sentence(title),
@@ -157,7 +158,7 @@ def _ranked_bars(lanes: Lanes, drawn: pl.DataFrame, what: str) -> list[alt.Chart
         bar,
         points.encode(x=pixels("last", alt.X), y=pixels("middle"), text="points:N"),
         numeral.encode(x=alt.value(0), y=pixels("beside"), text="numeral:N"),
-        *lanes.labels("Issue", indent=34),
+        *lanes.labels("Issue"),
         band.encode(x=edge, y=pixels("over"), text="shown:N"),
         boards.encode(x=edge, y=pixels("under"), text="boards:N"),
         lanes.notes(),
@@ -360,7 +361,13 @@ class _Heads:
 
     @property
     def _upright(self) -> list[list[str]]:
-        return [name_lines(name, 13, 3) for name in self.columns]
+        return [name_lines(name, _TURNED, 3) for name in self.columns]
+
+    @property
+    def _short(self) -> list[tuple[int, list[list[str]]]]:
+        """Names in two lines, and in one, cut off where they are longer: for columns that have no room for more."""
+        one = [[name if len(name) <= _TURNED else f"{name[: _TURNED - 1].rstrip()}…"] for name in self.columns]
+        return [(2, [name_lines(name, _TURNED, 2) for name in self.columns]), (1, one)]
 
     @property
     def height(self) -> int:
@@ -377,16 +384,22 @@ class _Heads:
         level = heads.transform_filter(f"{step} >= {room}").mark_text(
             baseline="bottom", lineHeight=15, dy=_back(self._level, 15, place), text=_found(self._level, place)
         )
-        # Turned text runs upwards; its lines stand beside each other.
-        upright = heads.transform_filter(f"{step} < {room}").mark_text(
-            angle=270,
-            align="left",
-            baseline="middle",
-            lineHeight=14,
-            dy=_back(self._upright, 7, place),
-            text=_found(self._upright, place),
-        )
-        return [each.encode(x=pixels("centre", alt.X), y=alt.value(y)) for each in (level, upright)]
+        # Turned text runs upwards; its lines stand beside each other. The pointer shows a name that is cut off whole.
+        drawn, below = [level], room
+        most = max(map(len, self._upright))
+        for count, lines in [(most, self._upright), *(each for each in self._short if each[0] < most)]:
+            least = 14 * count + 1 if count > 1 else 0
+            turned = heads.transform_filter(f"{step} < {below} && {step} >= {least}").mark_text(
+                angle=270,
+                align="left",
+                baseline="middle",
+                lineHeight=14,
+                dy=_back(lines, 7, place),
+                text=_found(lines, place),
+            )
+            drawn.append(turned if count == most else turned.encode(tooltip=[alt.Tooltip("row:N", title="Counted")]))
+            below = least
+        return [each.encode(x=pixels("centre", alt.X), y=alt.value(y)) for each in drawn]
 
 
 def _found(lines: list[list[str]], place: str) -> Any:

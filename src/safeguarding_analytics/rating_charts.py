@@ -229,7 +229,7 @@ def _diverging_bars(
     called = {AFTER: second}
     lane = 14 + 7 * max(len(called.get(wave, wave)) for wave in waves)  # pixels left of the bars, for their names
     scale = alt.Scale(domain=[ends[0] - room, ends[1] + room], nice=False, range=[lane, alt.expr("width")])
-    layers = fixed_line(0, "", scale)
+    layers = fixed_line(blocks, 0, "", scale)
     for place, wave in enumerate(waves):
         offset = blocks.height / 2 - _BAR * (len(waves) - place - 0.5)
         here = f"datum.series == {json.dumps(wave)}"

@@ -13,7 +13,8 @@ import altair as alt
 import polars as pl
 
 import safeguarding_analytics.charts  # noqa: F401 - enables the theme and the renderer
-from safeguarding_analytics.chart_marks import bars, bars_with_words, dots, funnel_bars, nothing, pairs, steps
+from safeguarding_analytics.chart_marks import bars, bars_with_words, dots, nothing, pairs, steps
+from safeguarding_analytics.chart_pairs import funnel_bars
 from safeguarding_analytics.chart_panels import panels
 from safeguarding_analytics.chart_rows import (
     NO_FIGURE,
