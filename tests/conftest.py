@@ -39,7 +39,10 @@ class Served:
 
     @property
     def kernels(self):
-        return psutil.Process(self.process.pid).children(recursive=True)
+        """The processes of its kernels: all that it began but the server that forks them, which it keeps."""
+        own = psutil.Process(self.process.pid)
+        kept = {child.pid for child in own.children() if _serves_kernels(child)}
+        return [child for child in own.children(recursive=True) if child.pid not in kept]
 
     def ask(self, path, method="GET", **headers):
         """Status and text of an answer. The path goes out as it is: http.client does not tidy "..", as browsers do."""
@@ -54,6 +57,13 @@ class Served:
     def stop(self):
         self.process.terminate()
         return self.process.wait(timeout=20)
+
+
+def _serves_kernels(process):
+    try:
+        return "safeguarding_analytics.kernel_server" in process.cmdline()
+    except psutil.Error:
+        return False
 
 
 def free_port():

@@ -47,6 +47,7 @@ NAMES = [
     "dashboards",
     "publish",
     "live",
+    "warm",
     "dictionary",
 ]
 HEAVY = (

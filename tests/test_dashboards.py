@@ -434,7 +434,10 @@ def watched(served, seen):
 
     def watch():
         while not until_served.wait(0.05):
-            kernels = {kernel.pid for kernel in served.kernels}
+            # its own children alone, without what kernels begin: each asks for its processor, by a process of a moment
+            # ("uname"), and the server that forks kernels, which stays
+            own = psutil.Process(served.process.pid).children()
+            kernels = {each.pid for each in own} & {kernel.pid for kernel in served.kernels}
             seen.most = max(seen.most, len(kernels))
             seen.all |= kernels
 
@@ -493,7 +496,7 @@ def test_overview_gives_the_four_headlines_of_the_release(answers, release):
 
 
 def test_overview_gives_chart_numbers_and_definition_of_each_answer(html):
-    assert html.count('<figure class="chart">') == html.count("<details>") == 4
+    assert html.count('<figure class="chart" id=') == html.count("<details>") == 4
     for name in TABLES:
         assert f"<caption>Table of {name}</caption>" in html
         assert f"Definition: How {name} is counted &amp; why. As at 1 July 2011." in html
@@ -523,7 +526,7 @@ def test_training_page_gives_numbers_and_definition_of_each_answer(pages):
     assert re.findall(r"Definition: How (.*?) is counted &amp; why. As at 1 July 2011.", html) == names
     assert re.findall(r'<p class="headline">(.*?)</p>', html) == [escape(HEADLINES["training_reach_by_agency"])]
     tables_alone = 2  # of induction and of costs
-    assert html.count('<figure class="chart">') == html.count("<details>") == len(names) - tables_alone
+    assert html.count('<figure class="chart" id=') == html.count("<details>") == len(names) - tables_alone
     assert NOT_WORKED_OUT not in html
 
 
@@ -553,14 +556,15 @@ def test_knowledge_page_gives_numbers_and_definition_of_each_answer(pages):
     drawn = ("answers", "knowledge_gain", "question_changes", "rating_answers", "follow_up_changes")
     by_group = ("knowledge_gain_by_agency", "knowledge_gain_by_district", "courses_of_one_questionnaire")
     assert html.count("<details>") == len(drawn) + len(by_group)
-    assert html.count('<figure class="chart">') == html.count("<details>") + 1  # the gain, and its rises and falls
+    assert html.count('<figure class="chart" id=') == html.count("<details>") + 1  # the gain, and its rises and falls
     assert NOT_WORKED_OUT not in html
 
 
 def test_child_protection_page_asks_what_a_board_must_know_of_its_register(pages):
     assert re.findall(r"<h2[^>]*>(.*?)</h2>", without_scripts(pages["/child_protection"])) == [
         "What share of new plans was a child's second or later?",
-        "How does that compare with others?",
+        "How does that compare with other authorities?",
+        "Does any authority stand apart from all the others?",
         "How many followed soon after the plan before?",
         "How long after a plan has ended does the next one start?",
         "How does it differ by category, district and age?",
@@ -577,7 +581,7 @@ def test_child_protection_page_gives_numbers_and_definition_of_each_answer(pages
     assert re.findall(r"Definition: How (.*?) is counted &amp; why. As at 1 July 2011.", html) == names
     assert re.findall(r'<p class="headline">(.*?)</p>', html) == [escape(HEADLINES["repeat_plans"])]
     tables_alone = 2  # of open plans by category and of reviews
-    assert html.count('<figure class="chart">') == html.count("<details>") == len(names) - tables_alone
+    assert html.count('<figure class="chart" id=') == html.count("<details>") == len(names) - tables_alone
     assert NOT_WORKED_OUT not in html
 
 
@@ -612,7 +616,7 @@ def test_page_has_language_title_and_one_heading(pages, path, title):
 
 @every_page
 def test_page_leads_to_the_others_and_says_which_one_it_is(pages, path, title):
-    (navigation,) = re.findall(r"<nav .*?</nav>", pages[path], flags=re.DOTALL)
+    (navigation,) = re.findall(r"<nav .*?</nav>", pages[path].partition("<main")[0], flags=re.DOTALL)
     links = re.findall(r'<a href="([^"]*)"( aria-current="page")?>([^<]*)</a>', navigation)
     assert [(address, text) for address, _, text in links] == PAGES
     assert [text for _, current, text in links if current] == [title]
@@ -651,7 +655,7 @@ def test_twenty_viewers_at_once_get_the_same_page_and_no_other_template(answers)
 
 def test_a_page_is_worked_out_by_one_kernel_for_all_viewers_and_two_at_once_at_most(watched, answers, pages, seen):
     assert watched.ask("/training")[1] == pages["/training"]
-    assert len(PAGES) <= len(seen.all) <= len(PAGES) + 1  # a busy machine may have to begin one page again
+    assert len(seen.all) == len(PAGES)
     assert seen.most <= 2
 
 
@@ -682,7 +686,8 @@ def nothing(served):
         "/training/../training",
         "//training",
         "//",
-        "/index.html",
+        "/overview.html",
+        "/accessibility.html",
         # files
         "/etc/passwd",
         "//etc/passwd",
@@ -794,7 +799,7 @@ def broken(serve, release, tmp_path_factory):
     served = serve(folder)
     with ThreadPoolExecutor() as pool:
         page = pool.submit(served.ask, "/")
-        while not (found := list(served.folder.glob("tmp/voila_*/kernel-*.json"))):
+        while not (found := list(served.folder.glob("tmp/*/voila_*/kernel-*.json"))):
             assert not page.done()
             time.sleep(0.02)
         kernel = found[0].stem.removeprefix("kernel-")
@@ -825,16 +830,28 @@ def test_viewer_who_knows_the_kernel_cannot_speak_with_it(broken):
     assert refusals == {404}
 
 
-def test_stopping_the_dashboard_ends_its_kernels_and_leaves_no_file(broken):
-    served, _, _ = broken
+def test_answer_that_cannot_be_read_is_not_worked_out_at_each_load(broken):
+    served, html, _ = broken
+    begun = time.monotonic()
+    assert {served.ask("/")[1] for _ in range(20)} == {html}
+    assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize("what", ["kernel", "socket of a kernel"])
+def test_stopping_the_dashboard_ends_its_kernels_and_leaves_no_file(serve, release, what):
+    """Also one that has begun a moment ago: left alone, it would write into the folder that was removed."""
+    served = serve(release.folder)
+    until = time.monotonic() + 60
     with ThreadPoolExecutor() as pool:
-        pool.submit(served.ask, "/")  # what failed is worked out again
-        until = time.monotonic() + 30
         while not (kernels := served.kernels) and time.monotonic() < until:
-            time.sleep(0.05)
+            time.sleep(0.001)
+        while what == "socket of a kernel" and not [*served.folder.glob("tmp/*/voila_*/*-ipc-*")]:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        pool.submit(served.ask, "/training")  # a page that is asked for while it stops is not begun
         assert kernels
         assert served.stop() == 0, served.log
-    assert psutil.wait_procs(kernels, timeout=10)[1] == []
+    assert [kernel for kernel in kernels if kernel.is_running()] == []
     assert list((served.folder / "tmp").iterdir()) == []
 
 
@@ -957,6 +974,21 @@ def test_chart_gets_its_target_from_a_table_of_progress(tmp_path, needed, in_all
         {"title": f"Table of {names[0]}", "measure": "people"},
         {"title": f"Table of {names[0]}", "measure": "people"},
     ]
+
+
+@pytest.mark.parametrize(("said", "drawn"), [("1,200 people", False), ("480 people", True)])
+def test_targets_of_districts_are_no_target_line_where_the_headline_names_another(tmp_path, monkeypatch, said, drawn):
+    name = "people_reached_to_date"
+    monkeypatch.setitem(HEADLINES, name, f"455 people were reached. The target was {said}.")
+    release = make_release(tmp_path, [name, "coverage_needed_by_district"])
+    given = []
+
+    def draw(table, **options):
+        given.append(options.get("target"))
+        return charts.plot_count(table, title="x")
+
+    show_answer(release, name, draw, target_from="coverage_needed_by_district", measure="people")
+    assert given == [300 + 180 if drawn else None]
 
 
 def test_chart_is_named_after_its_table_unless_it_is_given_a_title(release):
@@ -1146,7 +1178,7 @@ def test_priorities_page_gives_numbers_and_definition_of_each_answer(pages):
     headlines = [HEADLINES["priorities"], NOT_ANSWERED]  # no themes that boards share
     assert re.findall(r'<p class="headline">(.*?)</p>', html) == [escape(text) for text in headlines]
     tables_alone = 1  # of single numbers
-    assert html.count('<figure class="chart">') == html.count("<details>") == len(names) - tables_alone
+    assert html.count('<figure class="chart" id=') == html.count("<details>") == len(names) - tables_alone
     assert "its column of wins adds up to 6 and that of losses to 2; the difference is its score, 4." in html
     assert NOT_WORKED_OUT not in html
 

@@ -1,6 +1,7 @@
 """A page is worked out once for each state, by few kernels at once, and what failed or was taken away is not kept."""
 
 import asyncio
+from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -83,28 +84,72 @@ def test_what_was_taken_away_is_not_shown_although_it_was_kept():
     assert (studio.runs, given) == (["a"], b"a of one")
 
 
-def test_page_with_an_answer_that_failed_is_given_but_not_kept():
+async def asked(pages, name="a"):
+    """What a viewer is given: a page, or the sort of an error."""
+    try:
+        return await pages.get(name)
+    except RuntimeError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize(("whole", "given"), [(False, b"a of one"), (None, "the kernel ended")])
+def test_what_fails_is_not_worked_out_again_for_whoever_loads_it_until_a_while_has_passed(whole, given):
+    """Loading a page that fails, again and again, would otherwise keep the computer at work."""
+
     async def story(studio, pages):
-        studio.whole = False
-        failed = await pages.get("a")
+        studio.whole = whole
+        first = [await asked(pages) for _ in range(20)]
+        begun = len(studio.runs)
         studio.whole = True
-        return studio, failed, await pages.get("a"), await pages.get("a")
+        await asyncio.sleep(0.25)
+        return begun, first, [await asked(pages) for _ in range(3)], studio
 
-    studio, *given = run(story)
-    assert given == [b"a of one"] * 3
-    assert studio.runs == ["a", "a"]
+    begun, first, later, studio = run(story, again=0.2)
+    assert (begun, first) == (1, [given] * 20)
+    assert (studio.runs, later) == (["a", "a"], [b"a of one"] * 3)
 
 
-def test_run_that_breaks_down_is_an_error_for_those_who_wait_and_another_run_for_the_next():
+@pytest.mark.parametrize("whole", [False, None])
+def test_what_fails_is_worked_out_again_at_once_for_another_state(whole):
+    async def story(studio, pages):
+        studio.whole = whole
+        await asked(pages)
+        studio.now, studio.whole = "two", True
+        return studio, await asked(pages)
+
+    studio, given = run(story, again=1000)
+    assert (studio.runs, given) == (["a", "a"], b"a of two")
+
+
+def test_what_fails_again_is_left_alone_for_twice_as_long():
+    async def story(studio, pages):
+        studio.whole, begun = False, []
+        loop = asyncio.get_running_loop()
+        draw = studio.draw
+
+        async def noted(name):
+            begun.append(loop.time())
+            return await draw(name)
+
+        again = DrawnPages(noted, studio.state, kernels=2, patience=5, again=0.1)
+        while len(begun) < 4:
+            await again.get("a")
+            await asyncio.sleep(0.005)
+        return [later - sooner for sooner, later in pairwise(begun)]
+
+    for waited, least in zip(run(story), (0.1, 0.2, 0.4), strict=True):
+        assert waited >= least
+
+
+def test_run_that_breaks_down_is_an_error_for_all_who_wait():
     async def story(studio, pages):
         studio.whole = None
         broken = await asyncio.gather(pages.get("a"), pages.get("a"), return_exceptions=True)
-        studio.whole = True
-        return studio, broken, await pages.get("a")
+        return studio, broken
 
-    studio, broken, given = run(story)
+    studio, broken = run(story)
     assert [type(each) for each in broken] == [RuntimeError, RuntimeError]
-    assert (studio.runs, given) == (["a", "a"], b"a of one")
+    assert studio.runs == ["a"]
 
 
 def test_page_whose_release_is_replaced_while_it_is_worked_out_is_worked_out_again():
@@ -247,3 +292,20 @@ def test_nothing_is_worked_out_ahead_where_there_is_nothing_to_show():
         return studio
 
     assert run(story, ahead=("a",)).runs == []
+
+
+def test_no_page_is_begun_once_it_is_closed():
+    async def story(studio, pages):
+        studio.gate.clear()
+        waiting = asyncio.ensure_future(pages.get("a"))
+        await until(lambda: studio.at_work == 1)
+        closing = asyncio.ensure_future(pages.close())
+        await asyncio.sleep(0)
+        with pytest.raises(BusyError, match="no page is worked out any more"):
+            await pages.get("b")
+        pages.heat()
+        await asyncio.gather(closing, waiting, return_exceptions=True)
+        await asyncio.sleep(0.01)
+        return studio
+
+    assert run(story, ahead=("c",)).runs == ["a"]

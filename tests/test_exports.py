@@ -16,6 +16,7 @@ from polars.testing import assert_frame_equal
 from pyarrow import parquet
 
 from safeguarding_analytics import exports
+from safeguarding_analytics.answers import show_table
 from safeguarding_analytics.errors import DisclosureError, ParameterError
 from safeguarding_analytics.exports import to_csv, write_csv, write_parquet, write_workbook
 from safeguarding_analytics.policy import Policy
@@ -249,7 +250,9 @@ def test_table_with_every_number_needs_no_notes(tmp_path):
 def test_rounding_and_source_are_said(tmp_path):
     frame = pl.DataFrame({"agency": ["Police"], "count": [10], "mark": [""]})
     write_workbook({"a": Safe(frame, Policy.round5()), "b": already_public(frame, "DfE, 2008")}, tmp_path / "a.xlsx")
-    assert sheet_of(tmp_path / "a.xlsx", "a")[1] == ["Counts are rounded to multiples of 5."]
+    assert sheet_of(tmp_path / "a.xlsx", "a")[1] == [
+        "Counts are rounded to multiples of 5; shares are worked out of them."
+    ]
     assert sheet_of(tmp_path / "a.xlsx", "b")[-1] == ["Source: DfE, 2008."]
 
 
@@ -332,6 +335,39 @@ def test_shares_of_events_and_of_areas_are_per_cent_and_rates_of_areas_have_a_de
     rates = {**funnel, "size": [60_000], "value": [40.0]} | {name: [38.5] for name in limits}
     write_workbook(already_public(pl.DataFrame(rates), "DfE"), tmp_path / "rates.xlsx")
     assert [cells_of(tmp_path / "rates.xlsx")[f"{column}2"][1] for column in "DEK"] == ["#,##0.0"] * 3
+    page = show_table(already_public(pl.DataFrame(rates), "DfE"), caption="Rates").text
+    assert "\nKent | 240 | 60,000 | 40.0 | 38.5 | 38.5 to 38.5 | " in page
+
+
+def test_what_is_no_number_is_told_apart_alike_on_a_page_and_in_a_file(tmp_path):
+    areas = pl.DataFrame(
+        {
+            "area": ["Kent", "England", None, "Medway"],
+            "numerator": [None, 20, 30, None],
+            "denominator": [None, 40, 60, None],
+            "proportion": [None, 0.5, 0.5, None],
+            "lower": [None, 0.4, 0.4, None],
+            "upper": [None, 0.6, 0.6, None],
+            "neighbours": [None, 9, None, None],
+            "mark": ["[c]", "", "", ""],
+        }
+    )
+    safe = already_public(areas, "DfE")
+    write_csv(safe, tmp_path / "a.csv")
+    filed = list(csv.reader(io.StringIO((tmp_path / "a.csv").read_text(encoding="utf-8-sig"))))[1:]
+    assert [[row[0], row[1], row[-1]] for row in filed] == [
+        ["Kent", "[c]", "[c]"],
+        ["England", "20", "9"],
+        ["not stated", "30", "[z]"],
+        ["Medway", "[x]", "[z]"],
+    ]
+    shown = [line.split(" | ") for line in show_table(safe, caption="Shares").text.splitlines()[2:6]]
+    assert [[row[0], row[1], row[-1]] for row in shown] == [
+        ["Kent", "[c]", "[c]"],
+        ["England", "20", "9"],
+        ["not stated", "30", ""],
+        ["Medway", "–", ""],
+    ]
 
 
 def test_long_text_is_wrapped_in_its_cell(tmp_path):

@@ -693,15 +693,15 @@ def test_chance_has_three_decimals(p, words):
 def test_effect_is_named_by_its_definition():
     table = estimates("definition", ("g_av: …", 60, 0.4567, 0.301, 0.612, ""), ("d_z: …", 60, 0.9, 0.7, 1.1, ""))
     assert say_effect(table) == (
-        "In average standard deviations of before and after (g_av) the change is 0.46 (95% interval 0.30 to 0.61): "
-        "compare it with other courses by this definition only."
+        "Measured by how far scores spread, the change is 0.46 standard deviations, the average of those before and "
+        "after (g_av; 95% interval 0.30 to 0.61): compare it with other courses by this definition only."
     )
 
 
 def test_effect_of_a_fall_is_negative_and_may_have_no_interval():
     assert say_effect(estimates("definition", ("g_av: …", 60, -0.4567, None, None, ""))) == (
-        "In average standard deviations of before and after (g_av) the change is -0.46: "
-        "compare it with other courses by this definition only."
+        "Measured by how far scores spread, the change is -0.46 standard deviations, the average of those before and "
+        "after (g_av): compare it with other courses by this definition only."
     )
 
 

@@ -360,6 +360,13 @@ UNDRAWN = {
 HEADLINES = {"training_reach": 12, "knowledge_gain": 10, "repeat_plans": 8, "priorities": 8}
 """Tables with a sentence, by notebook: two of 14 tables have none, seven of 17, eleven of 19, and one of nine."""
 
+NO_TWO_COURSES = (
+    "gain by session, agencies as clusters",
+    "gain of one course, agencies as clusters",
+    "what was left weeks later, by district",
+)
+"""Runs whose two tables of courses are empty, and whose headlines say so."""
+
 
 def run(name, parameters, release):
     release.mkdir(parents=True)
@@ -418,7 +425,7 @@ def test_run_says_its_headline_and_what_was_asked(runs, name):
     notebook, tables = runs[name]
     said = text_of(notebook) + "\n".join(tables)
     headlines = [entry["headline"] for entry in tables.values() if entry["headline"]]
-    assert len(headlines) == HEADLINES[RUNS[name][0]]
+    assert len(headlines) == HEADLINES[RUNS[name][0]] + (2 if name in NO_TWO_COURSES else 0)
     aside = ("training_currency_by_", "training_needs")  # their headlines are for the dashboard: the page says others
     page = [entry["headline"] for table, entry in tables.items() if entry["headline"] and not table.startswith(aside)]
     sentences = [sentence for headline in page for sentence in re.split(r"(?<=\.) ", headline)]

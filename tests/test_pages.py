@@ -3,6 +3,7 @@ import re
 import subprocess
 import sys
 from html.parser import HTMLParser
+from urllib.parse import unquote
 
 import nbformat
 import polars as pl
@@ -390,3 +391,36 @@ def test_name_of_the_board_at_the_foot_of_a_printed_page_is_nothing_but_text(boa
     assert not re.search(r'["<>{};\n]', text)
     # A backslash, hexadecimal digits and a space are one character of a style sheet.
     assert re.sub(r"\\([0-9a-f]+) ", lambda found: chr(int(found[1], 16)), text) == board
+
+
+def asked(number):
+    cells = [nbformat.v4.new_markdown_cell(f"## Is it {each} & more?") for each in range(number)]
+    return pages.page_html(nbformat.v4.new_notebook(cells=cells), title="x", bundle="", navigation=[])
+
+
+def test_page_of_many_questions_lists_them_with_links_to_each():
+    html = asked(5)
+    outline = Outline(html)
+    assert {"class": "contents", "aria-label": "On this page"} in outline.all("nav")
+    anchors = [each["id"] for each in outline.all("h2")]
+    links = [unquote(each["href"].removeprefix("#")) for each in outline.all("a")[1:]]
+    assert links == anchors
+    assert len(set(anchors)) == 5
+    assert html.index("<nav") < html.index("<h2")
+
+
+def test_page_of_few_questions_has_no_list_of_them():
+    assert "On this page" not in asked(4)
+
+
+@pytest.mark.parametrize(("height", "kind"), [(300, "picture low"), (700, "picture"), (1000, "picture tall")])
+def test_picture_says_how_much_of_a_sheet_of_paper_it_takes(height, kind):
+    specification = {
+        "description": "x",
+        "data": {"values": [{"a": 1}]},
+        "mark": "bar",
+        "width": 680,
+        "height": height,
+        "padding": 0,
+    }
+    assert Outline(pages.figure_html(specification)).all("div") == [{"class": kind}]

@@ -209,7 +209,7 @@ def test_issues_on_which_checks_differ_are_to_be_discussed_with_the_reason():
             {"issue": "B", "rank": 2, "agreed": False, "depends_on": "the weighting", "other_weight_rank": None},
         )
     )
-    assert said.startswith("Not every check selects the same issues: discuss B. B depends on the weighting. Checked: ")
+    assert said.startswith("Not every check selects the same issues: B depends on the weighting. Discuss it. Checked: ")
     none = say_checks(checks({"other_weight_rank": None}))
     assert "one weighting (agencies are not told apart)" in none
 
@@ -218,8 +218,7 @@ def test_issues_level_across_the_cut_are_left_to_discussion():
     out = {"issue": "C", "rank": 3, "selected": False}
     level = [{"in_bracket": True}, {"issue": "B", "rank": 2, "in_bracket": True}, out]
     assert say_bracket(checks(*level)) == (
-        "By a stricter test, which allows for the many pairs that are compared across the cut, A and B are not told "
-        "apart beyond doubt. Discuss first those that are a toss-up, if any."
+        "A stricter test, which allows for all pairs across the cut, does not tell A and B apart beyond doubt."
     )
     assert say_bracket(checks({}, out)).startswith("The cut is clear")
     assert say_bracket(checks({})) == "There is no cut: all issues are chosen."
@@ -234,6 +233,11 @@ def test_member_or_agency_whose_absence_would_matter_is_never_named():
         "Without some one member another choice would be made about A. "
         "The same issues are chosen whichever agency is left out."
     )
+    either = {"without_member": True, "without_agency": True}
+    assert say_without_one(checks(either, {"issue": "B", "rank": 2})) == (
+        "Without some one member or agency another choice would be made about A."
+    )
+    assert say_without_one(checks({})) == "The same issues are chosen whichever member or agency is left out."
     assert say_without_one(checks({"without_agency": None})) == (
         "The same issues are chosen whichever member is left out."
     )
@@ -299,15 +303,16 @@ def test_absent_members_and_what_they_could_decide():
     ],
 )
 def test_agreement_is_put_into_words(w, words):
-    number = words.replace("(…)", "(0 = not at all, 1 = all the same)")
-    found = figures({"Kendall's W": w})
-    assert say_agreement(found) == f"Members' rankings agree with Kendall's W = {number} agreement."
+    number, strength = words.split(" (…): ")
+    assert say_agreement(figures({"Kendall's W": w})) == (
+        f"Members' rankings show {strength} agreement: Kendall's W = {number} (0 = not at all, 1 = all the same)."
+    )
 
 
 def test_agreement_is_set_beside_chance():
     found = figures({"Kendall's W": 0.31, "W without any agreement": 0.08, "p-value of W": 0.0005, "mean tau-b": 0.2})
     assert say_agreement(found) == (
-        "Members' rankings agree with Kendall's W = 0.31 (0 = not at all, 1 = all the same): weak agreement; W without "
+        "Members' rankings show weak agreement: Kendall's W = 0.31 (0 = not at all, 1 = all the same); W without "
         "any agreement would be about 0.08 (p-value of W under 0.001). Of every two members the mean tau-b is 0.20."
     )
 

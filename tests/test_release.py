@@ -6,7 +6,9 @@ import contextlib
 import hashlib
 import json
 import os
+import platform
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -26,6 +28,7 @@ from safeguarding_analytics.release import (
     BEING_BUILT,
     Entry,
     Release,
+    being_built,
     gather,
     joint_audit,
     previous,
@@ -33,6 +36,7 @@ from safeguarding_analytics.release import (
     publish,
     published_before,
     replace_folder,
+    sweep,
 )
 from safeguarding_analytics.release_audit import audit_published, open_published
 from safeguarding_analytics.safe import reads_as_total
@@ -745,6 +749,24 @@ def test_table_whose_policy_has_settings_of_a_later_version_is_not_read(release)
     opened = Release.open(release.folder)
     with pytest.raises(SafeguardingError, match=r"^reach: its policy has settings .* safeguarding_analytics 9\.0\.$"):
         opened["reach"]
+
+
+def test_what_another_computer_builds_on_a_shared_drive_is_left_alone_for_a_day(tmp_path):
+    """Its processes cannot be seen from here, and one of this computer may have the same number."""
+    another, ended = f"{BEING_BUILT}another-", "999999999"
+    yesterday = time.time() - 24 * 60 * 60
+    for name, since in ((f"{another}{os.getpid()}", 60), (f"{another}{ended}", 60), (f"{another}7", -60)):
+        (tmp_path / name / "tables").mkdir(parents=True)
+        os.utime(tmp_path / name, (yesterday + since, yesterday + since))
+    (tmp_path / "kept").mkdir()
+    sweep(tmp_path, BEING_BUILT)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{another}{os.getpid()}", f"{another}{ended}", "kept"]
+
+
+def test_folder_that_is_being_built_does_not_tell_the_name_of_the_computer(place):
+    name = being_built(place, BEING_BUILT).name
+    assert re.fullmatch(rf"{re.escape(BEING_BUILT)}[0-9a-f]{{8}}-{os.getpid()}", name)
+    assert platform.node() not in name
 
 
 @pytest.fixture

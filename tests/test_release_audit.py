@@ -11,17 +11,19 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import date
 
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
 from safeguarding_analytics import release_audit
+from safeguarding_analytics.board_pdf import BOARD_PDF, Chapter, digests_of, pack_pdf
 from safeguarding_analytics.disclosure import Policy, already_public, suppress
 from safeguarding_analytics.errors import DisclosureError, ParameterError, SafeguardingError, TableError
 from safeguarding_analytics.exports import write_csv, write_workbook
 from safeguarding_analytics.pages import index_html, message_html
-from safeguarding_analytics.release import Release, previous, promote, publish
+from safeguarding_analytics.release import Release, being_built, previous, promote, publish
 from safeguarding_analytics.release_audit import (
     BEING_REPAIRED,
     LEFT_OUT,
@@ -520,6 +522,23 @@ def test_page_that_the_contents_do_not_list_is_left_out_too(tmp_path, old):
     assert LEFT_OUT in (new / "pack" / "children.html").read_text(encoding="utf-8")
 
 
+def test_pdf_of_a_repaired_pack_is_gone_and_nothing_speaks_of_it_any_more(tmp_path, old):
+    new = with_pack(tmp_path / "new", children=("halves", halves), plans=AGENCIES)
+    pack, manifest = new / "pack", new / "manifest.json"
+    page = {"title": "Page <children>", "href": "children.html"}
+    write(pack / "index.html", index_html(board="B", pages=[page], made_on="1 July 2011", notes=[], pdf=BOARD_PDF))
+    chapter = Chapter("Children", "", "", (pack / "children.html").read_text(encoding="utf-8"))
+    (pack / BOARD_PDF).write_bytes(pack_pdf([chapter], board="B", made_on=date(2011, 7, 1)))
+    made = json.loads(manifest.read_text(encoding="utf-8"))
+    write(manifest, json.dumps({**made, "pdf": digests_of(pack)}))
+    repaired(old, new)
+    assert not (pack / BOARD_PDF).exists()
+    after = json.loads(manifest.read_text(encoding="utf-8"))
+    assert after.keys() == made.keys()
+    assert after["tables"]["halves"]["repaired"]
+    assert BOARD_PDF not in (pack / "index.html").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("kind", ["csv", "xlsx", "txt"])
 def test_release_with_another_file_that_shows_the_numbers_is_not_repaired(tmp_path, old, new, kind):
     shown = Release.open(new)["halves"]
@@ -541,7 +560,7 @@ def test_release_with_another_file_that_shows_the_numbers_is_not_repaired(tmp_pa
 # Stopped half-way
 
 
-@pytest.mark.parametrize("stopped", ["_repair_tables", "_leave_out_pages", "_refuse_leaks", "replace_folder"])
+@pytest.mark.parametrize("stopped", ["_repair_tables", "_leave_out_pages", "refuse_leaks", "replace_folder"])
 def test_release_stands_as_it_was_where_a_repair_is_stopped(tmp_path, old, new, monkeypatch, stopped):
     before = files(tmp_path)
 
@@ -556,9 +575,10 @@ def test_release_stands_as_it_was_where_a_repair_is_stopped(tmp_path, old, new, 
 
 
 def test_copy_of_a_repair_that_was_killed_is_removed_by_the_next(old, new):
+    own = being_built(new, BEING_REPAIRED).name.removesuffix(str(os.getpid()))
     for process in ("999999999", str(os.getpid()), "x"):
-        shutil.copytree(new, new.with_name(f"{BEING_REPAIRED}{process}"))
-    running = new.with_name(f"{BEING_REPAIRED}{os.getppid()}")
+        shutil.copytree(new, new.with_name(f"{own}{process}"))
+    running = new.with_name(f"{own}{os.getppid()}")
     shutil.copytree(new, running)
     repaired(old, new)
     assert sorted(path.name for path in new.parent.iterdir()) == sorted([running.name, "new", "old"])

@@ -18,14 +18,14 @@ import nbformat
 import polars as pl
 import pytest
 
-from safeguarding_analytics import report
+from safeguarding_analytics import kernels, report
 from safeguarding_analytics.auditing import audit
 from safeguarding_analytics.board import read_board
 from safeguarding_analytics.demo import write_demo_board
 from safeguarding_analytics.disclosure import Policy, suppress
 from safeguarding_analytics.errors import DisclosureError, ParameterError, SafeguardingError, TableError
 from safeguarding_analytics.pages import vega_bundle
-from safeguarding_analytics.release import Release, lookups_of, promote, publish
+from safeguarding_analytics.release import Release, being_built, lookups_of, promote, publish
 from safeguarding_analytics.release_audit import audit_published, open_published
 from safeguarding_analytics.report import make_report, notebooks
 from safeguarding_analytics.tables import IDENTIFYING
@@ -672,7 +672,7 @@ def test_notebook_that_fails_is_named_and_nothing_is_made(shelf, ballots, out):
     ids=["dies", "hangs"],
 )
 def test_notebook_that_dies_or_hangs_is_named_and_nothing_is_made(shelf, ballots, out, monkeypatch, cell, why):
-    monkeypatch.setattr(report, "TIMEOUT", 1)
+    monkeypatch.setattr(kernels, "TIMEOUT", 1)
     shelf("bad", cell)
     before = state(out)
     with pytest.raises(SafeguardingError) as caught:
@@ -871,7 +871,8 @@ def test_what_killed_runs_left_is_swept_and_what_others_build_is_kept(shelf, bal
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         pass
     dead, alive = ended.pid, os.getppid()
+    own = being_built(out / "release", report.BEING_BUILT).name.removesuffix(str(os.getpid()))
     for name in (dead, f"{dead}-stopped", os.getpid(), alive):
-        (out / f"{report.BEING_BUILT}{name}" / "tables").mkdir(parents=True)
+        (out / f"{own}{name}" / "tables").mkdir(parents=True)
     make_report(ballots, out, today=TODAY)
-    assert sorted(path.name for path in out.iterdir()) == [f"{report.BEING_BUILT}{alive}", "release"]
+    assert sorted(path.name for path in out.iterdir()) == [f"{own}{alive}", "release"]

@@ -169,7 +169,8 @@ def test_share_of_nobody_cannot_be_worked_out():
 def test_range_runs_from_the_lowest_to_the_highest_share_without_the_total():
     table = shares(
         ("A", 50, 200, 0.25, 0.195, 0.314),
-        ("B", 2, 40, 0.05, 0.0138, 0.165),
+        # Wilson: (2 + 3.8415 / 2 ± 1.96 × √(40 × 0.05 × 0.95 + 3.8415 / 4)) / 43.8415 = 0.08943 ± 0.07561.
+        ("B", 2, 40, 0.05, 0.01382, 0.16504),
         ("C", 90, 100, 0.9, 0.826, 0.945),
         ("D", None, None, None, None, None),
         ("Total", 142, 340, 0.4176, 0.3664, 0.4707),

@@ -17,6 +17,7 @@ from pathlib import Path
 from shutil import copytree
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
+from urllib.parse import urljoin
 
 import polars as pl
 import psutil
@@ -84,6 +85,7 @@ class Quick:
 
     def __init__(self, token, patience=5.0):
         self.runs, self.present, self.hold, self.fault = [], "one", threading.Event(), None
+        self.board = BOARD
         self.port, self.patience = free_port(), patience
         self.loop = asyncio.new_event_loop()
         started = threading.Event()
@@ -95,7 +97,7 @@ class Quick:
         asyncio.set_event_loop(self.loop)
         shared = {
             "access": Access(token),
-            "refusals": Refusals(NAVIGATION, BOARD, "https://site.example/a?b=1&c=2" if token else ""),
+            "refusals": Refusals(NAVIGATION, self._board, "https://site.example/a?b=1&c=2" if token else ""),
             "base_url": BASE,
             "pages": DrawnPages(self._draw, self._state, kernels=2, patience=self.patience),
         }
@@ -111,6 +113,10 @@ class Quick:
         self.loop.run_until_complete(asyncio.sleep(0.01))
         self.loop.run_until_complete(self.loop.shutdown_default_executor())
         self.loop.close()
+
+    def _board(self):
+        self._state()
+        return self.board
 
     def _state(self):
         if self.present is None:
@@ -341,7 +347,7 @@ def test_what_is_sent_along_is_refused_before_it_has_come(free):
 
 WITHIN = [
     *("overview", "overview.ipynb", "training/", "Training", "%74raining", "../figures/training", "./training"),
-    *("/training", "training%00", "training;x", "training%2f", "index.html", ".env", "favicon.ico", "robots.txt"),
+    *("/training", "training%00", "training;x", "training%2f", "overview.html", ".env", "favicon.ico", "robots.txt"),
     *("../../../../etc/passwd", "..%2f..%2f..%2fetc%2fpasswd", "%2e%2e/%2e%2e/etc/passwd", "..%5c..%5cpyproject.toml"),
     *("%252e%252e%252fetc%252fpasswd", "..;/..;/etc/passwd", "%c0%ae%c0%ae/etc/passwd", "....//....//etc/passwd"),
     *(
@@ -382,6 +388,37 @@ def test_every_other_address_is_the_same_refusal_under_the_base_url_and_beside_i
     status, text, _ = free.ask(start + path)
     assert (status, NO_PAGE in text) == (404, True)
     assert text == free.ask("/nothing")[1]
+
+
+@pytest.mark.parametrize(("path", "to"), [("index.html", BASE), ("training.html", f"{BASE}training")])
+def test_address_of_a_page_in_the_static_site_leads_to_the_page_here(free, guarded, path, to):
+    for query in ("", "?next=//board.example/", "?token=x"):
+        status, text, headers = free.ask(f"{BASE}{path}{query}")
+        assert (status, ANSWER in text) == (302, False)
+        assert urljoin(f"https://proxy.example{BASE}{path}", headers["Location"]) == f"https://proxy.example{to}"
+        assert not re.match("/|[a-z]+:", headers["Location"])  # a proxy may have the pages at another address
+        assert SEALED.items() <= dict(headers).items()
+    status, text, headers = guarded.ask(f"{BASE}{path}")
+    assert (status, headers["Location"], tells_of_the_board(text)) == (403, None, [])
+    status, _, headers = guarded.ask(f"{BASE}{path}?token={TOKEN}")
+    assert (status, headers["Refresh"]) == (200, f"0; url={BASE}{path}")
+    cookie = headers["Set-Cookie"].split("; ")[0]
+    assert guarded.ask(f"{BASE}{path}", Cookie=cookie)[0] == 302
+
+
+@pytest.mark.parametrize("path", ["//board.example/training.html", "/training.html", f"{BASE}/training.html"])
+def test_no_other_address_leads_anywhere(free, path):
+    status, _, headers = free.ask(path)
+    assert (status, headers["Location"]) == (404, None)
+
+
+def test_refusals_name_the_board_whose_figures_are_shown_at_the_moment_and_none_where_none_are(free):
+    said = []
+    for free.present, free.board in (("one", BOARD), ("other", "Board of Erewhon"), (None, ""), ("one", BOARD)):
+        said.append(re.findall("<title>(.*?)</title>", free.ask("/nothing")[1])[0])
+    here, there = "Page not found – Board of &lt;b&gt;Nowhere&lt;/b&gt;", "Page not found – Board of Erewhon"
+    assert [said[0], said[1], said[3]] == [here, there, here]
+    assert not re.search("Nowhere|Erewhon", said[2])
 
 
 @pytest.mark.parametrize("path", ["/", "/training", "/figures", "/Figures/", "/figures//", "http://127.0.0.1/figures/"])
@@ -442,7 +479,7 @@ def test_page_that_is_not_ready_says_where_the_static_site_is(guarded, free):
 def test_page_that_breaks_down_tells_neither_why_nor_whom_it_was_about(free):
     free.present, free.fault = "broken", ValueError("Aled Fictional")
     status, text, headers = free.ask(BASE)
-    free.fault = None
+    free.fault, free.present = None, "mended"
     assert (status, NOT_SHOWN in text) == (500, True)
     assert "Aled" not in text + str(headers)
     assert tells_of_the_board(text) == []
@@ -602,7 +639,7 @@ def real(shelf):
     served = start(shelf / "served", release, "--base-url", BASE, SAFEGUARDING_TOKEN=TOKEN)
     try:
         wait_for(lambda: is_up(served))
-        found = wait_for(lambda: list(served.folder.glob("tmp/voila_*/kernel-*.json")))
+        found = wait_for(lambda: list(served.folder.glob("tmp/*/voila_*/kernel-*.json")))
         kernel = found[0].stem.removeprefix("kernel-")
         with ThreadPoolExecutor() as pool:
             page = pool.submit(page_of, served)
@@ -803,7 +840,7 @@ def test_what_cannot_be_is_said_before_anything_is_served(tmp_path, options, env
     assert done.output == ""
 
 
-def test_new_token_is_shown_on_a_terminal_alone_and_ending_while_it_starts_leaves_no_file(shelf, real):
+def test_address_is_shown_when_it_answers_and_a_new_token_on_a_terminal_alone(shelf, real):
     (shelf / "tmp").mkdir()
     port, (screen, terminal) = free_port(), pty.openpty()
     process = subprocess.Popen(
@@ -814,7 +851,7 @@ def test_new_token_is_shown_on_a_terminal_alone_and_ending_while_it_starts_leave
     )
     os.close(terminal)
     said = os.read(screen, 1000).decode()
-    wait_for(lambda: list((shelf / "tmp").iterdir()))
+    assert Served(process, port, shelf).ask("/nothing")[0] == 403  # at once
     process.terminate()
     process.wait(60)
     with contextlib.suppress(OSError):  # the other end of the terminal has gone
@@ -828,3 +865,13 @@ def test_new_token_is_shown_on_a_terminal_alone_and_ending_while_it_starts_leave
     assert "Traceback" not in rest
     assert token not in rest
     assert list((shelf / "tmp").iterdir()) == []
+
+
+def test_ending_while_it_starts_leaves_no_file_and_shows_no_address(shelf, real):
+    served = start(shelf / "early", real.release)
+    wait_for(lambda: list((served.folder / "tmp").iterdir()))
+    served.process.terminate()
+    assert served.process.wait(60) != 0
+    assert list((served.folder / "tmp").iterdir()) == []
+    assert "Traceback" not in served.log
+    assert "http" not in served.log

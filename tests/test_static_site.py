@@ -240,6 +240,7 @@ def test_every_link_leads_to_a_file_of_the_site_or_to_two_public_pages(published
 def test_no_page_tells_of_the_computer_or_of_the_time(published, release):
     for name, content in published.files.items():
         if not name.startswith("assets/"):
+            content = gzip.decompress(content) if name.endswith(".gz") else content
             for word in (str(release), os.uname().nodename, os.path.expanduser("~"), sys.prefix, "/tmp/"):
                 assert word.encode() not in content, (name, word)
     days = {day for text in html_pages(published).values() for day in re.findall(r"\d{1,2} [A-Z][a-z]+ \d{4}", text)}
@@ -263,6 +264,19 @@ def test_downloads_say_of_each_table_its_definition_its_rows_and_how_many_are_hi
     )
     assert f"Training reach (CSV, 1 kB)\nOf all. {escape(ALERT)}\n2 rows." in text
     assert re.search(r"All tables with their definitions \(XLSX, \d+ kB\)", text)
+
+
+def test_downloads_say_of_a_table_without_rows_that_it_is_empty(shelf, tmp_path):
+    (tmp_path / "built").mkdir()
+    said = {"into": tmp_path / "built", "definition": "Of all.", "measure": "plans"}
+    publish(suppress(COUNTS, Policy.dfe()), "plans", title="Plans", **said)
+    publish(suppress(COUNTS.clear(), Policy.dfe()), "plans_compared", title="Plans compared", **said)
+    made = promote(tmp_path / "built", tmp_path / "release", about=ABOUT)
+    with pages_of(shelf):
+        site = publish_site(made.folder, tmp_path / "site")
+    text = re.sub(r"<[^>]*>", "", (site.folder / "downloads.html").read_text(encoding="utf-8"))
+    assert "Plans compared (CSV, 1 kB)\nOf all.\nEmpty: " in text
+    assert "Plans (CSV, 1 kB)\nOf all.\n4 rows, " in text
 
 
 def test_accessibility_statement_has_what_the_regulations_ask_for(published):
@@ -381,7 +395,8 @@ def test_page_that_fails_makes_no_site_and_its_error_is_not_shown(release, site,
     ):
         publish_site(release, site)
     assert str(told.value).startswith(
-        "Overview: code cell 1 ended with ValueError.\nNo site was made; the previous one"
+        "Overview: code cell 1 ended with ValueError. Open the notebook in JupyterLab to see why.\n"
+        "No site was made; the previous one"
     )
     assert NAME not in str(told.value)
     assert contents(site) == before

@@ -368,7 +368,7 @@ def test_no_share_of_people_is_ever_above_100(pages):
 def test_no_page_says_none_or_nan(pages):
     for name, made in pages.items():
         if isinstance(made, Made):
-            assert re.search(r"\b(?:None|nan|NaN|null)\b(?! was one agency| of the )", made.text) is None, name
+            assert re.search(r"\b(?:None|nan|NaN|null)\b(?! was of one agency| of the )", made.text) is None, name
 
 
 def test_shares_of_places_add_up_to_all_of_them(pages):

@@ -524,25 +524,27 @@ def test_sessions_of_one_agency_are_named():
     )
     assert say_mix(table) == (
         "In 3 sessions that can be shown, learners came from 1 to 5 agencies. "
-        "One agency's alone: S2, Swale and S3, Swale."
+        "Of one agency alone: S2, Swale and S3, Swale."
     )
 
 
 def test_sessions_of_several_agencies_are_none_agencys_own():
     table = mix(("Dover", "S1", 20, 12, 0.8, 7, ""), ("Swale", "S2", 18, 3, 0.2, 2, ""), groups=("district", "session"))
     assert say_mix(table) == (
-        "In 2 sessions that can be shown, learners came from 3 to 12 agencies. None was one agency's."
+        "In 2 sessions that can be shown, learners came from 3 to 12 agencies. None was of one agency alone."
     )
 
 
 def test_session_of_two_groupings_is_named_by_both():
     table = mix(("Dover", "S1", 20, 1, 0.1, 1, ""), (None, "S2", 18, 3, 0.2, 2, ""), groups=("district", "session"))
-    assert say_mix(table).endswith("One agency's alone: Dover, S1.")
+    assert say_mix(table).endswith("Of one agency alone: Dover, S1.")
 
 
 def test_same_number_of_agencies_everywhere_is_said_once():
     table = mix(("S1", 20, 4, 0.5, 3, ""), ("S2", 18, 4, 0.5, 2, ""))
-    assert say_mix(table) == ("In 2 sessions that can be shown, learners came from 4 agencies. None was one agency's.")
+    assert say_mix(table) == (
+        "In 2 sessions that can be shown, learners came from 4 agencies. None was of one agency alone."
+    )
 
 
 @pytest.mark.parametrize("rows", [(), (("S1", None, None, None, None, "[c]"),)])

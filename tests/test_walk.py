@@ -1,30 +1,27 @@
-"""Follow one number (README): from a row of a CSV file to a page, and the same at every step."""
+"""Follow one number (README): from the rows of a CSV file to every page and file that shows it, the same everywhere."""
 
 import csv
+import json
 import re
 from datetime import date
+from html import escape
 from pathlib import Path
 
+import fastexcel
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 from scipy.stats import binomtest
 
-from safeguarding_analytics import (
-    Release,
-    plot_proportion,
-    publish,
-    read_board,
-    say_proportion,
-    show_answer,
-    suppress,
-    training_reach,
-)
-from safeguarding_analytics.release import promote
+from safeguarding_analytics import read_board, say_proportion, training_reach
+from safeguarding_analytics.report import make_report
+from safeguarding_analytics.static_site import publish_site
+from test_board_pdf import Pdf
 
 PROJECT = Path(__file__).parents[1]
 DEMO = PROJECT / "data" / "demo_board"
 AGENCY, YEAR = "Kent Police", "2012"
+TABLE = "training_reach_by_agency"
 FIRST_DAY, LAST_DAY = date(2011, 4, 1), date(2012, 3, 31)
 
 
@@ -55,6 +52,14 @@ def counted():
 
 
 @pytest.fixture(scope="module")
+def share(counted):
+    """The same as per cent, with the ends of scipy's own Wilson interval."""
+    reached, eligible = counted
+    ends = binomtest(reached, eligible).proportion_ci(method="wilson")
+    return [f"{100 * number:.1f}%" for number in (reached / eligible, ends.low, ends.high)]
+
+
+@pytest.fixture(scope="module")
 def board():
     return read_board(DEMO)
 
@@ -67,31 +72,40 @@ def measured(board):
 
 
 @pytest.fixture(scope="module")
-def safe(board, measured):
-    return suppress(measured, board.policy("staff"))
+def release(tmp_path_factory):
+    """The release that the command makes, of the notebook that shows the number."""
+    out = tmp_path_factory.mktemp("walk")
+    return make_report(DEMO, out, only=["training_reach"], today=date(2012, 7, 2), pdf=True).release
 
 
 @pytest.fixture(scope="module")
-def release(safe, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("walk")
-    built = folder / "being_built"
-    built.mkdir()
-    headline = say_proportion(safe, of="eligible staff", have="attended", where={"agency": AGENCY})
-    publish(
-        safe,
-        "training_reach_by_agency",
-        into=built,
-        title="Training reach",
-        definition="Distinct people who attended, divided by eligible staff.",
-        measure="people reached",
-        headline=headline,
-    )
-    promote(built, folder / "release", about={})
-    return Release.open(folder / "release")
+def site(release, tmp_path_factory):
+    return publish_site(release.folder, tmp_path_factory.mktemp("walk") / "site")
 
 
 def counts_of(frame):
     return frame.filter(pl.col("agency") == AGENCY).select("numerator", "denominator").row(0)
+
+
+def row_on(page, release):
+    """The cells of the agency in the one table of a page that bears the title of the published table."""
+    caption = f"<caption>{escape(release.entry(TABLE).title)}</caption>"
+    (table,) = [text for text in re.findall(r"<table>.*?</table>", page, re.DOTALL) if caption in text]
+    (row,) = re.findall(rf'<tr><th scope="row">{AGENCY}</th>(.*?)</tr>', table)
+    return re.findall(r"<td[^>]*>([^<]*)</td>", row)
+
+
+def as_printed(counted, share):
+    return [*map(str, counted), share[0], f"{share[1]} to {share[2]}"]
+
+
+def drawn_on(page, counted):
+    """Whether a chart of the page has the share of the agency, with its counts in words."""
+    reached, eligible = counted
+    charts = re.findall(r'<script[^>]*"vega-lite-spec"[^>]*>(.*?)</script>', page, re.DOTALL)
+    rows = [row for chart in charts for data in json.loads(chart)["datasets"].values() for row in data]
+    found = [row for row in rows if row.get("row") == AGENCY and row.get("value") == reached / eligible]
+    return any(f"{reached} of {eligible}" in row["shown"] for row in found)
 
 
 def test_readme_prints_the_number(counted):
@@ -110,43 +124,60 @@ def test_measure_counts_the_same(measured, counted):
     assert counts_of(measured) == counted
 
 
-def test_disclosure_control_shows_it_unchanged(safe, measured, counted):
-    assert counts_of(safe.frame()) == counted
+def test_disclosure_control_lets_it_into_the_release_unchanged(release, measured, counted):
+    published = release[TABLE].frame()
+    assert counts_of(published) == counted
     row = pl.col("agency") == AGENCY
-    assert_frame_equal(safe.frame().filter(row).drop("mark"), measured.filter(row))
+    assert_frame_equal(published.filter(row).drop("mark"), measured.filter(row))
 
 
-def test_sentence_says_it(safe, counted):
-    reached, eligible = counted
-    ends = binomtest(reached, eligible).proportion_ci(method="wilson")  # scipy's own Wilson interval
-    lower, upper = (f"{100 * end:.1f}%" for end in (ends.low, ends.high))
-    assert say_proportion(safe, of="eligible staff", have="attended", where={"agency": AGENCY}) == (
-        f"{reached} of {eligible} eligible staff attended: {100 * reached / eligible:.1f}% "
-        f"(95% interval {lower} to {upper})."
-    )
-
-
-def test_chart_draws_it(safe, counted):
-    reached, eligible = counted
-    chart = plot_proportion(safe, title="Eligible staff reached", measure="Eligible staff who attended").to_dict()
-    drawn = [row for rows in chart["datasets"].values() for row in rows if row.get("row") == AGENCY]
-    assert {row["value"] for row in drawn} == {reached / eligible}
-    assert f"{reached} of {eligible}" in drawn[0]["shown"]
-
-
-def test_release_holds_it_as_text_and_as_a_table(release, safe, counted):
-    assert release.tables() == ["training_reach_by_agency"]
-    with (release.folder / "tables" / "training_reach_by_agency.csv").open(encoding="utf-8-sig", newline="") as file:
+def test_files_of_the_release_hold_it(release, counted):
+    with (release.folder / "tables" / f"{TABLE}.csv").open(encoding="utf-8-sig", newline="") as file:
         (line,) = [line for line in csv.DictReader(file) if line["agency"] == AGENCY]
     assert (int(line["numerator"]), int(line["denominator"])) == counted
-    assert_frame_equal(release["training_reach_by_agency"].frame(), safe.frame())
+    assert counts_of(pl.read_parquet(release.folder / "tables" / f"{TABLE}.parquet")) == counted
 
 
-def test_dashboard_shows_it(release, counted):
+def test_workbook_holds_it(release, counted):
+    sheet = fastexcel.read_excel(release.folder / "tables.xlsx").load_sheet(TABLE, header_row=None).to_polars()
+    (row,) = [row for row in sheet.rows() if row[0] == AGENCY]
+    assert [float(cell) for cell in row[1:4]] == pytest.approx([*counted, counted[0] / counted[1]])
+
+
+def test_sentence_says_it(release, counted, share):
     reached, eligible = counted
-    answer = show_answer(
-        release, "training_reach", plot_proportion, title="Eligible staff reached", measure="Eligible staff"
+    assert say_proportion(release[TABLE], of="eligible staff", have="attended", where={"agency": AGENCY}) == (
+        f"{reached} of {eligible} eligible staff attended: {share[0]} (95% interval {share[1]} to {share[2]})."
     )
-    share = f"{100 * reached / eligible:.1f}%"
-    row = re.search(rf'<tr><th scope="row">{AGENCY}</th>(.*?)</tr>', answer.html)
-    assert re.findall(r"<td[^>]*>([^<]*)</td>", row[1])[:3] == [str(reached), str(eligible), share]
+
+
+def test_page_of_the_pack_prints_and_draws_it(release, counted, share):
+    page = (release.folder / "pack" / "training_reach.html").read_text(encoding="utf-8")
+    assert row_on(page, release) == as_printed(counted, share)
+    assert drawn_on(page, counted)
+
+
+def test_pdf_prints_it(release, counted, share):
+    pdf = Pdf((release.folder / "pack" / "board_pack.pdf").read_bytes())
+    row = " ".join([AGENCY, *as_printed(counted, share)])
+    assert any(row in pdf.text(number) for number in range(1, len(pdf.pages) + 1))
+
+
+def test_page_of_the_site_prints_and_draws_it(release, site, counted, share):
+    page = (site.folder / "training.html").read_text(encoding="utf-8")
+    assert row_on(page, release) == as_printed(counted, share)
+    assert drawn_on(page, counted)
+
+
+def test_file_that_the_site_offers_is_that_of_the_release(release, site):
+    for path in (f"tables/{TABLE}.csv", "tables.xlsx"):
+        assert (site.folder / path).read_bytes() == (release.folder / path).read_bytes()
+
+
+def test_served_page_prints_and_draws_it(serve, release, counted, share):
+    served = serve(release.folder)
+    status, page, _ = served.ask("/training")
+    served.stop()  # no other page needs to be worked out
+    assert status == 200
+    assert row_on(page, release) == as_printed(counted, share)
+    assert drawn_on(page, counted)

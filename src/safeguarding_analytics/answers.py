@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any
+from math import isfinite
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
@@ -13,7 +14,8 @@ from safeguarding_analytics import __version__
 from safeguarding_analytics.errors import ParameterError, require_columns
 from safeguarding_analytics.rounding import decimals_of_mean
 from safeguarding_analytics.safe import Safe
-from safeguarding_analytics.sentences import percent
+from safeguarding_analytics.sentences import decimals_of_share, percent
+from safeguarding_analytics.shapes import Shape
 from safeguarding_analytics.tables import TOTAL
 from safeguarding_analytics.vote_figures import W_P
 
@@ -180,8 +182,11 @@ TALLIES = (
 )
 """Columns that hold whole numbers unless weights are shared: no decimals, or two."""
 
-NOTHING_FOUND = ("rule", "direction", "depends_on", "about", "in_place")
-"""Columns of words that are empty where there is nothing to say."""
+NOTHING_TO_SAY = ("rule", "direction", "depends_on", "about", "in_place", "neighbours")
+"""Columns in which a cell without a value says that there is nothing to say."""
+
+NOT_STATED = "not stated"
+"""What is printed for a group without a name."""
 
 CHANCES = ("p_value", "p_holm")
 """Columns of p-values."""
@@ -208,6 +213,9 @@ HEADINGS_OF_EVENTS = {"event": "What followed", "months": "Months", "n": "Still 
 
 A_YEAR = rf"^(\d{{4}}|{TOTAL})$"
 """A reporting year; another period is named by its days."""
+
+ENDS = (*UPPER_OF, *UPPER_OF.values())
+"""Columns with an end of an interval."""
 
 SIZES = {"proportion": "denominator", "coverage": "eligible_staff"}
 """By shape, what the decimals of an interval of shares depend on."""
@@ -323,19 +331,14 @@ def show_table(table: Safe, *, caption: str, columns: Sequence[str] = (), folded
         frame = frame.sort(totals, maintain_order=True)
     lines = [[_cell(name, row, table) for name in shown] for row in frame.iter_rows(named=True)]
     right = [frame[name].dtype.is_numeric() and name not in names for name in shown]
-    own = HEADINGS_OF_EVENTS if OF_SHARES in frame.columns else HEADINGS_OF.get(shape.name, {})
-    if "time_period" in groups and not frame["time_period"].cast(pl.String).str.contains(A_YEAR).all():
-        own = {**own, "time_period": "Period"}
-    headings = [own.get(name) or column_heading(name) for name in shown]
+    headings = [heading_in(table, name) for name in shown]
     printed = {cell for line in lines for cell in line}
-    base = table.policy.round if table.policy and shape.all_counts else None  # ballots are hidden, never rounded
     over = any(_more_than_all(row) for row in frame.iter_rows(named=True)) and "–" in printed
     notes = [
-        *(f"{mark} = {MARKS.get(mark, HIDDEN_NOTE)}." for mark in sorted((set(frame["mark"]) & printed) - {""})),
+        *meanings_of(set(frame["mark"]) & printed),
         *([MISSING_NOTE] if "–" in printed else []),
         *(["Where more people are counted than the return says are eligible, nothing is worked out."] if over else []),
-        *([f"Counts are rounded to multiples of {base}; shares are worked out of them."] if base else []),
-        *([NO_TESTS] if base and not set(CHANCES).isdisjoint(shown) else []),
+        *notes_on_rounding(table, shown),
         *([f"Source: {table.source}."] if table.source else []),
     ]
     text = "\n".join([caption, " | ".join(headings), *(" | ".join(line) for line in lines), *notes])
@@ -415,6 +418,30 @@ def show_versions(board: Board, definition: str) -> Html:
     return Html(f'<dl class="versions">{rows}</dl>', "\n".join(f"{term}: {text}" for term, text in lines.items()))
 
 
+def tables_answering(question: str, headlines: Mapping[str, str]) -> list[str]:
+    """Names of the tables that answer a question, the best first; decided here alone, for pages and contents.
+
+    Parameters
+    ----------
+    question
+        Name of a table, or how the names of several begin.
+    headlines
+        The headline of each table by its name; empty where it has none.
+
+    Returns
+    -------
+    list[str]
+        The table of that name, else those that begin so: first those with a headline, each kind in the order given.
+
+    Examples
+    --------
+    >>> tables_answering("reach", {"cost": "", "reach_by_area": "", "reach_by_agency": "5 of 9."})
+    ['reach_by_agency', 'reach_by_area']
+    """
+    alike = [question] if question in headlines else [name for name in headlines if name.startswith(question)]
+    return sorted(alike, key=lambda name: not headlines[name])
+
+
 def column_heading(name: str) -> str:
     """Head a column in plain words, with its unit.
 
@@ -428,41 +455,139 @@ def column_heading(name: str) -> str:
     return HEADINGS.get(name, name.replace("_", " ").capitalize())
 
 
-def _cell(name: str, row: Mapping[str, Any], table: Safe) -> str:
+def heading_in(table: Safe, name: str) -> str:
+    """Head a column of a table in plain words: a period that is no year is not called one."""
+    frame = table.frame()
+    if name == "time_period" and not frame[name].cast(pl.String).str.contains(A_YEAR).all():
+        return "Period"
+    return heading_of(name, table.shape, of_events=OF_SHARES in frame.columns)
+
+
+def heading_of(name: str, shape: Shape, *, of_events: bool = False) -> str:
+    """Head a column of tables of a shape in plain words, of those by event otherwise."""
+    own = HEADINGS_OF_EVENTS if of_events else HEADINGS_OF.get(shape.name, {})
+    return own.get(name) or column_heading(name)
+
+
+def meanings_of(marks: Collection[str]) -> list[str]:
+    """A sentence for each mark that stands in a table."""
+    return [f"{mark} = {MARKS.get(mark, HIDDEN_NOTE)}." for mark in sorted(marks) if mark]
+
+
+def notes_on_rounding(table: Safe, columns: Collection[str]) -> list[str]:
+    """What is said of a table whose counts are rounded, and of which some columns are shown."""
+    base = table.policy.round if table.policy and table.shape.all_counts else None  # ballots are hidden, never rounded
+    return [
+        *([f"Counts are rounded to multiples of {base}; shares are worked out of them."] if base else []),
+        *([NO_TESTS] if base and not set(CHANCES).isdisjoint(columns) else []),
+    ]
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a number is shown, on a page as in a workbook. A name, such as a year, has no thousands separators."""
+
+    kind: Literal["per cent", "chance", "pounds", "number", "name"]
+    decimals: int = 0
+    out_of: int | None = None
+    """What a share was divided by, where that is known."""
+
+
+def manner_of(name: str, row: Mapping[str, Any], table: Safe) -> Manner:
+    """How a number of a table is shown; decided here alone.
+
+    Parameters
+    ----------
+    name
+        Its column.
+    row
+        Its row.
+    table
+        The table, with its shape and policy.
+
+    Returns
+    -------
+    Manner
+        What it is, and with how many decimals it is printed.
+    """
     value, shape = row[name], table.shape
-    if value is None:
-        if name not in shape.columns and name != "neighbours":
-            return "not stated"
-        if row["mark"] and name not in shape.context:
-            return str(row["mark"])
-        if name in NOTHING_FOUND:
-            return ""
-        return "tied at the cut" if name == "selected" else "–"
-    if name in PER_CENT:
-        return percent(value, row.get(PER_CENT[name]))
-    if name == "estimate" and OF_SHARES in row:
-        return percent(value, row["n"])
-    if name in UPPER_OF:
-        ends = (value, row[UPPER_OF[name]])
-        if shape.name in ("proportion", "coverage") or OF_SHARES in row:
-            size = row[SIZES.get(shape.name, "n")]
-            return " to ".join(percent(end, size) for end in ends)
-        if shape.name == "funnel" and is_share_of(row):
-            return " to ".join(percent(end, row["size"]) for end in ends)
-        return " to ".join(f"{end:z,.{decimals_of(name, table, row.get('n'))}f}" for end in ends)
-    if shape.name == "funnel" and name in ("value", "average") and is_share_of(row):
-        return percent(value, row["size"])
+    whole = _whole_of(name, row, shape)
+    if whole:
+        out_of = row.get(whole)
+        return Manner("per cent", decimals_of_share(out_of), out_of)
     if name in CHANCES or (name == "value" and row.get("figure") == W_P):
-        return f"< {SMALLEST_CHANCE}" if value < SMALLEST_CHANCE else f"{value:.3f}"
+        return Manner("chance", 3)
     if name in MONEY:
-        return f"£{value:,.2f}"
+        return Manner("pounds", 2)
+    if isinstance(value, int):
+        return Manner("number" if name in shape.columns else "name")
+    if name in TALLIES and shape.name != "funnel":
+        return Manner("number", 0 if value == round(value) else 2)
+    return Manner("number", _decimals_of(name, table, row.get("n")))
+
+
+def _whole_of(name: str, row: Mapping[str, Any], shape: Shape) -> str:
+    """The column with what a share was divided by; empty for a number that is no share."""
+    if name in PER_CENT:
+        return PER_CENT[name]
+    if OF_SHARES in row and name in ("estimate", "lower", "upper"):
+        return "n"
+    if name in ENDS and shape.name in SIZES:
+        return SIZES[shape.name]
+    return "size" if shape.name == "funnel" and name in ("value", "average", *ENDS) and is_share_of(row) else ""
+
+
+def why_missing(
+    name: str, row: Mapping[str, Any], shape: Shape
+) -> Literal["", "unnamed", "hidden", "nothing", "unknown"]:
+    """Why a cell holds no number and no text; empty if it holds one.
+
+    Parameters
+    ----------
+    name
+        Its column.
+    row
+        Its row, with the column ``mark``.
+    shape
+        The shape of the table.
+
+    Returns
+    -------
+    str
+        ``"unnamed"``: a group without a name; ``"hidden"``: the mark of the row stands in its place; ``"nothing"``:
+        there is nothing to say; ``"unknown"``: it is not known.
+    """
+    value = row[name]
+    if name in shape.names or (name not in shape.columns and name not in NOTHING_TO_SAY):
+        return "unnamed" if value is None or value == "" else ""
+    if value is not None and not (isinstance(value, float) and not isfinite(value)):
+        return ""
+    if row["mark"] and name not in shape.context:
+        return "hidden"
+    return "nothing" if name in NOTHING_TO_SAY else "unknown"
+
+
+def _cell(name: str, row: Mapping[str, Any], table: Safe) -> str:
+    value, missing = row[name], why_missing(name, row, table.shape)
+    if missing:
+        unknown = "tied at the cut" if name == "selected" else "–"
+        return {"unnamed": NOT_STATED, "hidden": str(row["mark"]), "nothing": "", "unknown": unknown}[missing]
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if name in TALLIES and isinstance(value, float):
-        return f"{value:z,.{0 if value == round(value) else 2}f}"
-    if isinstance(value, float):
-        return f"{value:z,.{decimals_of(name, table, row.get('n'))}f}"
-    return f"{value:,}" if isinstance(value, int) and name in shape.columns else str(value)
+    if not isinstance(value, int | float):
+        return str(value)
+    columns = (name, UPPER_OF[name]) if name in UPPER_OF else (name,)
+    return " to ".join(_written(row[column], manner_of(column, row, table)) for column in columns)
+
+
+def _written(value: float, manner: Manner) -> str:
+    if manner.kind == "per cent":
+        return percent(value, manner.out_of)
+    if manner.kind == "chance":
+        return f"< {SMALLEST_CHANCE}" if value < SMALLEST_CHANCE else f"{value:.{manner.decimals}f}"
+    if manner.kind == "pounds":
+        return f"£{value:,.{manner.decimals}f}"
+    return f"{value:z,.{manner.decimals}f}" if manner.kind == "number" else str(value)
 
 
 def is_share_of(row: Mapping[str, Any]) -> bool:
@@ -482,7 +607,7 @@ def is_share_of(row: Mapping[str, Any]) -> bool:
     return all(end <= 1 for end in ends if isinstance(end, int | float))
 
 
-def decimals_of(name: str, table: Safe, people: int | None) -> int:
+def _decimals_of(name: str, table: Safe, people: int | None) -> int:
     """How many decimals a number is printed with that is neither a count, a share nor money.
 
     An estimate has two, and beside a rounded number of people no more than it was shortened to.

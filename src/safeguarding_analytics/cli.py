@@ -224,6 +224,19 @@ commands.add_command(publish)
 commands.add_command(live)
 
 
+@commands.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def warm(command: tuple[str, ...]) -> None:
+    """Run COMMAND, such as papermill, with notebook kernels that have imported everything already.
+
+    Every notebook still gets a process of its own. The kernels end with the command, and its exit code is that of this
+    one. On Windows, kernels are ordinary ones.
+    """
+    from safeguarding_analytics.warm_kernels import run_warm
+
+    sys.exit(run_warm(command, lambda line: click.echo(line, err=True)))
+
+
 @commands.command()
 def dictionary() -> None:
     """Print the data dictionary: every table, column, unit and rule (data/README.md is this text)."""
@@ -364,6 +377,8 @@ def _stopped(what_stands: str = "") -> None:
     for kernel in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):
             kernel.kill()
+    if "safeguarding_analytics.warm_kernels" in sys.modules:
+        sys.modules["safeguarding_analytics.warm_kernels"].end_server()
     click.echo(f"\nStopped.{what_stands}", err=True)
     sys.stderr.flush()
     os._exit(130)

@@ -46,8 +46,10 @@ def how_served(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def _opened(what: str, port: int, with_token: bool, base_url: str, kernels: int = 2, static_site: str = "") -> Door:
-    """How pages are reached, once it is checked and shown; the token leaves the environment."""
+def _opened(
+    what: str, port: int, with_token: bool, base_url: str, kernels: int = 2, static_site: str = ""
+) -> tuple[Door, Callable[[], None]]:
+    """How pages are reached, once it is checked, and what shows it to the user; the token leaves the environment."""
     from safeguarding_analytics.access import TOKEN, checked_base_url, checked_site, checked_token, new_token
     from safeguarding_analytics.errors import ParameterError
     from safeguarding_analytics.serving import Door, require_free
@@ -68,8 +70,7 @@ def _opened(what: str, port: int, with_token: bool, base_url: str, kernels: int 
             f"Set {TOKEN} to one of your own."
         )
     shown = f"?token={made}" if made else ""
-    click.echo(f"{what} is at http://127.0.0.1:{port}{base_url}{shown}  (Ctrl-C stops it)")
-    return door
+    return door, lambda: click.echo(f"{what} is at http://127.0.0.1:{port}{base_url}{shown}  (Ctrl-C stops it)")
 
 
 @click.command(context_settings=CONTEXT)
@@ -91,7 +92,7 @@ def dashboards(release: Path, port: int, with_token: bool, base_url: str, kernel
     from safeguarding_analytics.serving import serve
 
     Release.open(release)
-    sys.exit(serve(release, _opened("The dashboard", port, with_token, base_url, kernels, static_site)))
+    sys.exit(serve(release, *_opened("The dashboard", port, with_token, base_url, kernels, static_site)))
 
 
 @click.command(context_settings=CONTEXT)
@@ -117,8 +118,8 @@ def live(folder: Path, port: int, with_token: bool, base_url: str, every: int | 
     from safeguarding_analytics.serving import serve_live
 
     read_board(folder)
-    door = _opened("The live count", port, with_token, base_url)
-    sys.exit(serve_live(folder, door, now=datetime.now, every=every or 0, closed=closed))
+    opened = _opened("The live count", port, with_token, base_url)
+    sys.exit(serve_live(folder, *opened, now=datetime.now, every=every or 0, closed=closed))
 
 
 @click.command(context_settings=CONTEXT)

@@ -16,7 +16,7 @@ from typing import Any
 
 import polars as pl
 
-from safeguarding_analytics.answers import HIDDEN_NOTE, MARKS, Html, show_table, show_text
+from safeguarding_analytics.answers import Html, meanings_of, show_table, show_text, tables_answering
 from safeguarding_analytics.chart_rows import sentence
 from safeguarding_analytics.dates import day_in_words
 from safeguarding_analytics.errors import ParameterError, SafeguardingError
@@ -143,17 +143,18 @@ def show_answer(
     Html
         The answer, without a headline where the table has none; a sentence where the release has no such table.
     """
-    alike = [name] if name in release.tables() else [each for each in release.tables() if each.startswith(name)]
-    found = sorted(
-        (each for each in alike if not release[each].frame().is_empty()),
-        key=lambda each: (each != name, not release.entry(each).headline),
-    )
+    headlines = {each: release.entry(each).headline for each in release.tables()}
+    found = [each for each in tables_answering(name, headlines) if not release[each].frame().is_empty()]
     if not found:
-        return show_text(say_missing(release, name) if "live" in release.manifest else NOT_ANSWERED)
+        said = next((headlines[each] for each in tables_answering(name, headlines) if headlines[each]), NOT_ANSWERED)
+        return show_text(say_missing(release, name) if "live" in release.manifest else said)
     entry, table = release.entry(found[0]), release[found[0]]
     options.setdefault("title", entry.title)
     if target_from in release.tables():
-        options["target"] = _target(release[target_from], table)
+        aim = _target(release[target_from], table)
+        # Districts with targets of their own need not add up to that of the programme, which the headline names.
+        if not (isinstance(aim, int) and entry.headline and f"{aim:,}" not in entry.headline):
+            options["target"] = aim
     if order_from in release.tables():
         ranked = release[order_from].frame().sort("rank", "issue", nulls_last=True)
         options["order"] = ranked["issue"].to_list()
@@ -161,8 +162,7 @@ def show_answer(
     headline, numbers = show_text(entry.headline), show_table(table, caption=entry.title)
     asked = str(entry.parameters.get("as_at", "")).strip()
     day = day_in_words(date.fromisoformat(asked)) if asked else _as_at(release)
-    marks = sorted({*table.frame()["mark"]} - {""})
-    hidden = "".join(f" {mark} = {MARKS.get(mark, HIDDEN_NOTE)}." for mark in marks)
+    hidden = "".join(f" {meaning}" for meaning in meanings_of({*table.frame()["mark"]}))
     note = f"Definition: {sentence(entry.definition)}{f' As at {day}.' if day else ''}{hidden}"
     charts = _shown(table, numbers, draw, options, also)
     html = f'{headline.html}{charts}<p class="note">{escape(note)}</p>'
@@ -197,7 +197,7 @@ def _target(progress: Safe, drawn: Safe) -> int | dict[str, int] | None:
     return targets.get(TOTAL, sum(targets.values()) if len(targets) == frame.height else None)
 
 
-def notebooks() -> Path:
+def folder_of_pages() -> Path:
     """The folder of the notebooks that pages are made of."""
     return INSTALLED if INSTALLED.is_dir() else IN_REPOSITORY
 

@@ -10,11 +10,16 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from safeguarding_analytics.errors import SafeguardingError
 
 TRIES = 3
 """How often a page is worked out, where what it shows is replaced meanwhile."""
+
+AGAIN, LONGEST_AGAIN = 30.0, 960.0
+"""Seconds after which a page that failed may be worked out again: so many at first, twice as many each time it fails
+again, and so many at most."""
 
 
 class BusyError(SafeguardingError):
@@ -28,6 +33,16 @@ class Drawn:
     html: bytes
     whole: bool = True
     """Whether every answer on it could be given."""
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What came of working a page out: for which state, until when it holds, and how often it has failed by now."""
+
+    state: str
+    outcome: Drawn | Exception
+    until: float = inf
+    failures: int = 0
 
 
 class DrawnPages:
@@ -46,12 +61,16 @@ class DrawnPages:
     ahead
         Names of the pages that are worked out before anybody asks, one after the other, in this order. None of them is
         begun while a viewer waits.
+    again
+        Seconds after which a page that failed may be worked out again. They double each time it fails again, up to
+        `LONGEST_AGAIN`.
 
     Notes
     -----
-    A page is kept until one of another state takes its place, and only if every answer on it could be given and the
-    state did not change while it was worked out. Without a state no page is given, also not a kept one: what was taken
-    away is not shown any more.
+    A page is kept until one of another state takes its place, and only if the state did not change while it was worked
+    out. One with an answer that could not be given, or that broke down, is kept for a while only: what fails must
+    neither keep the computer at work whenever it is loaded, nor stay for ever. Without a state no page is given, also
+    not a kept one: what was taken away is not shown any more.
     """
 
     def __init__(
@@ -62,16 +81,19 @@ class DrawnPages:
         kernels: int,
         patience: float,
         ahead: Sequence[str] = (),
+        again: float = AGAIN,
     ) -> None:
         self._draw, self._state, self._patience, self._ahead = draw, state, patience, tuple(ahead)
+        self._again = again
         self._places = asyncio.Semaphore(kernels)
-        self._kept: dict[str, tuple[str, Drawn]] = {}
-        self._runs: dict[tuple[str, str], asyncio.Task[Drawn]] = {}
+        self._kept: dict[str, _Kept] = {}
+        self._runs: dict[tuple[str, str], asyncio.Task[Drawn | Exception]] = {}
         self._heated = ""
         self._viewers = 0
         self._nobody_waits = asyncio.Event()
         self._nobody_waits.set()
         self._heating: asyncio.Task[None] | None = None
+        self._closed = False
 
     async def get(self, name: str) -> bytes:
         """The page of the present state.
@@ -101,14 +123,14 @@ class DrawnPages:
         """The page of the present state, for a viewer or for nobody yet."""
         state = self._state()
         self._heat(state)
-        kept_of, page = self._kept.get(name, ("", None))
-        if page is not None and kept_of == state:
-            return page.html
+        kept = self._kept.get(name)
+        if kept is not None and kept.state == state and asyncio.get_running_loop().time() < kept.until:
+            return _given(kept.outcome)
         run = self._run(name, state)
         done, _ = await asyncio.wait({run}, timeout=self._patience)
         if not done:
             raise BusyError("the page is not worked out yet. Ask again in a minute.")
-        return run.result().html
+        return _given(run.result())
 
     def heat(self) -> None:
         """Begin to work out the pages that nobody has asked for yet; does nothing where there is nothing to show."""
@@ -116,15 +138,18 @@ class DrawnPages:
             self._heat(self._state())
 
     async def close(self) -> None:
-        """End the runs that are under way, and wait until each has cleared up behind itself."""
+        """End the runs that are under way, and wait until each has cleared up behind itself. No other is begun."""
+        self._closed = True
         ending = [*([self._heating] if self._heating else []), *self._runs.values()]
         for each in ending:
             each.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
 
     def _heat(self, state: str) -> None:
-        if self._ahead and state != self._heated:
+        if self._ahead and state != self._heated and not self._closed:
             self._heated = state
+            if self._heating is not None:
+                self._heating.cancel()  # the run that it waits for goes on: a viewer may wait for it as well
             self._heating = asyncio.ensure_future(self._work_ahead())
 
     async def _work_ahead(self) -> None:
@@ -133,21 +158,45 @@ class DrawnPages:
             with contextlib.suppress(Exception):  # who asks for the page is told
                 await self._page(name)
 
-    def _run(self, name: str, state: str) -> asyncio.Task[Drawn]:
+    def _run(self, name: str, state: str) -> asyncio.Task[Drawn | Exception]:
         """The run that works a page out for a state: the one that is under way, or another."""
+        if self._closed:
+            raise BusyError("no page is worked out any more. Start the dashboard again.")
         if (name, state) not in self._runs:
             run = asyncio.ensure_future(self._work_out(name))
             self._runs[name, state] = run
             run.add_done_callback(lambda done: self._runs.pop((name, state)))
         return self._runs[name, state]
 
-    async def _work_out(self, name: str) -> Drawn:
+    async def _work_out(self, name: str) -> Drawn | Exception:
         async with self._places:
             for _ in range(TRIES):
                 before = self._state()
-                page = await self._draw(name)
+                outcome = await self._outcome(name)
                 if before == self._state():
-                    if page.whole:
-                        self._kept[name] = before, page
-                    return page
+                    self._keep(name, before, outcome)
+                    return outcome
         raise BusyError("what this page shows keeps being replaced. Ask again in a minute.")
+
+    async def _outcome(self, name: str) -> Drawn | Exception:
+        try:
+            return await self._draw(name)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it must not be met anew at each load
+            return error
+
+    def _keep(self, name: str, state: str, outcome: Drawn | Exception) -> None:
+        """Keep what came of a run, for good or for a while."""
+        if isinstance(outcome, Drawn) and outcome.whole:
+            self._kept[name] = _Kept(state, outcome)
+            return
+        last = self._kept.get(name)
+        failures = last.failures + 1 if last is not None and last.state == state else 1
+        wait = min(self._again * 2 ** min(failures - 1, 9), LONGEST_AGAIN)
+        self._kept[name] = _Kept(state, outcome, asyncio.get_running_loop().time() + wait, failures)
+
+
+def _given(outcome: Drawn | Exception) -> bytes:
+    """The page that came of a run; what broke down is an error for each who asks."""
+    if isinstance(outcome, Exception):
+        raise outcome.with_traceback(None)  # else it would grow with each viewer
+    return outcome.html

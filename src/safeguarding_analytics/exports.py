@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,24 +16,17 @@ import polars as pl
 import polars.selectors as cs
 
 from safeguarding_analytics.answers import (
-    CHANCES,
-    HIDDEN_NOTE,
-    MARKS,
-    MONEY,
-    NO_TESTS,
-    NOTHING_FOUND,
-    OF_SHARES,
-    PER_CENT,
+    NOT_STATED,
     SMALLEST_CHANCE,
-    TALLIES,
-    UPPER_OF,
-    decimals_of,
-    is_share_of,
+    Manner,
+    manner_of,
+    meanings_of,
+    notes_on_rounding,
+    why_missing,
 )
 from safeguarding_analytics.errors import DisclosureError, ParameterError
 from safeguarding_analytics.safe import Safe
 from safeguarding_analytics.shapes import Shape
-from safeguarding_analytics.vote_figures import W_P
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook
@@ -46,17 +38,11 @@ Cell = str | int | float | bool
 Pen = Callable[..., None]
 """Writes a cell of a sheet as what it is: line, position, cell and the properties of its format."""
 
-NOT_STATED = "not stated"
-"""What is printed for a group without a name."""
-
 NOT_AVAILABLE = "[x]"
 """What is printed for a number that is not known and not hidden."""
 
 NOT_APPLICABLE = "[z]"
 """What is printed where there is nothing to say, such as the rule that a month of ordinary variation meets."""
-
-NOTHING_TO_SAY = (*NOTHING_FOUND, "neighbours")
-"""Columns in which a cell without a value says that there is nothing to say."""
 
 LONGEST_SHEET_NAME = 31
 """Characters that the name of a sheet may have."""
@@ -169,20 +155,13 @@ def printed(table: Safe) -> tuple[list[str], list[list[Cell]]]:
     """
     frame = plain(table)
     header = [name for name in frame.columns if name != "mark"]
-    names = {*table.shape.group_columns(frame.columns), *table.shape.names}
-    rows = [[_cell(name, row, names, table.shape) for name in header] for row in frame.iter_rows(named=True)]
-    return header, rows
+    return header, [[_cell(name, row, table.shape) for name in header] for row in frame.iter_rows(named=True)]
 
 
-def _cell(name: str, row: Mapping[str, Any], names: set[str], shape: Shape) -> Cell:
-    value: Cell | None = row[name]
-    if name in names:
-        return NOT_STATED if value is None or value == "" else value
-    if value is not None and not (isinstance(value, float) and not isfinite(value)):
-        return value
-    if row["mark"] and name not in shape.context:
-        return str(row["mark"])
-    return NOT_APPLICABLE if name in NOTHING_TO_SAY else NOT_AVAILABLE
+def _cell(name: str, row: Mapping[str, Any], shape: Shape) -> Cell:
+    value: Cell = row[name]
+    instead = {"unnamed": NOT_STATED, "hidden": str(row["mark"]), "nothing": NOT_APPLICABLE, "unknown": NOT_AVAILABLE}
+    return instead.get(why_missing(name, row, shape), value)
 
 
 def plain(table: Safe) -> pl.DataFrame:
@@ -335,14 +314,16 @@ def write_rows(write: Pen, sheet: Worksheet, table: Safe, line: int, headings: S
         When a text or the table is too long for a sheet.
     """
     header, rows = printed(table)
-    kinds = plain(table).schema
+    frame = plain(table)
+    found = frame.rows(named=True)
+    kinds = frame.schema
     for position, (column, heading) in enumerate(zip(header, headings, strict=True)):
         cells = [row[position] for row in rows]
         numeric = kinds[column].is_numeric() or any(isinstance(cell, int | float) for cell in cells)
         aligned = {"align": "right"} if numeric else {}
         write(line, position, heading, bold=True, bottom=1, text_wrap=True, valign="bottom", **aligned)
-        for below, (cell, row) in enumerate(zip(cells, rows, strict=True), line + 1):
-            shown = aligned if isinstance(cell, str) else {"num_format": _format(cell, column, header, row, table)}
+        for below, (cell, row) in enumerate(zip(cells, found, strict=True), line + 1):
+            shown = aligned if isinstance(cell, str) else {"num_format": _format(manner_of(column, row, table))}
             wrapped = {"text_wrap": True} if isinstance(cell, str) and len(cell) > _WIDEST else {}
             write(below, position, cell, valign="top", **shown, **wrapped)
         widest = max([_width_of_heading(heading), *(len(c) if isinstance(c, str) else _NUMBER_WIDTH for c in cells)])
@@ -377,41 +358,24 @@ def explained(table: Safe, rows: list[list[Cell]]) -> list[str]:
     """A sentence for each mark that stands in a table, and for what became of its counts."""
     shown = {cell for row in rows for cell in row if isinstance(cell, str)}
     marks = shown & {*table.frame()["mark"], NOT_APPLICABLE} - {NOT_AVAILABLE}
-    base = table.policy.round if table.policy and table.shape.all_counts else None
     unknown = f"{NOT_AVAILABLE} = not available: not known, not settled, or divided by 0."
     return [
-        *(f"{mark} = {MARKS.get(mark, HIDDEN_NOTE)}." for mark in sorted(marks)),
+        *meanings_of(marks),
         *([unknown] if NOT_AVAILABLE in shown else []),
-        *([f"Counts are rounded to multiples of {base}."] if base else []),
-        *([NO_TESTS] if base and not set(CHANCES).isdisjoint(table.frame().columns) else []),
+        *notes_on_rounding(table, table.frame().columns),
     ]
 
 
-def _format(value: float, column: str, header: list[str], row: list[Cell], table: Safe) -> str:
-    """How a number is shown: as on a page."""
-    share = PER_CENT.get(column)
-    if table.shape.name in ("proportion", "coverage") and column in (*UPPER_OF, *UPPER_OF.values()):
-        share = "denominator" if table.shape.name == "proportion" else "eligible_staff"
-    if OF_SHARES in header and column in ("estimate", "lower", "upper"):
-        share = "n"
-    if share:
-        out_of = row[header.index(share)] if share in header else None
-        return "0%" if isinstance(out_of, int) and out_of < 100 else "0.0%"
-    if column in CHANCES or (column == "value" and W_P in row):
-        return f'[<{SMALLEST_CHANCE}]"< {SMALLEST_CHANCE}";0.000'
-    if column in MONEY:
-        return "£#,##0.00"
-    if isinstance(value, int):
-        return "#,##0" if column in table.shape.columns else "0"
-    if table.shape.name == "funnel":
-        size = row[header.index("size")]
-        shares = is_share_of(dict(zip(header, row, strict=True)))
-        return ("0%" if isinstance(size, int) and size < 100 else "0.0%") if shares else "#,##0.0"
-    if column in TALLIES:
-        return "#,##0" if value == round(value) else "#,##0.00"
-    people = row[header.index("n")] if "n" in header else None
-    decimals = decimals_of(column, table, people if isinstance(people, int) else None)
-    return f"#,##0.{'0' * decimals}" if decimals else "#,##0"
+def _format(manner: Manner) -> str:
+    """How a spreadsheet shows a number: as on a page."""
+    decimals = f".{'0' * manner.decimals}" if manner.decimals else ""
+    return {
+        "per cent": f"0{decimals}%",
+        "chance": f'[<{SMALLEST_CHANCE}]"< {SMALLEST_CHANCE}";0{decimals}',
+        "pounds": f"£#,##0{decimals}",
+        "number": f"#,##0{decimals}",
+        "name": "0",
+    }[manner.kind]
 
 
 def sheet_names(names: Iterable[str]) -> list[str]:

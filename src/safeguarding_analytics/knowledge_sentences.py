@@ -352,10 +352,10 @@ def say_effect(sizes: Safe) -> str:
     if frame.is_empty() or frame["estimate"][0] is None:
         return ""
     row = frame.row(0, named=True)
-    interval = "" if row["lower"] is None else f" (95% interval {row['lower']:z.2f} to {row['upper']:z.2f})"
+    interval = "" if row["lower"] is None else f"; 95% interval {row['lower']:z.2f} to {row['upper']:z.2f}"
     return (
-        f"In average standard deviations of before and after (g_av) the change is {row['estimate']:z.2f}{interval}: "
-        "compare it with other courses by this definition only."
+        f"Measured by how far scores spread, the change is {row['estimate']:z.2f} standard deviations, the average of "
+        f"those before and after (g_av{interval}): compare it with other courses by this definition only."
     )
 
 

@@ -139,17 +139,20 @@ def find_leaks(release_folder: str | Path, board: Board | None = None, secrets: 
     return search.findings()
 
 
-def refuse_leaks(release_folder: str | Path, board: Board | None = None) -> None:
-    """Raise a `DisclosureError` that lists what `find_leaks` finds; for the gate, before a release is promoted."""
+def refuse_leaks(
+    release_folder: str | Path,
+    board: Board | None = None,
+    *,
+    refused: str = "the release was not made: it would hold what must not be published.",
+    advice: str = "Show only tables that went through suppress(), and publish every table that is shown.",
+) -> None:
+    """Raise a `DisclosureError` that lists what `find_leaks` finds, between what is refused and what to do about it."""
     found = find_leaks(release_folder, board)
     if found.is_empty():
         return
     lines = [f"- {row['file']}, {row['where']}: {row['what']}." for row in found.head(_MOST_SAID).iter_rows(named=True)]
     more = [f"- and {found.height - _MOST_SAID:,} more."] if found.height > _MOST_SAID else []
-    raise DisclosureError(
-        "\n".join(["the release was not made: it would hold what must not be published.", *lines, *more])
-        + "\nShow only tables that went through suppress(), and publish every table that is shown."
-    )
+    raise DisclosureError("\n".join([refused, *lines, *more, advice]))
 
 
 def _entries(folder: Path) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """What a page is made of: charts as figures, tables, sentences, and the page around them.
 
-A page is one file that asks for nothing from outside: style, scripts and data stand in it, and its content security
-policy allows only the two scripts it was written with.
+A page asks for nothing from outside. Its data always stand in it; style and scripts do, too, but for pages of a site,
+which share one file of each. The content security policy of a page allows the scripts that it was written with, or
+those of its own site, and no others.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from functools import cache
 from hashlib import sha256
-from html import escape
+from html import escape, unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from safeguarding_analytics import __version__
 from safeguarding_analytics.answers import HIDDEN_NOTE, scroll_region
@@ -29,8 +31,17 @@ TEMPLATES = Path(__file__).parent / "templates"
 STATIC_WIDTH = 680
 """Pixels of a chart where no script draws it: on paper, in JupyterLab."""
 
+LOW, TALL = 0.6, 1.35
+"""Height of a picture by its width: below the first it stands with its question, above the second it has a page."""
+
 STYLE, SCRIPT, VEGA = "page.css", "page.js", "vega.js"
 """Files that pages are made with, and that those of a site share."""
+
+FEW_QUESTIONS = 4
+"""Up to so many questions of a page are seen without a list of them."""
+
+_QUESTION = re.compile(r'<h2 id="(?P<name>[^"]*)">(?P<text>.*?)</h2>', re.DOTALL)
+_BEFORE_FIRST_QUESTION = re.compile(r'(<div class="prose">\s*)?<h2 id="')
 
 NOT_WORKED_OUT = "This part could not be worked out."
 
@@ -75,9 +86,16 @@ def figure_html(spec: Mapping[str, Any]) -> str:
     picture = svg.replace("<svg ", f'<svg role="img" aria-label="{escape(str(description))}" ', 1)
     data = json.dumps(drawn, ensure_ascii=False, separators=(",", ":")).replace("<", r"\u003c")
     return (
-        f'<figure class="chart">{_caption_html(spec.get("title", ""))}<div class="picture">{picture}</div>'
+        f'<figure class="chart">{_caption_html(spec.get("title", ""))}<div class="{_form(svg)}">{picture}</div>'
         f'<script type="application/json" class="vega-lite-spec">{data}</script></figure>'
     )
+
+
+def _form(svg: str) -> str:
+    """The classes of a picture: whether it is low or tall, which decides where it may stand on paper."""
+    sides = dict(re.findall(r'\s(width|height)="([0-9.]+)"', svg[: svg.index(">")]))
+    width, height = float(sides["width"]), float(sides["height"])
+    return f"picture{' low' if height < LOW * width else ' tall' if height > TALL * width else ''}"
 
 
 def _caption_html(title: Any) -> str:
@@ -143,7 +161,7 @@ def page_html(
     more
         Address and text of what the foot of the page leads to, such as an accessibility statement.
     """
-    body = _with_anchors(_body_html(notebook, not_worked_out))
+    body = with_contents(_body_html(notebook, not_worked_out))
     return _filled(
         "page.html.j2",
         body=body,
@@ -272,6 +290,31 @@ def _body_html(notebook: NotebookNode, not_worked_out: str) -> str:
     )
     body, _ = exporter.from_notebook_node(answered, resources={"not_worked_out": not_worked_out})
     return str(body)
+
+
+def with_contents(body: str) -> str:
+    """The cells of a page with an anchor at each question and figure and, where there are many questions, their list.
+
+    Parameters
+    ----------
+    body
+        HTML of the cells of a notebook, as nbconvert or Voilà writes it.
+
+    Examples
+    --------
+    >>> with_contents('<h2 id="Who">Who?</h2><h2 id="Who">Who else?</h2>')
+    '<h2 id="Who">Who?</h2><h2 id="Who-2">Who else?</h2>'
+    """
+    anchored = _with_anchors(body)
+    questions = [(found["name"], found["text"]) for found in _QUESTION.finditer(anchored)]
+    if len(questions) <= FEW_QUESTIONS:
+        return anchored
+    entries = "".join(f'<li><a href="#{quote(unescape(name))}">{text}</a></li>' for name, text in questions)
+    contents = (
+        '<nav class="contents" aria-label="On this page"><details open><summary>On this page</summary>'
+        f"<ol>{entries}</ol></details></nav>\n"
+    )
+    return _BEFORE_FIRST_QUESTION.sub(lambda found: contents + found[0], anchored, count=1)
 
 
 def _with_anchors(body: str) -> str:

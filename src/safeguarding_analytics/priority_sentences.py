@@ -216,8 +216,8 @@ def say_checks(checks: Safe) -> str:
         for (reason,), rows in debated.group_by("depends_on", maintain_order=True)
     ]
     return (
-        f"Not every check selects the same issues: discuss {named(debated['issue'].to_list())}. "
-        f"{'; '.join(because)}. Checked: {tried}."
+        f"Not every check selects the same issues: {'; '.join(because)}. "
+        f"Discuss {'it' if debated.height == 1 else 'them'}. Checked: {tried}."
     )
 
 
@@ -240,8 +240,7 @@ def say_bracket(checks: Safe) -> str:
     if not level:
         return "The cut is clear: resampled boards tell every issue above it from every issue below it."
     return (
-        f"By a stricter test, which allows for the many pairs that are compared across the cut, {named(level)} are not "
-        "told apart beyond doubt. Discuss first those that are a toss-up, if any."
+        f"A stricter test, which allows for all pairs across the cut, does not tell {named(level)} apart beyond doubt."
     )
 
 
@@ -256,17 +255,16 @@ def say_without_one(checks: Safe) -> str:
     if _few_ballots(checks):
         return HIDDEN_RANKING
     rows = checks.frame().sort("rank", "issue")
-    said = []
+    about: dict[tuple[str, ...], list[str]] = {}
     for column, who in (("without_member", "member"), ("without_agency", "agency")):
-        if not rows[column].count():
-            continue
-        moved = rows.filter(pl.col(column))["issue"].to_list()
-        said.append(
-            f"Without some one {who} another choice would be made about {named(moved)}."
-            if moved
-            else f"The same issues are chosen whichever {who} is left out."
-        )
-    return " ".join(said)
+        if rows[column].count():
+            about.setdefault(tuple(rows.filter(pl.col(column))["issue"]), []).append(who)
+    return " ".join(
+        f"Without some one {' or '.join(who)} another choice would be made about {named(moved)}."
+        if moved
+        else f"The same issues are chosen whichever {' or '.join(who)} is left out."
+        for moved, who in about.items()
+    )
 
 
 def say_ballots_to_change(figures: Safe) -> str:
@@ -351,7 +349,7 @@ def say_agreement(figures: Safe) -> str:
         return NOT_KNOWN
     steps = ((0.2, "very weak"), (0.4, "weak"), (0.6, "moderate"), (0.8, "strong"), (1.01, "very strong"))
     words = next(word for limit, word in steps if w < limit)
-    said = f"Members' rankings agree with {W} = {w:.2f} (0 = not at all, 1 = all the same): {words} agreement"
+    said = f"Members' rankings show {words} agreement: {W} = {w:.2f} (0 = not at all, 1 = all the same)"
     chance = _value(figures, W_BY_CHANCE)
     if chance is not None and p is not None:
         value = "under 0.001" if p < 0.001 else f"{p:.3f}"

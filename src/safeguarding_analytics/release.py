@@ -12,11 +12,13 @@ import ctypes
 import hashlib
 import json
 import os
+import platform
 import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import polars as pl
@@ -37,7 +39,9 @@ PLACE = "release"
 """Name of the folder in which the release stands."""
 
 BEING_BUILT = ".release-being-built-"
-"""How the folder of a run, beside the release that stands, begins; the number of its process follows."""
+"""How the folder of a run, beside the release that stands, begins."""
+
+_ONE_DAY = 24 * 60 * 60
 
 _NO_FOLDER, _EXCHANGE = -100, 2
 """Of the system's call that renames: that names are whole paths (AT_FDCWD), and RENAME_EXCHANGE."""
@@ -664,6 +668,24 @@ def exchange(one: Path, other: Path) -> bool:
     return bool(rename(_NO_FOLDER, names[0], _NO_FOLDER, names[1], _EXCHANGE) == 0)
 
 
+def being_built(place: Path, beginning: str) -> Path:
+    """Where this run builds what will stand at a place: beside it, under a name that no other run has.
+
+    Parameters
+    ----------
+    place
+        What is built.
+    beginning
+        How the folders of such runs begin. A digest of this computer's name follows, as a drive may be shared by
+        computers, and the number of this process.
+    """
+    return place.with_name(f"{beginning}{_computer()}-{os.getpid()}")
+
+
+def _computer() -> str:
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+
+
 def sweep(folder: Path, beginning: str) -> None:
     """Remove what runs that were killed have left beside a place: it was never audited.
 
@@ -672,15 +694,30 @@ def sweep(folder: Path, beginning: str) -> None:
     folder
         Folder that holds the place.
     beginning
-        How the folders of runs begin; the number of the process follows. Those of processes that run are kept.
+        How the folders of runs begin (see `being_built`). Those of processes that run on this computer are kept, and
+        those of other computers for a day: whether their processes run cannot be told from here.
     """
+    own = f"{beginning}{_computer()}-"
+    for left in folder.iterdir() if folder.is_dir() else ():
+        ours = left.name.startswith(own)
+        if left.name.startswith(beginning) and (not _runs(left.name.removeprefix(own)) if ours else _is_old(left)):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _runs(process: str) -> bool:
+    """Whether another process of this computer has that number."""
     import psutil
 
-    for left in folder.iterdir() if folder.is_dir() else ():
-        process = left.name.removeprefix(beginning)
-        alive = process.isdigit() and int(process) != os.getpid() and psutil.pid_exists(int(process))
-        if left.name.startswith(beginning) and not alive:
-            shutil.rmtree(left, ignore_errors=True)
+    return process.isdigit() and int(process) != os.getpid() and psutil.pid_exists(int(process))
+
+
+def _is_old(left: Path) -> bool:
+    """Whether a folder is older than a day, by the clock of the drive that it is on."""
+    try:
+        with TemporaryFile(dir=left.parent) as now:
+            return os.fstat(now.fileno()).st_mtime - left.stat().st_mtime > _ONE_DAY
+    except OSError:  # it has gone meanwhile, or is on a drive that cannot be written to
+        return False
 
 
 def _remove(release: Path, kind: Kind = RELEASE) -> None:

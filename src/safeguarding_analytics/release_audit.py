@@ -26,10 +26,18 @@ from safeguarding_analytics.dimensions import fitted, read_lookups
 from safeguarding_analytics.disclosure import check_adds_up
 from safeguarding_analytics.errors import DisclosureError, ParameterError, nearest, numbered
 from safeguarding_analytics.exports import parquet_bytes, plain, to_csv
-from safeguarding_analytics.leaks import find_leaks
+from safeguarding_analytics.leaks import refuse_leaks
 from safeguarding_analytics.ledger import open_ledger, sheet_of
 from safeguarding_analytics.pages import index_html, message_html
-from safeguarding_analytics.release import MANIFEST, Release, lookups_of, previous, replace_folder, sweep
+from safeguarding_analytics.release import (
+    MANIFEST,
+    Release,
+    being_built,
+    lookups_of,
+    previous,
+    replace_folder,
+    sweep,
+)
 from safeguarding_analytics.release_workbook import WORKBOOK, write_release_workbook
 from safeguarding_analytics.repairs import repair
 from safeguarding_analytics.safe import Safe, already_public, number_columns
@@ -38,12 +46,11 @@ from safeguarding_analytics.sources.files import READABLE, ROW, read_table
 from safeguarding_analytics.sources.published_tables import read_published
 
 BEING_REPAIRED = ".release-being-repaired-"
-"""How the copy of a release begins that is being repaired; the number of its process follows."""
+"""How the copy of a release begins that is being repaired."""
 
 LEFT_OUT = "This page is left out: tables that it showed hide more now than when it was made."
 
 _PUBLIC = "public: "
-_MOST_SAID = 20
 _FEW_COUNTS = 4
 _ANSWER = re.compile(
     r'<h2><a href="([^"]*)">([^<]*)</a></h2>'
@@ -307,7 +314,7 @@ def repair_release(collection: Collection, *, rounded: Mapping[str, int] | None 
     place = Path(os.path.abspath(last))  # the name of "." is empty
     others = [one for one in collection.tables if one.place != last]
     sweep(place.parent, BEING_REPAIRED)
-    beside = place.with_name(f"{BEING_REPAIRED}{os.getpid()}")
+    beside = being_built(place, BEING_REPAIRED)
     try:
         shutil.copytree(Release.open(last).folder, beside, symlinks=True)
         # A rounded file would be taken at its word here; the audit below is the judge of it.
@@ -316,7 +323,11 @@ def repair_release(collection: Collection, *, rounded: Mapping[str, int] | None 
         pages = _leave_out_pages(beside, rows)
         if (beside / WORKBOOK).exists():
             write_release_workbook(Release.open(beside), beside / WORKBOOK)
-        _refuse_leaks(beside, last)
+        refuse_leaks(
+            beside,
+            refused=f"other files in {last} would still show what would be hidden.",
+            advice="Move these files away, or make the release again with: safeguarding report --repair",
+        )
         repaired = [one for one in _tables_of(Release.open(beside), "", last) if _is_audited(one.table)]
         together = replace(collection, tables=(*map(_apart, others), *repaired))
         left = audit_published(together, rounded={f"{_PUBLIC}{name}": base for name, base in bases.items()}).found
@@ -576,6 +587,7 @@ def _leave_out_pages(folder: Path, changed: Iterable[str]) -> list[str]:
         html = message_html(LEFT_OUT, title=one["title"], navigation=navigation, board=board)
         (pack / one["href"]).write_text(html, encoding="utf-8")
     (pack / BOARD_PDF).unlink(missing_ok=True)  # it shows what is hidden now
+    _write_json(folder / MANIFEST, {name: said for name, said in manifest.items() if name != "pdf"})
     index = index_html(
         board=board,
         pages=[{**one, "headline": LEFT_OUT} if one in left_out else one for one in answers],
@@ -609,15 +621,3 @@ def _answers(pack: Path, stems: Iterable[str]) -> list[dict[str, str]]:
 
 def _day(day: str | None) -> str:
     return day_in_words(date.fromisoformat(day)) if day else "a day that is not known"
-
-
-def _refuse_leaks(folder: Path, release: Path) -> None:
-    found = find_leaks(folder)
-    if found.is_empty():
-        return
-    lines = [f"- {row['file']}, {row['where']}: {row['what']}." for row in found.head(_MOST_SAID).iter_rows(named=True)]
-    more = [f"- and {found.height - _MOST_SAID:,} more."] if found.height > _MOST_SAID else []
-    raise DisclosureError(
-        "\n".join([f"other files in {release} would still show what would be hidden.", *lines, *more])
-        + "\nMove these files away, or make the release again with: safeguarding report --repair"
-    )

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from safeguarding_analytics.answers import (
-    A_YEAR,
-    HEADINGS_OF,
-    HEADINGS_OF_EVENTS,
     HIDDEN_NOTE,
     MARKS,
+    NOT_STATED,
+    NOTHING_TO_SAY,
     OF_SHARES,
     UPPER_OF,
-    column_heading,
+    heading_in,
+    heading_of,
 )
 from safeguarding_analytics.dates import day_in_words, evaluation_day
 from safeguarding_analytics.errors import ParameterError, in_words
@@ -26,8 +27,6 @@ from safeguarding_analytics.exports import (
     LONGEST_SHEET_NAME,
     NOT_APPLICABLE,
     NOT_AVAILABLE,
-    NOT_STATED,
-    NOTHING_TO_SAY,
     Cell,
     Pen,
     explained,
@@ -151,12 +150,7 @@ def headings_in_words(table: Safe) -> list[str]:
     list[str]
         A heading for each column but ``mark``.
     """
-    frame, given = table.frame(), list[str]()
-    for name in printed(table)[0]:
-        own = "time_period" in frame.columns and name == "time_period"
-        other = own and not frame[name].cast(str).str.contains(A_YEAR).all()
-        given.append("Period" if other else _heading(name, table.shape, OF_SHARES in frame.columns))
-    return _each_once(given)
+    return _each_once([_heading(name, table.shape, partial(heading_in, table)) for name in printed(table)[0]])
 
 
 def policy_in_words(policy: Policy) -> str:
@@ -196,11 +190,10 @@ def policy_in_words(policy: Policy) -> str:
     return " ".join(filter(None, sentences))
 
 
-def _heading(name: str, shape: Shape, of_events: bool) -> str:
-    """The heading of a column: that of its shape, else the usual one; of an interval the end is named."""
+def _heading(name: str, shape: Shape, on_pages: Callable[[str], str]) -> str:
+    """The heading of a column: as on pages, but that of an interval names the end."""
     lower = next((lower for lower, upper in UPPER_OF.items() if upper == name), name)
-    own = HEADINGS_OF_EVENTS if of_events else HEADINGS_OF.get(shape.name, {})
-    words = " ".join(_NO_XML.sub(" ", own.get(lower) or column_heading(lower)).split()) or "Column"
+    words = " ".join(_NO_XML.sub(" ", on_pages(lower)).split()) or "Column"
     if name not in shape.columns:
         return words
     return f"{words}: lower end" if name in UPPER_OF else f"{words}: upper end" if lower != name else words
@@ -286,7 +279,12 @@ def _definitions(tables: Published) -> Words:
         columns = table.frame().columns
         used.setdefault((table.shape.name, OF_SHARES in columns), set()).update(columns)
     own = [
-        [shape.meaning, _heading(column, shape, of_events), column, _as_printed(meaning, column)]
+        [
+            shape.meaning,
+            _heading(column, shape, partial(heading_of, shape=shape, of_events=of_events)),
+            column,
+            _as_printed(meaning, column),
+        ]
         for shape in SHAPES.values()
         for of_events in (False, True)
         for column, meaning in shape.columns.items()

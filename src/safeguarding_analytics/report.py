@@ -5,23 +5,20 @@ from __future__ import annotations
 import ast
 import contextlib
 import json
-import logging
-import os
 import shutil
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
+from safeguarding_analytics.answers import tables_answering
 from safeguarding_analytics.board import Board, check_all
 from safeguarding_analytics.board_pdf import BOARD_PDF, Chapter, digests_of, pack_pdf
 from safeguarding_analytics.contracts import say_problems
 from safeguarding_analytics.dates import day_in_words, evaluation_day
 from safeguarding_analytics.errors import ParameterError, SafeguardingError, TableError, in_words, nearest
+from safeguarding_analytics.kernels import Outcome, Progress, Task, run_notebooks
 from safeguarding_analytics.leaks import refuse_leaks
 from safeguarding_analytics.page_parts import outline_of
 from safeguarding_analytics.release import (
@@ -29,6 +26,7 @@ from safeguarding_analytics.release import (
     PLACE,
     Draft,
     Release,
+    being_built,
     gather,
     is_release,
     lookups_of,
@@ -42,12 +40,6 @@ from safeguarding_analytics.release_workbook import WORKBOOK, write_release_work
 
 INSTALLED = Path(__file__).parent / "notebooks"
 IN_REPOSITORY = Path(__file__).parents[2] / "notebooks"
-CLEARINGS = 50
-"""Attempts to clear a folder, a tenth of a second apart."""
-
-TIMEOUT = 600
-"""Seconds a cell may take."""
-
 RUNS = "runs"
 """Folder, inside that of a run, in which each notebook has a folder of its own to publish into."""
 
@@ -55,11 +47,6 @@ OF_THE_MACHINE = ("board", "release")
 """Parameters that name places of the computer; they never stand in a release."""
 
 LEFT_OUT = "Left out: numbers on this page were hidden when the tables were protected together; see the tables."
-
-OURS = ("SafeguardingError", "TableError", "ParameterError", "DisclosureError")
-"""Errors whose messages are our own words and hold no personal data."""
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -81,7 +68,7 @@ class Notebook:
 
 
 @dataclass(frozen=True)
-class Page:
+class PackPage:
     """What became of one notebook: an executed one, or the sentence that says why not."""
 
     notebook: Notebook
@@ -95,7 +82,7 @@ class Report:
     """What a run made; ``repaired`` are the tables of which more was hidden than the notebooks hid."""
 
     release: Release
-    pages: tuple[Page, ...]
+    pages: tuple[PackPage, ...]
     repaired: tuple[str, ...] = ()
 
     @property
@@ -230,7 +217,7 @@ def make_report(
         heights = board.heights(board.tables)
         raise TableError("\n".join(say_problems(problems, board.file_names, heights)))
     sweep(place.parent, BEING_BUILT)
-    built = place.with_name(f"{BEING_BUILT}{os.getpid()}")
+    built = being_built(place, BEING_BUILT)
     runs = built / RUNS
     try:
         for notebook in wanted:
@@ -275,13 +262,14 @@ def _repaired(built: Path, place: Path, data_version: str) -> list[str]:
     return repair_tables(built, fixed=draft.fixed, measures=draft.measures, within=lookups)
 
 
-def _without_what_is_hidden(pages: list[Page], built: Path, repaired: Sequence[str]) -> list[Page]:
+def _without_what_is_hidden(pages: list[PackPage], built: Path, repaired: Sequence[str]) -> list[PackPage]:
     """The pages, but of notebooks whose tables hide more now, the sentence that says so."""
-    changed = {_entry(built / "tables" / f"{name}.json")["notebook"] for name in repaired}
+    changed = {_said_of_table(built / "tables" / f"{name}.json")["notebook"] for name in repaired}
     return [replace(page, executed=None, why_not=LEFT_OUT) if page.notebook.name in changed else page for page in pages]
 
 
-def _entry(path: Path) -> dict[str, Any]:
+def _said_of_table(path: Path) -> dict[str, Any]:
+    """What a notebook wrote down of a table that it published."""
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found
 
@@ -308,82 +296,35 @@ def _remove(built: Path) -> None:
 
 def _run_all(
     board: Board, wanted: list[Notebook], runs: Path, given: dict[str, Any], jobs: int, progress: Progress
-) -> list[Page]:
-    """Run the notebooks side by side; a page for each, in the order of the pack."""
+) -> list[PackPage]:
+    """Run the notebooks whose tables the board has; a page for each notebook, in the order of the pack."""
     from safeguarding_analytics.pages import vega_bundle
 
-    logging.getLogger("papermill").setLevel(logging.ERROR)  # its log would print cell outputs
-    cells = sum(notebook.cells for notebook in wanted)
-    done = 0
-
-    def tick(**_: object) -> None:
-        nonlocal done
-        done += 1
-        progress(min(done, cells), cells)
-
-    progress(0, cells)
-    pages: dict[str, Page] = {}
-    pool = ThreadPoolExecutor(max_workers=max(1, jobs))
-    # One folder for all sockets, held here: when a run is stopped, only this thread still clears up.
-    with folder_of_sockets() as sockets:
-        try:
-            running = [
-                pool.submit(
-                    _run, board, notebook, runs / notebook.name, given, tick, private_channel(f"{sockets}/{number}")
-                )
-                for number, notebook in enumerate(wanted)
-            ]
-            pool.submit(vega_bundle)
-            for finished in as_completed(running):
-                page = finished.result()
-                pages[page.notebook.name] = page
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-        pool.shutdown()
-    progress(cells, cells)
-    return [pages[notebook.name] for notebook in wanted]
+    lacking = {each.name: missing for each in wanted if (missing := [t for t in each.tables if t not in board.tables])}
+    folder = str(board.folder.resolve())
+    tasks = {
+        each.name: Task(
+            each.path,
+            {"board": folder, "release": str((runs / each.name).resolve()), **_values(each, given)},
+            each.cells,
+        )
+        for each in wanted
+        if each.name not in lacking
+    }
+    outcomes = run_notebooks(tasks, jobs=jobs, progress=progress, beside=vega_bundle)
+    return [
+        _page_without(each, lacking[each.name], board) if each.name in lacking else _page_of(each, outcomes[each.name])
+        for each in wanted
+    ]
 
 
-def _run(
-    board: Board,
-    notebook: Notebook,
-    into: Path,
-    given: dict[str, Any],
-    tick: Callable[..., None],
-    channel: Any,
-) -> Page:
-    missing = [table for table in notebook.tables if table not in board.tables]
-    if missing:
-        files = in_words([board.path(table).name for table in missing])
-        return Page(notebook, why_not=f"This page needs {files}, which the board's folder does not hold.")
-    import papermill
-    from jupyter_core.utils import ensure_event_loop
-    from nbclient.exceptions import CellTimeoutError, DeadKernelError
-    from papermill.exceptions import PapermillExecutionError
+def _page_without(notebook: Notebook, missing: list[str], board: Board) -> PackPage:
+    files = in_words([board.path(table).name for table in missing])
+    return PackPage(notebook, why_not=f"This page needs {files}, which the board's folder does not hold.")
 
-    places = {"board": str(board.folder.resolve()), "release": str(into.resolve())}
-    try:
-        with contextlib.closing(ensure_event_loop()):
-            executed = papermill.execute_notebook(
-                notebook.path,
-                None,
-                parameters={**places, **_values(notebook, given)},
-                progress_bar=False,
-                kernel_name="python3",
-                execution_timeout=TIMEOUT,
-                shutdown_kernel="immediate",
-                on_cell_executed=tick,
-                config=channel,
-            )
-    except PapermillExecutionError as error:
-        return Page(notebook, why_not=_explain(error), failed=True)
-    except CellTimeoutError:
-        return Page(notebook, why_not=f"a cell took longer than {TIMEOUT:,} seconds.", failed=True)
-    except DeadKernelError:
-        why_not = "its kernel died, perhaps for want of memory. Close other programs, or run with --jobs 1."
-        return Page(notebook, why_not=why_not, failed=True)
-    return Page(notebook, executed)
+
+def _page_of(notebook: Notebook, outcome: Outcome) -> PackPage:
+    return PackPage(notebook, outcome.executed, outcome.why_not, failed=outcome.executed is None)
 
 
 def _values(notebook: Notebook, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -410,37 +351,7 @@ def _typed(name: str, value: Any, kind: str) -> Any:
         raise ParameterError(f'{name} must be {wanted}. Found: "{value}".') from None
 
 
-@contextlib.contextmanager
-def folder_of_sockets() -> Iterator[str]:
-    """A folder that is gone afterwards, also where a kernel that is being stopped still writes into it."""
-    folder = mkdtemp(prefix="safeguarding")
-    try:
-        yield folder
-    finally:
-        for _ in range(CLEARINGS):
-            shutil.rmtree(folder, ignore_errors=True)
-            if not os.path.exists(folder):
-                break
-            time.sleep(0.1)
-
-
-def private_channel(place: str) -> Any:
-    """Kernels talk over sockets in a folder of this user where the system has them, not over ports others can reach."""
-    from traitlets.config import Config
-
-    sockets = {"transport": "ipc", "ip": place} if os.name == "posix" else {}
-    return Config({"KernelManager": {"connection_file": f"{place}.json", **sockets}})
-
-
-def _explain(error: Any) -> str:
-    """Why a notebook failed. Only our own messages are known to hold no personal data; of others, the kind."""
-    if error.ename in OURS:
-        return str(error.evalue)
-    number = error.exec_count - 1  # the cell that papermill adds has a number too
-    return f"code cell {number} ended with {error.ename}. Open the notebook in JupyterLab to see why."
-
-
-def _refuse_failures(pages: list[Page]) -> None:
+def _refuse_failures(pages: list[PackPage]) -> None:
     failed = [page for page in pages if page.failed]
     if failed:
         raise SafeguardingError(
@@ -462,7 +373,7 @@ def _notes(board: Board, what_if: str) -> list[str]:
 
 
 def _write_pack(
-    board: Board, pages: list[Page], built: Path, today: date, notes: Sequence[str], *, pdf: bool
+    board: Board, pages: list[PackPage], built: Path, today: date, notes: Sequence[str], *, pdf: bool
 ) -> list[Chapter]:
     """Write the pages and their contents; the pages as chapters of the PDF."""
     from safeguarding_analytics.pages import index_html, message_html, page_html, vega_bundle
@@ -471,7 +382,7 @@ def _write_pack(
     pack = built / "pack"
     pack.mkdir()
     navigation = [("index.html", "Contents"), *((f"{page.notebook.name}.html", page.notebook.title) for page in pages)]
-    published = [_entry(path) for path in sorted((built / "tables").glob("*.json"))]
+    published = [_said_of_table(path) for path in sorted((built / "tables").glob("*.json"))]
     chapters = []
     for number, page in enumerate(pages, 1):
         notebook = page.notebook
@@ -521,13 +432,12 @@ def _write_pdf(
 
 def _write_workbook(built: Path, about: Mapping[str, Any]) -> None:
     """All tables of the run in one workbook, from the same files that anybody will open."""
-    entries = {path.stem: _entry(path) for path in sorted((built / "tables").glob("*.json"))}
+    entries = {path.stem: _said_of_table(path) for path in sorted((built / "tables").glob("*.json"))}
     if entries:
         write_release_workbook(Release(built, {**about, "tables": entries}), built / WORKBOOK)
 
 
 def _headline(name: str, published: list[dict[str, Any]]) -> str:
-    """Headline of a notebook: that of the table called after it, else of the first of its tables that has one."""
-    own = [each for each in published if each["notebook"] == name and each["headline"]]
-    called = [each for each in own if each["name"].startswith(name)]
-    return str(next((each["headline"] for each in [*called, *own]), ""))
+    """Headline of a notebook: that of the table that answers it, else of the first of its tables that has one."""
+    own = {each["name"]: str(each["headline"]) for each in published if each["notebook"] == name and each["headline"]}
+    return next((own[each] for each in [*tables_answering(name, own), *own]), "")

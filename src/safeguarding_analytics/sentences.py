@@ -33,8 +33,19 @@ def percent(share: float, denominator: int | None = None) -> str:
     >>> percent(5 / 400, 400), percent(1 / 8, 8)
     ('1.3%', '13%')
     """
-    last = Decimal("1") if denominator is not None and denominator < 100 else Decimal("0.1")
+    last = Decimal(1).scaleb(-decimals_of_share(denominator))
     return f"{Decimal(repr(round(share * 100, 9))).quantize(last, ROUND_HALF_UP)}%"
+
+
+def decimals_of_share(denominator: int | None = None) -> int:
+    """How many decimals a share has as per cent: none under a denominator of 100, one from there on.
+
+    Examples
+    --------
+    >>> decimals_of_share(99), decimals_of_share(100), decimals_of_share()
+    (0, 1, 1)
+    """
+    return 0 if denominator is not None and denominator < 100 else 1
 
 
 def say_proportion(

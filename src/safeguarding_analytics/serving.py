@@ -13,31 +13,32 @@ import os
 import re
 import signal
 import socket
-import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from shutil import copytree, rmtree
+from shutil import copytree
 from subprocess import DEVNULL
-from tempfile import TemporaryDirectory, gettempdir
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from safeguarding_analytics.access import Access
-from safeguarding_analytics.dashboards import LIVE, PROJECTOR, SERVED, Page, notebooks, pages_in
+from safeguarding_analytics.dashboards import LIVE, PROJECTOR, SERVED, Page, folder_of_pages, pages_in
 from safeguarding_analytics.drawn_pages import BusyError, Drawn, DrawnPages
 from safeguarding_analytics.errors import ParameterError, SafeguardingError
-from safeguarding_analytics.pages import NOT_WORKED_OUT, TEMPLATES, page_html, prose, vega_bundle
+from safeguarding_analytics.pages import NOT_WORKED_OUT, TEMPLATES, page_html, prose, vega_bundle, with_contents
 from safeguarding_analytics.release import MANIFEST, Release
 from safeguarding_analytics.viewers import Refusals, handlers_of
+from safeguarding_analytics.warm_kernels import kernel_name
 
 LOCALHOST = "127.0.0.1"
+SHELF = "sg"
+"""How the folder in the temporary folder begins that holds all that is written while pages are served."""
+
 KERNELS = 2
 """Pages that are worked out at once, each by a kernel of its own."""
-
-CLEARINGS = 50
-"""Attempts to clear the folder of the kernels' sockets, a tenth of a second apart."""
 
 PATIENCE = 55
 """Seconds that a viewer waits for a page; proxies give up after a minute."""
@@ -45,8 +46,12 @@ PATIENCE = 55
 LONGEST_RUN = 300
 """Seconds after which a page that is still not worked out is given up."""
 
-IDLE_SECONDS = 10
-"""Kernels end with their page; one that is left over for any reason ends after so long."""
+IDLE_SECONDS = 2 * LONGEST_RUN
+"""Kernels end with their page; one that is left over for any reason ends after so long. On a busy computer a kernel
+takes long to start, and is idle meanwhile: it must not be ended before its page is given up."""
+
+ENDING = 15
+"""Seconds that it may take to end kernels and requests when the dashboard is stopped."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,11 @@ class Shown:
     """Seconds after which the page for the projector loads itself again; 0: it never does."""
 
 
-def serve(folder: Path, door: Door) -> int:
+def _nothing() -> None:
+    pass
+
+
+def serve(folder: Path, door: Door, listening: Callable[[], object] = _nothing) -> int:
     """Serve the pages of a release until it is stopped.
 
     Parameters
@@ -97,6 +106,8 @@ def serve(folder: Path, door: Door) -> int:
         A release.
     door
         How its pages are reached.
+    listening
+        Is called once, as soon as requests are answered.
 
     Returns
     -------
@@ -121,15 +132,23 @@ def serve(folder: Path, door: Door) -> int:
     state_of(place)
     os.environ[SERVED] = str(place)
     os.environ.pop(LIVE, None)
-    with TemporaryDirectory(prefix="safeguarding") as shelf:
+    with TemporaryDirectory(prefix=SHELF) as shelf:
         _end_orderly()
         shown = Shown(
-            pages_in(notebooks()), lambda: str(Release.open(place).manifest["board"]), lambda: state_of(place)
+            pages_in(folder_of_pages()), lambda: str(Release.open(place).manifest["board"]), lambda: state_of(place)
         )
-        return _run(Path(shelf), door, shown)
+        return _run(Path(shelf), door, shown, listening)
 
 
-def serve_live(folder: Path, door: Door, *, now: Callable[[], datetime], every: int = 0, closed: bool = False) -> int:
+def serve_live(
+    folder: Path,
+    door: Door,
+    listening: Callable[[], object] = _nothing,
+    *,
+    now: Callable[[], datetime],
+    every: int = 0,
+    closed: bool = False,
+) -> int:
     """Serve the pages of a vote that goes on, and count its ballots anew whenever a page is loaded.
 
     Parameters
@@ -138,6 +157,8 @@ def serve_live(folder: Path, door: Door, *, now: Callable[[], datetime], every: 
         A board's folder. It is only read.
     door
         How its pages are reached.
+    listening
+        Is called once, as soon as requests are answered.
     now
         What the time is.
     every
@@ -165,19 +186,19 @@ def serve_live(folder: Path, door: Door, *, now: Callable[[], datetime], every: 
     from safeguarding_analytics.live_count import LiveCount
 
     require_free(door.port)
-    with TemporaryDirectory(prefix="safeguarding") as shelf:
+    with TemporaryDirectory(prefix=SHELF) as shelf:
         _end_orderly()
         count = LiveCount(folder, Path(shelf), now, closed=closed)
         count.refresh()
         os.environ[LIVE] = str(count.status)
         shown = Shown(
-            pages_in(notebooks(), live=True),
+            pages_in(folder_of_pages(), live=True),
             lambda: count.board,
             lambda: sha256(count.status.read_bytes()).hexdigest(),
             count.refresh,
             every,
         )
-        return _run(Path(shelf), door, shown)
+        return _run(Path(shelf), door, shown, listening)
 
 
 def require_free(port: int) -> None:
@@ -215,34 +236,51 @@ def _end_orderly() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-def _run(shelf: Path, door: Door, shown: Shown) -> int:
+def _when_told_to_end(do: Callable[[], object]) -> None:
+    """Do this instead, between two steps of the loop: a kernel whose start is broken into is ended by nobody."""
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: do())
+
+
+def _run(shelf: Path, door: Door, shown: Shown, listening: Callable[[], object]) -> int:
     """Serve pages until stopped."""
     for kind in ("nbconvert", "voila"):
         copytree(TEMPLATES / kind, shelf / kind)
     os.environ["JUPYTER_PATH"] = str(shelf)
+    kernel = kernel_name()
     from tornado.ioloop import IOLoop
     from voila.app import Voila
 
     pages = [replace(page, address=door.base_url + page.address.removeprefix("/")) for page in shown.pages]
     by_name = {page.notebook.stem: page for page in pages}
-    app = Voila(config=_settings(door, by_name))
+    app = Voila(config=_settings(door, shelf))
     app.initialize([str(pages[0].notebook)])
+    _end_orderly()  # again: Voilà has put its own in the place, which breaks off before it listens
+    aside = ThreadPoolExecutor(1)  # one: what pages share is worked out once
 
     async def draw(name: str) -> Drawn:
-        body = await asyncio.wait_for(_body(app, by_name[name]), LONGEST_RUN)
-        start, end = _shell(by_name[name], pages, shown.board(), shown.every)
-        return Drawn(f"{start}{body}{end}".encode(), whole=NOT_WORKED_OUT not in body)
+        page = by_name[name]
+        around = IOLoop.current().run_in_executor(aside, lambda: _shell(page, pages, shown.board(), shown.every))
+        body = await asyncio.wait_for(_body(app, page, kernel), LONGEST_RUN)
+        start, end = await around
+        return Drawn(f"{start}{with_contents(body)}{end}".encode(), whole=NOT_WORKED_OUT not in body)
 
     drawn = DrawnPages(
         draw, shown.state, kernels=door.kernels, patience=PATIENCE, ahead=() if shown.before else list(by_name)
     )
 
+    def begin() -> None:
+        loop = IOLoop.current()
+        _when_told_to_end(lambda: loop.add_callback_from_signal(loop.stop))
+        drawn.heat()
+        listening()
+
     def handlers() -> list[tuple[Any, ...]]:
-        IOLoop.current().add_callback(drawn.heat)
+        IOLoop.current().add_callback(begin)  # the loop runs once the port is open
         return handlers_of(
             {page.address: name for name, page in by_name.items()},
             access=Access(door.token),
-            refusals=Refusals(_navigation(pages), shown.board(), door.static_site),
+            refusals=Refusals(_navigation(pages), shown.board, door.static_site),
             base_url=door.base_url,
             pages=drawn,
             before=Shared(shown.before) if shown.before else None,
@@ -250,30 +288,21 @@ def _run(shelf: Path, door: Door, shown: Shown) -> int:
 
     async def end() -> None:
         await drawn.close()
-        with contextlib.suppress(Exception):  # a kernel that has ended meanwhile
-            await app.kernel_manager.shutdown_all(now=True)
+        kernels = app.kernel_manager
+        ending = (kernels.shutdown_kernel(kernel, now=True) for kernel in kernels.list_kernel_ids())
+        await asyncio.gather(*ending, return_exceptions=True)
 
     def stop() -> None:
-        with contextlib.suppress(KeyboardInterrupt):  # who stops it twice means the same
-            app.ioloop.run_sync(end)
-        _clear(app.connection_dir)
+        _when_told_to_end(_nothing)  # who stops it twice means the same
+        aside.shutdown(wait=False, cancel_futures=True)
+        with contextlib.suppress(Exception):  # it took too long
+            app.ioloop.run_sync(end, timeout=ENDING)
 
     app.stop = stop  # Voilà's own breaks off, with a traceback, where a kernel is ending already
     app.init_handlers = handlers  # in place of all those of Voilà's own
     logging.disable(logging.ERROR)  # logs of Voilà, Tornado and asyncio may hold cell sources, values and tokens
     app.start()
     return 0
-
-
-def _clear(folder: str) -> None:
-    """Remove a folder for good: a kernel that was starting may make it again a moment later."""
-    gone = 0
-    for _ in range(CLEARINGS):
-        gone = 0 if os.path.exists(folder) else gone + 1
-        if gone > 2:
-            break
-        rmtree(folder, ignore_errors=True)
-        time.sleep(0.1)
 
 
 class Shared:
@@ -303,7 +332,7 @@ class Shared:
         return await asyncio.get_running_loop().run_in_executor(None, self._do)
 
 
-async def _body(app: Any, page: Page) -> str:
+async def _body(app: Any, page: Page, kind: str) -> str:
     """The cells of a page, run by Voilà in a kernel that ends with them."""
     from voila.notebook_renderer import NotebookRenderer
 
@@ -318,21 +347,35 @@ async def _body(app: Any, page: Page) -> str:
         base_url=app.base_url,
         page_config={},
     )
-    await renderer.initialize()
     kernels = app.kernel_manager
-    kernel = await kernels.start_kernel(
-        kernel_name=renderer.notebook.metadata.kernelspec.name,
-        env=dict(os.environ),
-        stdout=DEVNULL,  # a library that breaks down may print values
-        stderr=DEVNULL,
-    )
-    try:
+    async with _kernel(kernels, kind) as kernel:
+        await renderer.initialize()  # while the kernel begins
         body = await renderer.generate_content_str(kernel, kernels.get_kernel(kernel))
         if not await kernels.is_alive(kernel):  # what it did not come to is missing, and nothing says so
             raise BusyError(f"{page.notebook.name}: its kernel ended before the page was done.")
         return str(body)
+
+
+@contextlib.asynccontextmanager
+async def _kernel(kernels: Any, kind: str) -> AsyncIterator[str]:
+    """A kernel that is ended in every case: also where its page is given up while it starts.
+
+    A start that is broken off would leave a process that no list has. It ends by itself once this process has, but
+    writes its file before, into a folder that was removed.
+    """
+    starting = asyncio.ensure_future(
+        kernels.start_kernel(
+            kernel_name=kind,
+            env=dict(os.environ),
+            stdout=DEVNULL,  # a library that breaks down may print values
+            stderr=DEVNULL,
+        )
+    )
+    try:
+        yield await asyncio.shield(starting)
     finally:
-        await kernels.shutdown_kernel(kernel, now=True)
+        with contextlib.suppress(Exception):  # it did not start, or has ended
+            await kernels.shutdown_kernel(await starting, now=True)
 
 
 def _shell(page: Page, pages: Sequence[Page], board: str, every: int = 0) -> list[str]:
@@ -356,18 +399,19 @@ def _navigation(pages: Sequence[Page]) -> list[tuple[str, str]]:
     return [(page.address, page.title) for page in pages]
 
 
-def _settings(door: Door, names: Iterable[str]) -> Any:
+def _settings(door: Door, shelf: Path) -> Any:
     from traitlets.config import Config
 
-    # Each kernel has sockets of its own in a folder of this user: 65 characters behind the temporary folder, of the 103
-    # that the path of a socket may have.
-    kernels = {"transport": "ipc"} if os.name == "posix" and len(gettempdir()) <= 103 - 65 else {}
+    # Each kernel has sockets of its own in a folder of this user: 65 characters behind the shelf, of the 103 that the
+    # path of a socket may have.
+    kernels = {"transport": "ipc"} if os.name == "posix" and len(str(shelf)) <= 103 - 65 else {}
     return Config(
         {
             "Voila": {
                 "ip": LOCALHOST,
                 "port": door.port,
                 "port_retries": 0,
+                "connection_dir_root": str(shelf),
                 "base_url": door.base_url,
                 "open_browser": False,
                 "config_file_paths": [],  # a configuration lying about must not loosen these settings
@@ -380,10 +424,10 @@ def _settings(door: Door, names: Iterable[str]) -> Any:
                 "strip_sources": True,
                 "show_tracebacks": False,
                 # What stands around the cells is added here, as it depends on the release.
-                "resources": {"not_worked_out": NOT_WORKED_OUT, "shells": {name: ["", ""] for name in names}},
+                "resources": {"not_worked_out": NOT_WORKED_OUT},
             },
             # One answer that fails does not take the others with it, and none is left out because it comes late.
-            "VoilaExecutor": {"allow_errors": True, "iopub_timeout": LONGEST_RUN},
+            "VoilaExecutor": {"allow_errors": True, "iopub_timeout": LONGEST_RUN, "startup_timeout": LONGEST_RUN},
             "TemplateExporter": {"filters": {"prose": prose}},
             "MappingKernelManager": {
                 "cull_idle_timeout": IDLE_SECONDS,

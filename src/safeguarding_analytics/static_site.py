@@ -10,13 +10,11 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import logging
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -24,12 +22,13 @@ from typing import Any
 
 import polars as pl
 
-from safeguarding_analytics import __version__, dashboards
+from safeguarding_analytics import __version__
 from safeguarding_analytics.answers import HIDDEN_NOTE, MARKS
-from safeguarding_analytics.dashboards import LIVE, SERVED, Page, pages_in
+from safeguarding_analytics.dashboards import LIVE, SERVED, Page, folder_of_pages, pages_in
 from safeguarding_analytics.dates import day_in_words
-from safeguarding_analytics.errors import DisclosureError, ParameterError, SafeguardingError, numbered
-from safeguarding_analytics.leaks import find_leaks
+from safeguarding_analytics.errors import ParameterError, SafeguardingError, numbered
+from safeguarding_analytics.kernels import Progress, Task, run_notebooks
+from safeguarding_analytics.leaks import refuse_leaks
 from safeguarding_analytics.pages import SCRIPT, STYLE, TEMPLATES, VEGA, asset_files, page_html, text_html, vega_bundle
 from safeguarding_analytics.release import (
     MANIFEST,
@@ -37,12 +36,13 @@ from safeguarding_analytics.release import (
     Entry,
     Kind,
     Release,
+    being_built,
     refuse_other_folders,
     replace_folder,
     sweep,
 )
 from safeguarding_analytics.release_workbook import WORKBOOK
-from safeguarding_analytics.report import TIMEOUT, Progress, folder_of_sockets, notebooks, private_channel
+from safeguarding_analytics.report import notebooks
 from safeguarding_analytics.safe import Safe
 
 MARKER = "site.json"
@@ -51,6 +51,11 @@ MARKER = "site.json"
 ASSETS = "assets"
 DOWNLOADS = ("downloads.html", "Download the tables")
 ACCESSIBILITY = ("accessibility.html", "Accessibility statement")
+NO_ROWS = (
+    "Empty: what it takes was not in the board's folder, was not asked, or cannot be shown. It holds headings only."
+)
+"""Beside a table without rows, which a reader need not open."""
+
 BIG = 1024
 """Bytes from which a page, style or script has a compressed copy beside it, for servers that send such copies."""
 
@@ -61,14 +66,14 @@ _DAMAGED = (ValueError, TypeError, LookupError, AttributeError, pl.exceptions.Po
 
 _DAYS = ("made_on", "as_at")
 _OTHER_TABLES = "Other tables"
-_MOST_SAID = 20
 
 
 @dataclass(frozen=True)
 class Site:
     """A published site.
 
-    ``size`` is that of its files in bytes, ``compressed`` what a server sends that compresses pages, style and scripts.
+    ``size`` is that of what readers can load, in bytes, and ``compressed`` that of the same where a server sends the
+    compressed copies of pages, style and scripts. Neither counts the copies twice, nor ``site.json``.
     """
 
     folder: Path
@@ -134,7 +139,7 @@ def publish_site(
     refuse_other_folders(place, SITE)
     beginning = f".{place.name}-being-built-"
     sweep(place.parent, beginning)
-    beside = place.with_name(f"{beginning}{os.getpid()}")
+    beside = being_built(place, beginning)
     try:
         copied = _copy(release, beside / "release")
         tables = _opened(copied)
@@ -208,7 +213,7 @@ def _pages(
     release: Release, tables: Mapping[str, Safe], jobs: int, contact: str, progress: Progress
 ) -> dict[str, bytes]:
     """Every page of the site by the name of its file."""
-    found = pages_in(dashboards.notebooks())
+    found = pages_in(folder_of_pages())
     executed = _run_all(found, release.folder, jobs, progress)
     board = release.manifest["board"]
     around: dict[str, Any] = {
@@ -238,38 +243,14 @@ def _file_of(page: Page) -> str:
 
 def _run_all(pages: Sequence[Page], release: Path, jobs: int, progress: Progress) -> list[Any]:
     """The executed notebooks of the pages, each of a kernel of its own; all failures in one error."""
-    logging.getLogger("papermill").setLevel(logging.ERROR)  # its log would print cell outputs
-    cells = sum(_code_cells(page.notebook) for page in pages)
-    done = 0
-
-    def tick(**_: object) -> None:
-        nonlocal done
-        done += 1
-        progress(min(done, cells), cells)
-
-    progress(0, cells)
-    executed: dict[str, Any] = {}
-    failed: dict[str, str] = {}
-    pool = ThreadPoolExecutor(max_workers=max(1, jobs))
-    with folder_of_sockets() as sockets, _served(release):
-        try:
-            running = {
-                pool.submit(_run, page.notebook, tick, private_channel(f"{sockets}/{number}")): page.title
-                for number, page in enumerate(pages)
-            }
-            pool.submit(vega_bundle)
-            for finished in as_completed(running):
-                executed[running[finished]], failed[running[finished]] = finished.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-        pool.shutdown()
-    lines = [f"{page.title}: {failed[page.title]}" for page in pages if failed[page.title]]
+    tasks = {page.title: Task(page.notebook, None, _code_cells(page.notebook)) for page in pages}
+    with _served(release):
+        outcomes = run_notebooks(tasks, jobs=jobs, progress=progress, beside=vega_bundle)
+    lines = [f"{title}: {outcome.why_not}" for title, outcome in outcomes.items() if outcome.why_not]
     if lines:
         last = "No site was made; the previous one, if there is one, stays. Make the release again with this version."
         raise SafeguardingError("\n".join([*lines, last]))
-    progress(cells, cells)
-    return [executed[page.title] for page in pages]
+    return [outcome.executed for outcome in outcomes.values()]
 
 
 def _code_cells(notebook: Path) -> int:
@@ -287,34 +268,6 @@ def _served(release: Path) -> Iterator[None]:
     finally:
         del os.environ[SERVED]
         os.environ.update({name: value for name, value in before.items() if value is not None})
-
-
-def _run(notebook: Path, tick: Callable[..., None], channel: Any) -> tuple[Any, str]:
-    """The executed notebook, or why there is none: never the text of an error, which may hold any value."""
-    import papermill
-    from jupyter_core.utils import ensure_event_loop
-    from nbclient.exceptions import CellTimeoutError, DeadKernelError
-    from papermill.exceptions import PapermillExecutionError
-
-    try:
-        with closing(ensure_event_loop()):
-            executed = papermill.execute_notebook(
-                str(notebook),
-                None,
-                progress_bar=False,
-                kernel_name="python3",
-                execution_timeout=TIMEOUT,
-                shutdown_kernel="immediate",
-                on_cell_executed=tick,
-                config=channel,
-            )
-    except PapermillExecutionError as error:
-        return None, f"code cell {error.exec_count} ended with {error.ename}."
-    except CellTimeoutError:
-        return None, f"a cell took longer than {TIMEOUT:,} seconds."
-    except DeadKernelError:
-        return None, "its kernel died, perhaps for want of memory. Close other programs, or run with --jobs 1."
-    return executed, ""
 
 
 def _filled(template: str, **values: Any) -> str:
@@ -346,11 +299,12 @@ def _offered(release: Release, tables: Mapping[str, Safe]) -> dict[str, Any]:
 def _offer(entry: Entry, table: Safe, folder: Path) -> dict[str, str]:
     address = f"tables/{entry.name}.csv"
     hidden = f", {table.hidden:,} of them with a hidden number" if table.hidden else ""
+    rows = table.frame().height
     return {
         "address": address,
         "title": entry.title,
         "definition": entry.definition,
-        "rows": f"{numbered(table.frame().height, 'row')}{hidden}.",
+        "rows": f"{numbered(rows, 'row')}{hidden}." if rows else NO_ROWS,
         "source": entry.source.rstrip("."),
         "size": _in_words((folder / address).stat().st_size),
     }
@@ -387,15 +341,11 @@ def _refuse_leaks(release: Release, pages: Mapping[str, bytes]) -> None:
         for element in shared:
             html = html.replace(element, "", 1)
         (pack / name).write_bytes(html.encode())
-    found = find_leaks(release.folder)
-    shutil.rmtree(pack)
-    if found.is_empty():
-        return
-    lines = [f"- {row['file']}, {row['where']}: {row['what']}." for row in found.head(_MOST_SAID).iter_rows(named=True)]
-    more = [f"- and {found.height - _MOST_SAID:,} more."] if found.height > _MOST_SAID else []
-    first = "the site was not made: it would hold what must not be published."
-    last = "Make the release again with: safeguarding report. The previous site, if there is one, stays."
-    raise DisclosureError("\n".join([first, *lines, *more, last]))
+    refuse_leaks(
+        release.folder,
+        refused="the site was not made: it would hold what must not be published.",
+        advice="Make the release again with: safeguarding report. The previous site, if there is one, stays.",
+    )
 
 
 def _compressed(files: Mapping[str, bytes]) -> dict[str, bytes]:

@@ -262,9 +262,9 @@ def say_mix(table: Safe) -> str:
     sentence = f"In {numbered(shown.height, 'session')} that can be shown, learners came from {range_} {noun}."
     alone = shown.filter(pl.col("agencies_present") == 1)
     if alone.is_empty():
-        return f"{sentence} None was one agency's."
+        return f"{sentence} None was of one agency alone."
     named = [", ".join(str(row[group] or "not stated") for group in groups) for row in alone.iter_rows(named=True)]
-    return f"{sentence} One agency's alone: {in_words(named)}."
+    return f"{sentence} Of one agency alone: {in_words(named)}."
 
 
 def say_cost(table: Safe) -> str:

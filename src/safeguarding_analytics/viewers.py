@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape, unescape
 from typing import Any
 
@@ -32,6 +33,7 @@ NOT_THERE = (
 BUSY = "This page is not ready yet, as others are being worked out. Load it again in a minute."
 MANY_VIEWERS = "For many viewers, the same pages can be put on any web server: safeguarding publish."
 LET_IN = "You are let in. If the figures do not open by themselves, follow the link to them above."
+MOVED = "This page has another address here. If it does not open by itself, follow the link to it above."
 
 RETRY_SECONDS = 30
 """When to ask again for a page that is not there yet."""
@@ -60,6 +62,17 @@ def policy_of(html: bytes) -> str:
     return f"{inside}; frame-ancestors 'none'"
 
 
+@dataclass(frozen=True)
+class Said:
+    """The pages that are given where no figures are, those of one board."""
+
+    no_page: bytes
+    not_there: bytes
+    let_in: bytes
+    moved: bytes
+    busy: bytes
+
+
 class Refusals:
     """The pages that are given where no figures are: they say neither what was asked nor what went wrong.
 
@@ -68,24 +81,43 @@ class Refusals:
     navigation
         Address and title of each page.
     board
-        Name of the board. Only who may see the figures reads it.
+        Gives the name of the board whose figures are shown at the moment; a `SafeguardingError` where none are, and
+        then no board is named. Only who may see the figures reads it.
     static_site
         Address of the static site; empty: there is none.
     """
 
-    def __init__(self, navigation: Sequence[tuple[str, str]], board: str, static_site: str = "") -> None:
-        def plain(sentence: str, title: str) -> bytes:
-            return message_html(sentence, title=title, navigation=navigation, board=board).encode()
-
+    def __init__(self, navigation: Sequence[tuple[str, str]], board: Callable[[], str], static_site: str = "") -> None:
         link = f'<a href="{escape(static_site)}">{escape(static_site)}</a>'
         instead = f"The same figures are at {link}." if static_site else escape(MANY_VIEWERS)
-        busy = f'<p class="message">{escape(BUSY)}</p><p>{instead}</p>'
-        self.no_page = plain(NO_PAGE, "Page not found")
-        self.not_there = plain(NOT_THERE, "No figures at the moment")
-        self.let_in = plain(LET_IN, "You are let in")
-        self.busy = text_html(busy, title="Page not ready", navigation=navigation, board=board).encode()
+        self._busy = f'<p class="message">{escape(BUSY)}</p><p>{instead}</p>'
+        self._navigation, self._board = navigation, board
+        self._of, self._said = "", self._of_board("")
         self.not_shown = message_html(NOT_SHOWN, title="Page not shown", navigation=[]).encode()
         self.no_token = message_html(LINK_NEEDED, title="Page not shown", navigation=[]).encode()
+
+    @property
+    def said(self) -> Said:
+        """Those that name the board: of the board whose figures are shown at the moment."""
+        try:
+            board = self._board()
+        except SafeguardingError:
+            board = ""
+        if board != self._of:
+            self._of, self._said = board, self._of_board(board)
+        return self._said
+
+    def _of_board(self, board: str) -> Said:
+        def plain(sentence: str, title: str) -> bytes:
+            return message_html(sentence, title=title, navigation=self._navigation, board=board).encode()
+
+        return Said(
+            no_page=plain(NO_PAGE, "Page not found"),
+            not_there=plain(NOT_THERE, "No figures at the moment"),
+            let_in=plain(LET_IN, "You are let in"),
+            moved=plain(MOVED, "Page at another address"),
+            busy=text_html(self._busy, title="Page not ready", navigation=self._navigation, board=board).encode(),
+        )
 
 
 @stream_request_body
@@ -100,11 +132,12 @@ class Viewer(RequestHandler):
         base_url: str,
         pages: DrawnPages,
         name: str = "",
+        leads_to: str = "",
         before: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
-        """Take what all requests share, and the name of the page at this address; empty: there is none."""
+        """Take what all requests share, the name of the page at this address, or the address to which it leads."""
         self.access, self.refusals, self.base_url = access, refusals, base_url
-        self.pages, self.name, self.before = pages, name, before
+        self.pages, self.name, self.leads_to, self.before = pages, name, leads_to, before
 
     def set_default_headers(self) -> None:
         """Say what every answer says, and nothing of the server."""
@@ -137,8 +170,12 @@ class Viewer(RequestHandler):
 
     async def get(self) -> None:
         """Give the page of this address."""
+        if self.leads_to:
+            self.set_header("Location", self.leads_to)
+            self._say(302, self.refusals.said.moved)
+            return
         if not self.name:
-            self._say(404, self.refusals.no_page)
+            self._say(404, self.refusals.said.no_page)
             return
         try:
             if self.before is not None:
@@ -146,10 +183,10 @@ class Viewer(RequestHandler):
             self._say(200, await self.pages.get(self.name))
         except BusyError:
             self.set_header("Retry-After", RETRY_SECONDS)
-            self._say(503, self.refusals.busy)
+            self._say(503, self.refusals.said.busy)
         except SafeguardingError:
             self.set_header("Retry-After", RETRY_SECONDS)
-            self._say(503, self.refusals.not_there)
+            self._say(503, self.refusals.said.not_there)
 
     def write_error(self, status_code: int, **_: Any) -> None:
         """Say that there is nothing to be seen, whatever went wrong."""
@@ -177,8 +214,8 @@ class Viewer(RequestHandler):
         name, value = self.access.cookie
         secure = self.request.headers.get("X-Forwarded-Proto") == "https"
         self.set_cookie(name, value, path=self.base_url, httponly=True, samesite="Strict", secure=secure)
-        self.set_header("Refresh", f"0; url={self.request.path if self.name else self.base_url}")
-        self._say(200, self.refusals.let_in)
+        self.set_header("Refresh", f"0; url={self.request.path if self.name or self.leads_to else self.base_url}")
+        self._say(200, self.refusals.said.let_in)
 
     def _say(self, status: int, html: bytes) -> None:
         self.set_status(status)
@@ -196,6 +233,24 @@ def handlers_of(names: Mapping[str, str], **shared: Any) -> list[tuple[Any, ...]
         Name of each page by its address.
     shared
         What `Viewer.initialize` takes, without the name.
+
+    Notes
+    -----
+    The addresses of a static site, such as ``training.html``, lead to the pages here: a link to a page of the one then
+    opens it in the other, too.
     """
     found = [(re.escape(address), Viewer, {**shared, "name": name}) for address, name in names.items()]
-    return [*found, (r".*", Viewer, shared)]
+    alike = [(re.escape(file), Viewer, {**shared, "leads_to": to}) for file, to in map(_as_in_a_site, names)]
+    return [*found, *alike, (r".*", Viewer, shared)]
+
+
+def _as_in_a_site(address: str) -> tuple[str, str]:
+    """The address that a page has in a static site, and what leads from there to the page.
+
+    Examples
+    --------
+    >>> _as_in_a_site("/figures/training"), _as_in_a_site("/figures/")
+    (('/figures/training.html', './training'), ('/figures/index.html', './'))
+    """
+    folder, _, page = address.rpartition("/")
+    return f"{folder}/{page or 'index'}.html", f"./{page}"

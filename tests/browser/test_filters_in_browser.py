@@ -1,6 +1,6 @@
 import nbformat
 import pytest
-from test_pages_in_browser import ARGUMENTS, CHROMIUM
+from test_pages_in_browser import ARGUMENTS, CHROMIUM, wait_until
 
 from safeguarding_analytics import answers, charts, pages
 from test_filters import AGES, CHARTS, COUNTS, NASTY, PLACES, SHARES, YEARS
@@ -38,6 +38,21 @@ def page_of(title, drawn, tables, **options):
     return pages.page_html(notebook, title=title, navigation=NAVIGATION, **options)
 
 
+def page_of_questions(answered):
+    """A page of the site with a chart and its folded table, or a sentence, in answer to each question."""
+    cells = [nbformat.v4.new_markdown_cell("# Questions")]
+    for question, answer in answered.items():
+        html = "<p>Some more.</p>"
+        if answer:
+            chart, table = answer
+            numbers = answers.show_table(table, caption=question)._repr_html_()
+            html = f"{chart._repr_mimebundle_()['text/html']}<details><summary>Numbers</summary>{numbers}</details>"
+        shown = nbformat.v4.new_output("display_data", data={"text/html": html})
+        cells += [nbformat.v4.new_markdown_cell(f"## {question}"), nbformat.v4.new_code_cell("", outputs=[shown])]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    return pages.page_html(notebook, title="Questions", navigation=NAVIGATION, bundle="", assets="assets")
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A site of three pages: of agencies and districts, of agencies and years, and without anything to choose."""
@@ -54,6 +69,15 @@ def folder(tmp_path_factory):
         "ages": page_of("Ages", [ages], [], **shared),
         "whole": page_of("Staff", staff, [COUNTS, PLACES], bundle=pages.vega_bundle()),
     }
+    made["questions"] = page_of_questions(
+        {
+            "Who came?": (CHARTS["bars"], COUNTS),
+            "Which places?": (CHARTS["attendance"], PLACES),
+            "Which years?": (CHARTS["lines"], YEARS),
+            "Who else?": None,
+        }
+    )
+    made["many"] = page_of_questions({f"Is this question {number}?": None for number in range(1, 7)})
     for name, html in made.items():
         (place / f"{name}.html").write_text(html, encoding="utf-8")
     return place
@@ -91,8 +115,7 @@ def opened(browser, folder):
 
 
 def ready(page):
-    page.wait_for_function("document.querySelectorAll('figure.chart:not(.drawn)').length === 0")
-    page.evaluate("new Promise(done => setTimeout(done))")  # the form is made once all charts are
+    wait_until(page, "document.querySelectorAll('figure.chart:not(.drawn)').length === 0")
 
 
 def settled(page):
@@ -159,12 +182,12 @@ def test_show_all_makes_the_page_what_it_was(opened):
     assert settled(page) == "Nothing is chosen: all is shown."
     assert page.evaluate(PICTURE) == before
     assert "#" not in page.url
-    assert page.locator("nav a").first.get_attribute("href") == "staff.html"
+    assert page.locator("header nav a").first.get_attribute("href") == "staff.html"
 
 
 def test_everything_can_be_done_with_the_keyboard(opened):
     page = opened("staff")
-    page.locator("nav a").last.focus()
+    page.locator("header nav a").last.focus()
     page.keyboard.press("Tab")
     page.keyboard.type("Pol")
     page.keyboard.press("Tab")
@@ -263,3 +286,78 @@ def test_paper_says_what_was_chosen_and_nothing_if_nothing_was(opened):
     assert not page.locator(".choices fieldset").is_visible()
     charts_on_paper = [page.locator(".live").nth(0), page.locator(".picture").nth(1)]
     assert [one.is_visible() for one in charts_on_paper] == [True, True]
+
+
+def numbers_of(page):
+    return page.locator(".choices .numbers p").all_inner_texts()
+
+
+def test_numbers_of_what_is_chosen_are_said_as_the_table_prints_them(opened):
+    page = opened("plans", "#Agency=Health")
+    assert numbers_of(page) == [
+        "Health in “Table 0”: Number 50; Out of 80; Share 63%; 95% interval 51% to 72%."
+    ]  # 0.625, a half is rounded up; 0.51 and 0.72; no decimals under 100
+    assert page.locator(".choices .numbers").get_attribute("aria-live") == "polite"
+    page.get_by_role("button", name="Show all").click()
+    assert numbers_of(page) == []
+
+
+def test_hidden_numbers_of_what_is_chosen_are_said_to_be_hidden(opened):
+    page = opened("plans", "#Agency=Police")
+    assert numbers_of(page) == [
+        "Police in “Table 0”: Number, Out of, Share, 95% interval: [c], hidden because the number is small, or because "
+        "it would give a small number away."
+    ]
+
+
+def test_numbers_of_two_choices_are_those_of_the_row_that_has_both(opened):
+    page = opened("plans", "#Year to 31 March=2025&Area=Kent")
+    assert [said.split(":")[0] for said in numbers_of(page)] == ["Kent, 2025 in “Table 1”"]
+    assert "Number 210; Out of 940" in numbers_of(page)[0]
+
+
+def test_charts_are_chosen_in_before_they_are_drawn(browser, folder):
+    page = browser.new_page()
+    page.route("**/vega.js", lambda route: route.fulfill(body="window.vegaEmbed = () => new Promise(() => {});"))
+    page.goto((folder / "staff.html").as_uri() + "#District=Dover")
+    page.locator(".choices.active").wait_for()
+    assert page.locator("figure.chart.drawn").count() == 0
+    said = page.locator(".choices [role=status]").inner_text()
+    assert said == "Dover: highlighted in 1 chart and 1 table. Not in 1 chart and 1 table, left as they are."
+    assert page.locator("figure.chart .picture:visible").count() == 2
+    page.close()
+
+
+def test_paper_leaves_out_the_questions_and_rows_that_do_not_show_what_is_chosen(opened):
+    page = opened("questions", "#Agency=Police")
+    page.emulate_media(media="print")
+    assert page.locator("h2:visible").all_inner_texts() == ["Who came?", "Who else?"]
+    assert page.locator(".choices .on-paper").inner_text() == (
+        "Printed for Police: rows of others are left out of the tables. Questions that do not show Police are left "
+        "out: Which places? Which years?"
+    )
+    assert page.locator("tbody tr:visible th").all_inner_texts() == ["Police"]
+    page.emulate_media(media="screen")
+    assert page.locator("h2:visible").count() == 4
+
+
+def test_folded_tables_are_open_on_paper(opened):
+    page = opened("questions")
+    assert page.locator("table:visible").count() == 0
+    page.emulate_media(media="print")
+    assert page.locator("table").evaluate_all("all => all.map(one => one.checkVisibility())") == [True] * 3
+    assert not page.locator(".choices").is_visible()
+
+
+@pytest.mark.parametrize(("width", "is_open"), [(1024, True), (360, False)])
+def test_contents_are_folded_on_a_telephone_and_lead_to_the_questions(browser, folder, width, is_open):
+    page = browser.new_page(viewport={"width": width, "height": 700})
+    page.goto((folder / "many.html").as_uri())
+    contents = page.get_by_role("navigation", name="On this page")
+    assert contents.get_by_role("link").first.is_visible() == is_open
+    if not is_open:
+        contents.locator("summary").press("Enter")
+    contents.get_by_role("link", name="Is this question 5?").click()
+    assert page.evaluate("document.querySelector(':target').textContent") == "Is this question 5?"
+    assert page.locator("nav a").first.get_attribute("href") == "staff.html"
+    page.close()

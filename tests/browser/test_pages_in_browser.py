@@ -1,4 +1,5 @@
 import shutil
+import time
 
 import nbformat
 import polars as pl
@@ -27,6 +28,14 @@ ARGUMENTS = [
 ]
 LONG = "Education, schools and early years settings <b>& others</b>"
 DRAWN = "document.querySelectorAll('.chart.drawn .live svg').length"
+
+
+def wait_until(page, expression, seconds=30):
+    """Wait for something that a page works out by itself; its policy forbids the script with which playwright waits."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(expression):
+        assert time.monotonic() < end, f"waited {seconds} s for {expression}"
+        page.wait_for_timeout(20)
 
 
 def made_of(name):
@@ -145,7 +154,7 @@ def opened(chromium, folder):
         page.on("pageerror", lambda error: page.complaints.append(str(error)))
         page.goto((folder / f"{name}.html").as_uri())
         if name == "page":
-            page.wait_for_function(f"{DRAWN} === 7")
+            wait_until(page, f"{DRAWN} === 7")
         return page
 
     yield open_page

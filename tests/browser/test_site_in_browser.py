@@ -192,7 +192,7 @@ def test_another_page_is_opened_by_its_link_and_marked_there(browser, addresses)
     page = opened(browser, addresses["server"], "index.html")
     page.get_by_role("link", name="Priorities").click()
     page.wait_for_url("**/board%20figures/site/priorities.html*")
-    assert page.locator("nav a[aria-current=page]").all_inner_texts() == ["Priorities"]
+    assert page.locator("header nav a[aria-current=page]").all_inner_texts() == ["Priorities"]
     page.get_by_role("link", name="Download the tables").click()
     with page.expect_download() as download:
         page.get_by_role("link", name="Table of repeat_plans (CSV").click()

@@ -1,30 +1,49 @@
 "use strict";
 // Turns each chart's picture into one that fits the width and answers to the pointer. Without it the picture stays.
-const charts = []; // those that are drawn: view, and the names that can be chosen by heading
-const drawing = [...document.querySelectorAll("script.vega-lite-spec")].map((script) => {
-  const figure = script.parentElement;
+const MARGINS = ["Total", "All"]; // rows of everybody, which nobody chooses
+const embed = vegaEmbed; // nothing is done where it is missing
+const charts = [...document.querySelectorAll("script.vega-lite-spec")].map((script) => {
   const specification = JSON.parse(script.textContent);
-  const place = document.createElement("div");
-  place.className = "live";
-  figure.append(place);
-  return vegaEmbed(place, specification, {
+  const place = made("div", { className: "live" });
+  script.parentElement.append(place);
+  return { figure: script.parentElement, specification, place, view: null, ...choicesOf(specification) };
+});
+let choice = { chosen: new Map(), isOnly: false }; // which those have to show that are drawn later
+
+async function draw(chart) {
+  const settings = {
     renderer: "svg",
     actions: false, // the menu has "Open in Vega Editor", which sends the data away
     ast: true, // no code is made from text, so that the content security policy can forbid it
     defaultStyle: false,
     tooltip: { disableDefaultStyle: true },
-  }).then(
-    ({ view }) => {
-      figure.classList.add("drawn");
-      charts.push({ figure, view, ...choicesOf(specification) });
-    },
-    () => place.remove(),
-  );
-});
+  };
+  try {
+    chart.view = (await embed(chart.place, chart.specification, settings)).view;
+    if (choice.chosen.size) chooseInChart(chart, choice.chosen, choice.isOnly);
+    chart.figure.classList.add("drawn");
+  } catch {
+    chart.place.remove();
+    charts.splice(charts.indexOf(chart), 1); // its picture shows no choice
+  }
+}
+
+/** Draw all charts, one at a time: of those that are left the one that a reader is nearest to. */
+async function drawAll() {
+  const left = [...charts];
+  const away = ({ figure }) => {
+    const { top, bottom } = figure.getBoundingClientRect();
+    return Math.max(0, top - innerHeight, -bottom);
+  };
+  while (left.length) {
+    const distances = left.map(away);
+    const [next] = left.splice(distances.indexOf(Math.min(...distances)), 1);
+    await draw(next);
+    await new Promise((done) => setTimeout(done)); // what the reader does comes first
+  }
+}
 
 // What follows lets a reader choose groups: they are set off, or shown alone, in every chart and table that has them.
-const MARGINS = ["Total", "All"];
-
 /** What of a chart can be chosen: its fields, by heading, with their names; and its rows, to know how many are left. */
 function choicesOf({ usermeta = {}, datasets = {}, data = {}, height }) {
   const rows = datasets[data.name] || [];
@@ -36,12 +55,31 @@ function choicesOf({ usermeta = {}, datasets = {}, data = {}, height }) {
   return { fields, rows, height };
 }
 
-/** The tables of the page: their body rows, and the place of each heading. */
+/** The tables of the page: their body rows, their headings and the place of each, and what marks in them mean. */
 function tablesOf() {
-  return [...document.querySelectorAll("main table")].map((table) => ({
-    rows: [...table.querySelectorAll("tbody tr")],
-    places: new Map([...table.querySelectorAll("thead th")].map((cell, place) => [cell.textContent.trim(), place])),
-  }));
+  return [...document.querySelectorAll("main table")].map((table) => {
+    const note = (table.closest(".wide") || table).nextElementSibling;
+    const headings = [...table.querySelectorAll("thead th")].map((cell) => cell.textContent.trim());
+    const marks = note?.matches(".note") ? [...note.textContent.matchAll(/(\S+) = ([^.]+)\./g)] : [];
+    return {
+      table,
+      rows: [...table.querySelectorAll("tbody tr")],
+      headings,
+      places: new Map(headings.map((heading, place) => [heading, place])),
+      marks: new Map(marks.map(([, mark, meaning]) => [mark, meaning])),
+    };
+  });
+}
+
+/** The questions of the page: the heading of each, and the parts between it and the next one. */
+function questionsOf() {
+  const questions = [];
+  for (const part of document.querySelector("main").children) {
+    const heading = part.querySelector("h2");
+    if (heading) questions.push({ heading, parts: [] });
+    if (questions.length && !part.querySelector("h1")) questions.at(-1).parts.push(part);
+  }
+  return questions;
 }
 
 /** An element with text or other elements in it; text is never read as markup. */
@@ -75,6 +113,8 @@ function startChoosing() {
   const reset = made("button", { type: "button" }, "Show all");
   const said = made("p", {}, inWords(new Map(), [], []));
   said.setAttribute("role", "status");
+  const numbers = made("div", { className: "numbers", ariaLive: "polite" });
+  const onPaper = made("p", { className: "on-paper" });
   const where = made("p", { className: "where" });
   const form = made(
     "form",
@@ -90,21 +130,32 @@ function startChoosing() {
       reset,
     ),
     said,
+    numbers,
     where,
+    onPaper,
   );
-  before.before(form);
+  // A heading that is the first of its part has the form before that part, which paper may leave out.
+  (before.matches("h2") && !before.previousElementSibling ? before.parentElement : before).before(form);
 
   const tables = tablesOf();
-  const links = [...document.querySelectorAll("nav a[href]")].map((link) => [link, link.getAttribute("href")]);
+  const questions = questionsOf();
+  const links = [...document.querySelectorAll("header nav a[href]")].map((link) => [link, link.getAttribute("href")]);
   let elsewhere = []; // what was chosen on another page and is not to be chosen here
 
   function show() {
     const chosen = new Map(headings.map((heading, number) => [heading, lists[number].value]).filter((one) => one[1]));
     const isOnly = only.checked && chosen.size > 0;
+    choice = { chosen, isOnly };
     const drawn = charts.map((chart) => chooseInChart(chart, chosen, isOnly));
     const printed = tables.map((table) => chooseInTable(table, chosen, isOnly));
     said.textContent = inWords(chosen, drawn, printed);
     where.replaceChildren(...linksTo(charts.filter((_, number) => drawn[number].size).map(({ figure }) => figure)));
+    numbers.replaceChildren(...numbersOf(tables, printed).map((sentence) => made("p", {}, sentence)));
+    const showing = [
+      ...charts.filter((_, number) => drawn[number].size).map(({ figure }) => figure),
+      ...tables.filter((_, number) => printed[number].size).map(({ table }) => table),
+    ];
+    onPaper.textContent = leftOutOnPaper(questions, showing, [...chosen.values()]);
     form.classList.toggle("active", chosen.size > 0);
     const state = new URLSearchParams([...elsewhere, ...chosen, ...(only.checked ? [["only", "1"]] : [])]).toString();
     history.replaceState(null, "", state ? `#${state}` : location.pathname + location.search);
@@ -142,10 +193,11 @@ function startChoosing() {
 
 /** Set the parameters of a chart. What became of it, by heading: "alone" or "set off"; nothing where it is as it was. */
 function chooseInChart({ figure, view, fields, rows, height }, chosen, isOnly) {
-  if (!fields.length) return new Map();
   const set = fields.filter(({ heading, names }) => names.has(chosen.get(heading)));
-  for (const one of fields) view.signal(`chosen_${one.field}`, set.includes(one) ? chosen.get(one.heading) : "");
   const filters = set.filter(({ isFiltered }) => isFiltered && isOnly);
+  const became = new Map(set.map((one) => [one.heading, filters.includes(one) ? "alone" : "set off"]));
+  if (!view || !fields.length) return became;
+  for (const one of fields) view.signal(`chosen_${one.field}`, set.includes(one) ? chosen.get(one.heading) : "");
   if (fields.some(({ isFiltered }) => isFiltered)) view.signal("only_chosen", isOnly);
   if (fields.some(({ field, isFiltered }) => field === "row" && isFiltered)) {
     const kept = rows.filter((row) =>
@@ -156,7 +208,7 @@ function chooseInChart({ figure, view, fields, rows, height }, chosen, isOnly) {
   }
   view.runAsync();
   figure.classList.toggle("altered", set.length > 0);
-  return new Map(set.map((one) => [one.heading, filters.includes(one) ? "alone" : "set off"]));
+  return became;
 }
 
 /** Mark the rows of a table, or hide those of others; rows of everybody stay as they are. */
@@ -195,6 +247,44 @@ function inWords(chosen, drawn, printed) {
   return [...each, ...together, ...(without ? [`Not in ${without}, left as they are.`] : [])].join(" ");
 }
 
+/** The numbers of what was chosen, as the tables print them: of the first two that have a row of just that. */
+function numbersOf(tables, printed) {
+  const picked = tables.map(({ rows }) => rows.filter((row) => row.matches(".picked")));
+  const most = Math.max(0, ...printed.map((found) => found.size));
+  const told = tables.filter((_, number) => printed[number].size === most && picked[number].length === 1);
+  return told.slice(0, 2).map((table) => inNumbers(table, picked[tables.indexOf(table)][0]));
+}
+
+/** A row of a table as a sentence: its numbers with their headings, and of those that are not shown why not. */
+function inNumbers({ table, headings, marks }, row) {
+  const cells = [...row.cells].map((cell, place) => [cell, headings[place], cell.textContent.trim()]);
+  const names = cells.filter(([cell]) => cell.matches("th")).map((one) => one[2]);
+  const numbers = cells.filter(([cell, , text]) => !cell.matches("th") && text);
+  const shown = numbers.filter((one) => !marks.has(one[2])).map(([, heading, text]) => `${heading} ${text}`);
+  const kinds = [...new Set(numbers.map((one) => one[2]))].filter((text) => marks.has(text));
+  const missing = kinds.map((mark) => {
+    const headings = numbers.filter((one) => one[2] === mark).map((one) => one[1]);
+    return `${headings.join(", ")}: ${mark}, ${marks.get(mark)}`;
+  });
+  const caption = table.querySelector("caption")?.textContent.trim();
+  return `${names.join(", ")}${caption ? ` in “${caption}”` : ""}: ${[...shown, ...missing].join("; ")}.`;
+}
+
+/** Have paper leave out the questions that have charts and tables, none of which shows what was chosen, and say so. */
+function leftOutOnPaper(questions, showing, names) {
+  const left = questions.filter(({ parts }) => {
+    const isLeft =
+      names.length > 0 &&
+      parts.some((part) => part.querySelector(".chart, .wide table")) &&
+      !parts.some((part) => showing.some((one) => part.contains(one)));
+    for (const part of parts) part.classList.toggle("not-on-paper", isLeft);
+    return isLeft;
+  });
+  const [who, asked] = [names.join(" and "), left.map(({ heading }) => heading.textContent.trim())];
+  const rows = `Printed for ${who}: rows of others are left out of the tables.`;
+  return asked.length ? `${rows} Questions that do not show ${who} are left out: ${asked.join(" ")}` : rows;
+}
+
 /** Links to the charts that show what was chosen, by their numbers. */
 function linksTo(figures) {
   const all = [...document.querySelectorAll("figure.chart")];
@@ -207,4 +297,22 @@ function linksTo(figures) {
   return links.length ? ["Go to: ", ...links.flatMap((link, place) => (place ? [", ", link] : [link]))] : [];
 }
 
-Promise.allSettled(drawing).then(startChoosing);
+// Tables that are folded on the screen are open on paper, also where the style sheet alone cannot open them.
+if (!CSS.supports("selector(::details-content)")) {
+  const folded = () => [...document.querySelectorAll("main details:not([open])")].filter((one) => !isLong(one));
+  const isLong = (one) => one.querySelector("tbody tr:nth-child(61)");
+  let unfolded = [];
+  addEventListener("beforeprint", () => {
+    unfolded = folded();
+    for (const one of unfolded) one.open = true;
+  });
+  addEventListener("afterprint", () => {
+    for (const one of unfolded) one.open = false;
+  });
+}
+
+// On a telephone the contents are folded.
+for (const contents of document.querySelectorAll(".contents details")) contents.open = innerWidth >= 600;
+
+startChoosing();
+drawAll();

@@ -1,0 +1,140 @@
+"""Runs notebooks side by side, each in a kernel of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+from safeguarding_analytics.warm_kernels import kernel_name
+
+TIMEOUT = 600
+"""Seconds a cell may take."""
+
+CLEARINGS = 50
+"""Attempts to clear a folder, a tenth of a second apart."""
+
+OURS = ("SafeguardingError", "TableError", "ParameterError", "DisclosureError")
+"""Errors whose messages are our own words and hold no personal data."""
+
+Progress = Callable[[int, int], None]
+"""Called with the number of cells done and the number of all cells."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A notebook to run, the values of its parameters (None where it has none), and how many cells have code."""
+
+    notebook: Path
+    parameters: Mapping[str, Any] | None
+    cells: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The executed notebook, or a sentence that says why there is none."""
+
+    executed: Any = None
+    why_not: str = ""
+
+
+def run_notebooks(
+    tasks: Mapping[str, Task], *, jobs: int, progress: Progress, beside: Callable[[], object]
+) -> dict[str, Outcome]:
+    """Run notebooks, so many at once; what became of each, in the order of the tasks. ``beside`` is done meanwhile."""
+    logging.getLogger("papermill").setLevel(logging.ERROR)  # its log would print cell outputs
+    cells = sum(task.cells for task in tasks.values())
+    done = 0
+
+    def tick(**_: object) -> None:
+        nonlocal done
+        done += 1
+        progress(min(done, cells), cells)
+
+    progress(0, cells)
+    outcomes: dict[str, Outcome] = {}
+    kernel = kernel_name()
+    pool = ThreadPoolExecutor(max_workers=max(1, jobs))
+    # One folder for all sockets, held here: when a run is stopped, only this thread still clears up.
+    with _folder_of_sockets() as sockets:
+        try:
+            running = {
+                pool.submit(_run, task, kernel, tick, _private_channel(f"{sockets}/{number}")): name
+                for number, (name, task) in enumerate(tasks.items())
+            }
+            pool.submit(beside)
+            for finished in as_completed(running):
+                outcomes[running[finished]] = finished.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        pool.shutdown()
+    progress(cells, cells)
+    return {name: outcomes[name] for name in tasks}
+
+
+def _run(task: Task, kernel: str, tick: Callable[..., None], channel: Any) -> Outcome:
+    import papermill
+    from jupyter_core.utils import ensure_event_loop
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+
+    try:
+        with contextlib.closing(ensure_event_loop()):
+            executed = papermill.execute_notebook(
+                str(task.notebook),
+                None,
+                parameters=None if task.parameters is None else dict(task.parameters),
+                progress_bar=False,
+                kernel_name=kernel,
+                execution_timeout=TIMEOUT,
+                shutdown_kernel="immediate",
+                on_cell_executed=tick,
+                config=channel,
+            )
+    except PapermillExecutionError as error:
+        return Outcome(why_not=_explain(error, own_cells=task.parameters is None))
+    except CellTimeoutError:
+        return Outcome(why_not=f"a cell took longer than {TIMEOUT:,} seconds.")
+    except DeadKernelError:
+        why_not = "its kernel died, perhaps for want of memory. Close other programs, or run with --jobs 1."
+        return Outcome(why_not=why_not)
+    return Outcome(executed)
+
+
+def _explain(error: Any, *, own_cells: bool) -> str:
+    """Why a notebook failed. Only our own messages are known to hold no personal data; of others, the kind."""
+    if error.ename in OURS:
+        return str(error.evalue)
+    number = error.exec_count if own_cells else error.exec_count - 1  # papermill's cell of parameters has a number too
+    return f"code cell {number} ended with {error.ename}. Open the notebook in JupyterLab to see why."
+
+
+@contextlib.contextmanager
+def _folder_of_sockets() -> Iterator[str]:
+    """A folder that is gone afterwards, also where a kernel that is being stopped still writes into it."""
+    folder = mkdtemp(prefix="safeguarding")
+    try:
+        yield folder
+    finally:
+        for _ in range(CLEARINGS):
+            shutil.rmtree(folder, ignore_errors=True)
+            if not os.path.exists(folder):
+                break
+            time.sleep(0.1)
+
+
+def _private_channel(place: str) -> Any:
+    """Kernels talk over sockets in a folder of this user where the system has them, not over ports others can reach."""
+    from traitlets.config import Config
+
+    sockets = {"transport": "ipc", "ip": place} if os.name == "posix" else {}
+    return Config({"KernelManager": {"connection_file": f"{place}.json", **sockets}})

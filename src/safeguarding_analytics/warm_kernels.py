@@ -1,0 +1,176 @@
+"""Kernels that have imported already what the notebooks import: forked by a server that lives as long as this process.
+
+To Jupyter they are a kernel like any other, named by a kernelspec; each is a process of its own.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import mkdtemp
+
+from safeguarding_analytics.errors import ParameterError
+
+NAME = "safeguarding-warm"
+ORDINARY = "python3"
+OFF = "SAFEGUARDING_ORDINARY_KERNELS"
+"""Environment variable that, when it is set to anything, keeps kernels ordinary."""
+
+_SERVER = "safeguarding_analytics.kernel_server"
+_CLIENT = Path(__file__).with_name("kernel_client.py")
+_PACKAGE = Path(__file__).parent
+_NOTEBOOKS = [
+    *(_PACKAGE / "notebooks", _PACKAGE / "dashboard_pages"),  # installed
+    *(_PACKAGE.parents[1] / "notebooks", _PACKAGE.parents[1] / "dashboards"),  # in the repository
+]
+_SEARCH_PATH = "JUPYTER_PATH"
+_WAITING = 128
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server of kernels: its process, and the folder of its socket and kernelspecs, which only this user may read."""
+
+    process: subprocess.Popen[bytes]
+    folder: Path
+    owner: int
+
+    def lives(self) -> bool:
+        """Whether it is that of this process, and still there."""
+        return self.owner == os.getpid() and self.process.poll() is None
+
+    def environment(self) -> dict[str, str]:
+        """The variable by which Jupyter finds the kernelspecs."""
+        before = os.environ.get(_SEARCH_PATH)
+        return {_SEARCH_PATH: os.pathsep.join([str(self.folder), *([before] if before else [])])}
+
+    def stop(self) -> None:
+        """End it and its kernels."""
+        if self.owner != os.getpid():
+            return
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        self.process.terminate()  # it heeds this only while it still imports and has no kernels
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(10)
+        self.process.kill()
+        self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+_server: list[Server] = []
+
+
+def kernel_name() -> str:
+    """The name of the kernel that notebooks run in here: a forked one, or where that cannot be, an ordinary one.
+
+    The server starts when this is called first. It is there for all further notebooks, and ends with this process.
+    """
+    with _lock:
+        if _server and _server[0].lives():
+            return NAME
+        _end()
+        found = start_server()
+        if found is None:
+            return ORDINARY
+        _server.append(found)
+        os.environ.update(found.environment())
+        return NAME
+
+
+def end_server() -> None:
+    """End the server of this process and its kernels, if there is one, and leave nothing of it behind."""
+    with _lock:
+        _end()
+
+
+def _end() -> None:
+    while _server:
+        _server.pop().stop()
+
+
+atexit.register(end_server)
+
+
+def run_warm(command: Sequence[str], say: Callable[[str], None]) -> int:
+    """Run a command for which every notebook of Python 3 gets a forked kernel, whatever tool it is; its exit code.
+
+    Parameters
+    ----------
+    command
+        The program and its arguments.
+    say
+        Called with a sentence where kernels must be ordinary ones.
+
+    Raises
+    ------
+    ParameterError
+        When there is no such program.
+    """
+    server = start_server((ORDINARY, NAME))
+    if server is None:
+        say("Warm kernels cannot be had here; ordinary ones start instead.")
+    try:
+        running = subprocess.Popen(command, env=os.environ | (server.environment() if server else {}))  # noqa: S603  # as asked for
+        while True:
+            with contextlib.suppress(KeyboardInterrupt):  # the command has it, too, and decides
+                return running.wait()
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+        raise ParameterError(f'"{command[0]}" cannot be run ({reason}). Name a program that is installed.') from None
+    finally:
+        if server is not None:
+            server.stop()
+
+
+def start_server(names: Sequence[str] = (NAME,)) -> Server | None:
+    """Start a server whose kernels Jupyter knows by these names; None where this system cannot have one."""
+    if os.name != "posix" or os.environ.get(OFF):
+        return None
+    folder = Path(mkdtemp(prefix="safeguarding-kernels-"))
+    place = str(folder / "socket")
+    imported = [str(path) for shelf in _NOTEBOOKS for path in sorted(shelf.glob("*.ipynb"))]
+    listener = socket.socket(socket.AF_UNIX)
+    try:
+        listener.bind(place)
+        listener.listen(_WAITING)
+        process = subprocess.Popen(  # noqa: S603  # this interpreter, with paths of this package
+            [sys.executable, "-P", "-m", _SERVER, str(folder), str(listener.fileno()), *imported],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=[listener.fileno()],
+            start_new_session=True,  # Ctrl-C in the terminal is for the process that waits for the kernels
+        )
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        return None
+    finally:
+        listener.close()
+    for name in names:
+        _write_spec(folder / "kernels" / name, place)
+    return Server(process, folder, os.getpid())
+
+
+def _write_spec(folder: Path, place: str) -> None:
+    """Tell Jupyter how such a kernel starts. It is interrupted by a message: a signal would reach the client alone."""
+    folder.mkdir(parents=True)
+    spec = {
+        "argv": [sys.executable, "-I", "-S", str(_CLIENT), place, "-f", "{connection_file}"],
+        "display_name": "Python 3, warm",
+        "language": "python",
+        "interrupt_mode": "message",
+        "metadata": {"debugger": False},
+    }
+    (folder / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
