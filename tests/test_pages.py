@@ -306,7 +306,7 @@ def test_index_lists_the_pages_with_their_answers():
     )
     text = Outline(html).text
     assert "Kent What the figures say Made on 3 May 2011. As at 31 March 2011. Reach Who came? Half came." in text
-    assert "[c] = hidden because the number is small" in text
+    assert "Where a mark such as [c] or * stands: hidden because the number is small" in text
     assert [each["href"] for each in Outline(html).all("a")] == ["#main", "reach.html", "../tables/reach.csv"]
 
 

@@ -16,7 +16,7 @@ from jupyter_client.manager import start_new_kernel
 
 from safeguarding_analytics import kernels, warm_kernels
 from safeguarding_analytics.kernels import Task, run_notebooks
-from safeguarding_analytics.warm_kernels import NAME, OFF, ORDINARY, kernel_name, start_server
+from safeguarding_analytics.warm_kernels import KIND, NAME, ORDINARY, kernel_name, start_server
 
 pytestmark = [
     pytest.mark.skipif(os.name != "posix", reason="there are no forks on Windows"),
@@ -134,6 +134,30 @@ def test_kernel_has_the_environment_and_folder_of_who_started_it(tmp_path):
     assert "".join(said).strip() == f"{os.path.realpath(tmp_path)} yes {wanted}"
 
 
+def test_server_is_found_again_where_the_search_path_was_set_anew(monkeypatch):
+    kernel_name()
+    monkeypatch.setenv("JUPYTER_PATH", "/elsewhere")
+    with kernel() as (_, _, run):
+        assert run("print(1)") == "1"
+    assert os.environ["JUPYTER_PATH"].split(os.pathsep)[1:] == ["/elsewhere"]
+
+
+def test_notebook_that_cannot_be_read_leaves_the_others_imported(tmp_path):
+    (tmp_path / "torn.ipynb").write_text("{")
+    notebook(tmp_path / "magic.ipynb", "%matplotlib inline")
+    notebook(tmp_path / "lacking.ipynb", "import no_such_module_at_all\nimport this_neither")
+    notebook(tmp_path / "whole.ipynb", "import colorsys")
+    code = f"""
+import sys
+from pathlib import Path
+from safeguarding_analytics.kernel_server import import_all
+import_all(sorted(Path({str(tmp_path)!r}).glob("*.ipynb")))
+print("colorsys" in sys.modules)
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=PATIENCE)
+    assert ran.stdout.strip() == "True"
+
+
 def test_nobody_else_may_reach_the_socket():
     kernel_name()
     (server,) = warm_kernels._server
@@ -217,7 +241,7 @@ def test_error_s_kind_is_told_and_its_text_is_not(tmp_path):
 
 
 def test_system_without_a_server_gets_an_ordinary_kernel(monkeypatch):
-    monkeypatch.setenv(OFF, "1")
+    monkeypatch.setenv(KIND, "ordinary")
     assert start_server() is None
 
 
@@ -318,7 +342,13 @@ def test_killed_client_takes_its_kernel_along():
 def test_request_that_makes_no_sense_does_not_stop_the_server():
     kernel_name()
     (server,) = warm_kernels._server
-    for sent in (b"", b"\xff" * 8, (4).to_bytes(8, "little") + b"{}}{", (2).to_bytes(8, "little") + b"{}"):
+    for sent in (
+        b"",
+        b"\xff" * 8,
+        (2).to_bytes(8, "little") + b"[]",
+        (4).to_bytes(8, "little") + b"{}}{",
+        (2).to_bytes(8, "little") + b"{}",
+    ):
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(str(server.folder / "socket"))
             client.sendall(sent)
@@ -367,6 +397,26 @@ manager.shutdown_kernel(now=True)
 
 def test_exit_code_is_that_of_the_command_and_options_are_its_own():
     assert warm(sys.executable, "-c", "import sys; sys.exit(7)").returncode == 7
+
+
+def test_command_that_is_told_to_end_ends_first_and_its_signal_is_its_exit_code(tmp_path):
+    own = "from safeguarding_analytics.cli import main; main()"
+    told = tmp_path / "pid"
+    code = f"import os, time; open({str(told)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+    with subprocess.Popen([sys.executable, "-c", own, "warm", sys.executable, "-c", code]) as running:
+        assert until(lambda: told.exists() and told.read_text())
+        running.terminate()
+        assert running.wait(PATIENCE) == 128 + signal.SIGTERM
+    assert gone(int(told.read_text()))
+
+
+def test_notebook_runs_also_where_the_folder_s_name_is_too_long_for_sockets(tmp_path, monkeypatch):
+    deep = tmp_path / ("d" * 120)
+    deep.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(deep))
+    found = outcome(notebook(tmp_path / "a.ipynb", "1"))
+    assert (found.why_not, found.executed is None) == ("", False)
+    assert list(deep.iterdir()) == []
 
 
 def test_program_that_is_not_there_is_said_in_a_sentence():

@@ -13,6 +13,8 @@ import socket
 import sys
 
 STATUS_BYTES = 4
+PATIENCE = 30
+"""Seconds in which a kernel must be forked; the first one waits until the server has imported everything."""
 
 
 def main(place: str, arguments: list[str]) -> None:
@@ -28,12 +30,15 @@ def main(place: str, arguments: list[str]) -> None:
 
 def _forked(server: socket.socket, place: str, arguments: list[str]) -> bool:
     """Ask for a kernel that has this process's folder, environment and standard streams; whether there is one."""
-    request = json.dumps({"arguments": arguments, "folder": os.getcwd(), "environment": dict(os.environ)}).encode()
     try:
+        request = json.dumps({"arguments": arguments, "folder": os.getcwd(), "environment": dict(os.environ)}).encode()
+        server.settimeout(PATIENCE)
         server.connect(place)
         socket.send_fds(server, [len(request).to_bytes(8, "little")], [0, 1, 2])
         server.sendall(request)
-        return _read(server, 1) == b"+"
+        answer = server.recv(1)
+        server.settimeout(None)
+        return answer == b"+"
     except OSError:
         return False
 

@@ -1,6 +1,7 @@
 """Imports what the notebooks import, once, and forks a kernel for each that asks: ``python -m`` of this module.
 
-It only imports: threads that a query would start do not live on in a fork. It ends, with all its kernels, when the
+It only imports: threads that a query would start do not live on in a fork. (Threads that libraries start for themselves
+when they are imported, to tidy up memory, it has; a fork does without them.) It ends, with all its kernels, when the
 process that started it does, however that ends: its standard input is then at its end.
 """
 
@@ -13,12 +14,12 @@ import gc
 import importlib
 import json
 import os
-import random
 import selectors
 import shutil
 import signal
 import socket
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,8 +34,11 @@ ONE_BY_ONE = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYDEVD_DISAB
 
 LONGEST_REQUEST = 10_000_000
 FIRST_BYTES = 8
-PATIENCE = 10
-"""Seconds in which a client must have said what it wants: its process is on this computer."""
+PATIENCE = 2
+"""Seconds in which a client must go on saying what it wants: its process is on this computer."""
+
+LOOK_UP = 5
+"""Seconds after which the server looks whether its parent is still there."""
 
 _DIE_WITH_PARENT = 1
 
@@ -68,8 +72,11 @@ def import_all(notebooks: list[Path]) -> None:
     for name in ALWAYS:
         importlib.import_module(name)
     for path in notebooks:
-        for line in imports_of(path):
-            exec(line, {})  # noqa: S102  # import statements of our own notebooks, and nothing else
+        # What cannot be read or imported is left to the notebook's own kernel, which says so.
+        with contextlib.suppress(OSError, ValueError, LookupError, TypeError, SyntaxError):
+            for line in imports_of(path):
+                with contextlib.suppress(Exception):
+                    exec(line, {})  # noqa: S102  # import statements of the notebooks, and nothing else
 
 
 def imports_of(notebook: Path) -> list[str]:
@@ -86,6 +93,7 @@ class _Kernels:
     def __init__(self, listener: socket.socket) -> None:
         self.listener = listener
         self.of_client: dict[socket.socket, int] = {}
+        self.parent = os.getppid()
         self.awake, self.wake = socket.socketpair()
         self.wake.setblocking(False)
         self.events = selectors.DefaultSelector()
@@ -101,7 +109,10 @@ class _Kernels:
         )  # from here on there are kernels to end: standard input tells when
         try:
             while True:
-                for key, _ in self.events.select():
+                found = self.events.select(LOOK_UP)
+                if os.getppid() != self.parent:  # standard input may still be open in what the parent forked
+                    return None
+                for key, _ in found:
                     if key.fileobj is sys.stdin:
                         return None
                     if key.fileobj is self.listener:
@@ -121,21 +132,35 @@ class _Kernels:
 
     def fork(self) -> Request | None:
         """Fork a kernel for the next client; what it wants in the fork, None in the server."""
-        client, _ = self.listener.accept()
-        request = _request(client)
-        if request is None:
+        try:
+            client, _ = self.listener.accept()
+        except OSError:  # it has gone, or there are too many files: then not at once again
+            time.sleep(0.1)
+            return None
+        request, kernel = _request(client), -1
+        if request is not None:
+            with contextlib.suppress(OSError):  # no more processes: this client becomes an ordinary kernel
+                kernel = os.fork()
+        if kernel == 0:
+            files: list[selectors.BaseSelector | socket.socket] = [
+                self.events,
+                self.listener,
+                self.awake,
+                self.wake,
+                client,
+                *self.of_client,
+            ]
+            self.of_client.clear()
+            signal.set_wakeup_fd(-1)
+            for file in files:
+                with contextlib.suppress(OSError):  # some systems have closed it already
+                    file.close()
+            return request
+        for stream in request.streams if request is not None else ():
+            os.close(stream)
+        if kernel < 0:
             client.close()
             return None
-        kernel = os.fork()
-        if kernel == 0:
-            signal.set_wakeup_fd(-1)
-            self.events.close()
-            for ours in (self.listener, self.awake, self.wake, client, *self.of_client):
-                ours.close()
-            self.of_client.clear()
-            return request
-        for stream in request.streams:
-            os.close(stream)
         with contextlib.suppress(OSError):  # it has gone already, which is seen next
             client.sendall(b"+")
         self.of_client[client] = kernel
@@ -172,7 +197,7 @@ def _request(client: socket.socket) -> Request | None:
         asked = json.loads(_read(client, min(int.from_bytes(head, "little"), LONGEST_REQUEST)))
         client.settimeout(None)
         return Request(asked["arguments"], asked["folder"], asked["environment"], streams)
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, LookupError, TypeError):
         for stream in streams:
             os.close(stream)
         return None
@@ -201,16 +226,18 @@ def _be_kernel(request: Request) -> None:
         signal.signal(changed, signal.SIG_DFL)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+    if os.getppid() != int(os.environ["JPY_PARENT_PID"]):  # it ended before that was asked for
+        os._exit(1)
     for number, stream in enumerate(request.streams):
         os.dup2(stream, number)
         os.close(stream)
     parent = os.environ["JPY_PARENT_PID"]
     os.environ.clear()
     os.environ.update(request.environment | {"JPY_PARENT_PID": parent})
+    time.tzset()
     os.chdir(request.folder)
     sys.argv = ["ipykernel_launcher", *request.arguments]
-    # Every fork has the generators of the server: without this, all would draw the same numbers.
-    random.seed()
+    # Every fork has NumPy's generator as the server has it: without this, all would draw the same numbers.
     importlib.import_module("numpy.random").seed()
     importlib.import_module("ipykernel.kernelapp").IPKernelApp.launch_instance(argv=request.arguments)
 

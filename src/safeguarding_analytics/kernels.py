@@ -22,6 +22,10 @@ TIMEOUT = 600
 CLEARINGS = 50
 """Attempts to clear a folder, a tenth of a second apart."""
 
+LONGEST_SOCKET = 103
+"""Characters that the path of a socket may have on every system; behind a longer one there are ports of this computer,
+which only take messages signed with the kernel's own key."""
+
 OURS = ("SafeguardingError", "TableError", "ParameterError", "DisclosureError")
 """Errors whose messages are our own words and hold no personal data."""
 
@@ -62,7 +66,8 @@ def run_notebooks(
     progress(0, cells)
     outcomes: dict[str, Outcome] = {}
     kernel = kernel_name()
-    pool = ThreadPoolExecutor(max_workers=max(1, jobs))
+    pool, aside = ThreadPoolExecutor(max_workers=max(1, jobs)), ThreadPoolExecutor(1)
+    aside.submit(beside)  # what it works out is kept by itself; who asks for it later gets its error, too
     # One folder for all sockets, held here: when a run is stopped, only this thread still clears up.
     with _folder_of_sockets() as sockets:
         try:
@@ -70,22 +75,25 @@ def run_notebooks(
                 pool.submit(_run, task, kernel, tick, _private_channel(f"{sockets}/{number}")): name
                 for number, (name, task) in enumerate(tasks.items())
             }
-            pool.submit(beside)
             for finished in as_completed(running):
                 outcomes[running[finished]] = finished.result()
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            for each in (pool, aside):
+                each.shutdown(wait=False, cancel_futures=True)
             raise
         pool.shutdown()
+        aside.shutdown()
     progress(cells, cells)
     return {name: outcomes[name] for name in tasks}
 
 
 def _run(task: Task, kernel: str, tick: Callable[..., None], channel: Any) -> Outcome:
     import papermill
+    from jupyter_client.kernelspec import NoSuchKernel
     from jupyter_core.utils import ensure_event_loop
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
+    from zmq import ZMQError
 
     try:
         with contextlib.closing(ensure_event_loop()):
@@ -107,6 +115,8 @@ def _run(task: Task, kernel: str, tick: Callable[..., None], channel: Any) -> Ou
     except DeadKernelError:
         why_not = "its kernel died, perhaps for want of memory. Close other programs, or run with --jobs 1."
         return Outcome(why_not=why_not)
+    except (RuntimeError, NoSuchKernel, ZMQError):
+        return Outcome(why_not="its kernel did not start. Close other programs, and run it again.")
     return Outcome(executed)
 
 
@@ -136,5 +146,6 @@ def _private_channel(place: str) -> Any:
     """Kernels talk over sockets in a folder of this user where the system has them, not over ports others can reach."""
     from traitlets.config import Config
 
-    sockets = {"transport": "ipc", "ip": place} if os.name == "posix" else {}
+    fits = len(place) + len("-1") <= LONGEST_SOCKET
+    sockets = {"transport": "ipc", "ip": place} if os.name == "posix" and fits else {}
     return Config({"KernelManager": {"connection_file": f"{place}.json", **sockets}})

@@ -46,9 +46,9 @@ _BEFORE_FIRST_QUESTION = re.compile(r'(<div class="prose">\s*)?<h2 id="')
 NOT_WORKED_OUT = "This part could not be worked out."
 
 PROTECTION = (
-    f"[c] = {HIDDEN_NOTE}. Before a release is made, its tables are checked together: where the check finds that a "
-    "hidden number follows from the others, no release is made. No names and no pseudonyms of persons are published. "
-    "What a reader knows from elsewhere cannot be checked."
+    f"Where a mark such as [c] or * stands: {HIDDEN_NOTE}. Before a release is made, its tables are checked together: "
+    "where the check finds that a hidden number follows from the others, no release is made. No names and no "
+    "pseudonyms of persons are published. What a reader knows from elsewhere cannot be checked."
 )
 """How the numbers of a pack are protected."""
 

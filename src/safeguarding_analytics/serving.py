@@ -247,7 +247,7 @@ def _run(shelf: Path, door: Door, shown: Shown, listening: Callable[[], object])
     for kind in ("nbconvert", "voila"):
         copytree(TEMPLATES / kind, shelf / kind)
     os.environ["JUPYTER_PATH"] = str(shelf)
-    kernel = kernel_name()
+    kernel_name()  # what kernels import is imported while all else begins
     from tornado.ioloop import IOLoop
     from voila.app import Voila
 
@@ -261,7 +261,7 @@ def _run(shelf: Path, door: Door, shown: Shown, listening: Callable[[], object])
     async def draw(name: str) -> Drawn:
         page = by_name[name]
         around = IOLoop.current().run_in_executor(aside, lambda: _shell(page, pages, shown.board(), shown.every))
-        body = await asyncio.wait_for(_body(app, page, kernel), LONGEST_RUN)
+        body = await asyncio.wait_for(_body(app, page, kernel_name()), LONGEST_RUN)
         start, end = await around
         return Drawn(f"{start}{with_contents(body)}{end}".encode(), whole=NOT_WORKED_OUT not in body)
 

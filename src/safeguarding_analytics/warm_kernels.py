@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -23,16 +24,18 @@ from safeguarding_analytics.errors import ParameterError
 
 NAME = "safeguarding-warm"
 ORDINARY = "python3"
-OFF = "SAFEGUARDING_ORDINARY_KERNELS"
-"""Environment variable that, when it is set to anything, keeps kernels ordinary."""
+KIND = "SAFEGUARDING_KERNELS"
+"""Environment variable: "ordinary" or "warm". Unset, kernels are warm on Linux alone, where this is tested."""
 
 _SERVER = "safeguarding_analytics.kernel_server"
 _CLIENT = Path(__file__).with_name("kernel_client.py")
 _PACKAGE = Path(__file__).parent
-_NOTEBOOKS = [
-    *(_PACKAGE / "notebooks", _PACKAGE / "dashboard_pages"),  # installed
-    *(_PACKAGE.parents[1] / "notebooks", _PACKAGE.parents[1] / "dashboards"),  # in the repository
-]
+_REPOSITORY = _PACKAGE.parents[1]
+_NOTEBOOKS = (
+    [_REPOSITORY / "notebooks", _REPOSITORY / "dashboards"]
+    if (_REPOSITORY / "pyproject.toml").is_file()
+    else [_PACKAGE / "notebooks", _PACKAGE / "dashboard_pages"]
+)
 _SEARCH_PATH = "JUPYTER_PATH"
 _WAITING = 128
 _lock = threading.Lock()
@@ -52,8 +55,10 @@ class Server:
 
     def environment(self) -> dict[str, str]:
         """The variable by which Jupyter finds the kernelspecs."""
-        before = os.environ.get(_SEARCH_PATH)
-        return {_SEARCH_PATH: os.pathsep.join([str(self.folder), *([before] if before else [])])}
+        others = [place for place in os.environ.get(_SEARCH_PATH, "").split(os.pathsep) if place]
+        return {
+            _SEARCH_PATH: os.pathsep.join([str(self.folder), *(each for each in others if each != str(self.folder))])
+        }
 
     def stop(self) -> None:
         """End it and its kernels."""
@@ -78,14 +83,13 @@ def kernel_name() -> str:
     The server starts when this is called first. It is there for all further notebooks, and ends with this process.
     """
     with _lock:
-        if _server and _server[0].lives():
-            return NAME
-        _end()
-        found = start_server()
-        if found is None:
-            return ORDINARY
-        _server.append(found)
-        os.environ.update(found.environment())
+        if not (_server and _server[0].lives()):
+            _end()
+            found = start_server()
+            if found is None:
+                return ORDINARY
+            _server.append(found)
+        os.environ.update(_server[0].environment())  # each time: it may have been set anew
         return NAME
 
 
@@ -122,10 +126,12 @@ def run_warm(command: Sequence[str], say: Callable[[str], None]) -> int:
     if server is None:
         say("Warm kernels cannot be had here; ordinary ones start instead.")
     try:
-        running = subprocess.Popen(command, env=os.environ | (server.environment() if server else {}))  # noqa: S603  # as asked for
-        while True:
-            with contextlib.suppress(KeyboardInterrupt):  # the command has it, too, and decides
-                return running.wait()
+        environment = os.environ | (server.environment() if server else {})
+        with subprocess.Popen(command, env=environment) as running:  # noqa: S603  # as asked for
+            signal.signal(signal.SIGTERM, lambda *_: running.terminate())
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command has it, too, and decides
+            code = running.wait()
+        return code if code >= 0 else 128 - code
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
         raise ParameterError(f'"{command[0]}" cannot be run ({reason}). Name a program that is installed.') from None
@@ -136,7 +142,8 @@ def run_warm(command: Sequence[str], say: Callable[[str], None]) -> int:
 
 def start_server(names: Sequence[str] = (NAME,)) -> Server | None:
     """Start a server whose kernels Jupyter knows by these names; None where this system cannot have one."""
-    if os.name != "posix" or os.environ.get(OFF):
+    kind = os.environ.get(KIND) or ("warm" if sys.platform == "linux" else "ordinary")
+    if kind != "warm" or os.name != "posix":
         return None
     folder = Path(mkdtemp(prefix="safeguarding-kernels-"))
     place = str(folder / "socket")
