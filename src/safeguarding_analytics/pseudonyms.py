@@ -39,9 +39,16 @@ class Key:
 
     def pseudonym(self, value: str) -> str:
         """The pseudonym of one value, which is trimmed and case-folded first."""
-        keyed = self._keyed.copy()
-        keyed.update(value.strip().casefold().encode())
-        return "P" + keyed.hexdigest()
+        return self.pseudonyms({value})[value]
+
+    def pseudonyms(self, values: set[str]) -> dict[str, str]:
+        """The pseudonym of each of some values."""
+        found, copy = {}, self._keyed.copy
+        for value in values:
+            keyed = copy()
+            keyed.update(value.strip().casefold().encode())
+            found[value] = "P" + keyed.hexdigest()
+        return found
 
     def hexadecimal(self) -> str:
         """The key as its file holds it, to look for it where it must not stand."""
@@ -88,7 +95,7 @@ def pseudonyms(series: pl.Series, key: Key) -> pl.Series:
     parts = [pl.Series(series.name, [], pl.String)]
     for piece in series.to_frame().iter_slices(AT_ONCE):
         values = piece.to_series().to_list()
-        found = {value: key.pseudonym(value) for value in set(values) if value is not None}
+        found = key.pseudonyms({value for value in values if value is not None})
         parts.append(pl.Series(series.name, map(found.get, values), pl.String))
     return pl.concat(parts)
 

@@ -6,8 +6,10 @@ A layout says which elements make a row and which values it has.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
 
 import polars as pl
 
@@ -18,8 +20,11 @@ DEEPEST = 32
 MOST_NAMES = 500
 """Most levels of elements, and most different names that are not known."""
 
-Shape = Callable[[str, pl.DataFrame], pl.DataFrame]
-"""What becomes of some rows of a table: its name and the rows as text, then the rows as they are kept."""
+Unread = Mapping[str, Sequence[int]]
+"""Numbers of the rows whose cell of a column holds something that is no day."""
+
+Shape = Callable[[str, pl.DataFrame, Unread], pl.DataFrame]
+"""What becomes of some rows of a table: its name, the rows and their unread cells, then the rows as they are kept."""
 
 MOST_STEPS = 20_000
 LONGEST_STEP = 1_000
@@ -39,10 +44,11 @@ class Place:
 
     ``table`` names the table of which the element makes a row; without it, values are those of the row around it. A
     value named by ``repeats`` makes a further row when it comes again. What is in elements that are ``passed_over`` is
-    not looked at.
+    not looked at. Values that are ``days`` become dates.
     """
 
     values: tuple[str, ...] = ()
+    days: frozenset[str] = frozenset()
     inner: Mapping[str, Place] = field(default_factory=dict)
     passed_over: tuple[str, ...] = ()
     table: str = ""
@@ -53,21 +59,58 @@ class Place:
         within = (name for place in self.inner.values() if not place.table for name in place.columns())
         return (*self.values, *within)
 
+    def columns_of_days(self) -> frozenset[str]:
+        """Those of the columns that are days."""
+        within = (place.columns_of_days() for place in self.inner.values() if not place.table)
+        return self.days.union(*within)
+
+
+class DayNumbers(dict[str, int | None]):
+    """The day of a text, counted from 1 January 1970 as Polars does; None where the text is no date.
+
+    An XML date, with or without the time and the time zone that may stand behind it. Only plain dates are remembered,
+    of which there are few.
+    """
+
+    def __missing__(self, text: str) -> int | None:
+        found = _DAY.fullmatch(text)
+        try:
+            day = date.fromisoformat(found[1]) if found else None
+        except ValueError:
+            return None
+        if day is None or not FIRST_YEAR <= day.year <= LAST_YEAR:
+            return None
+        number = day.toordinal() - _BEFORE
+        if len(text) == len("2024-03-31"):
+            self[text] = number
+        return number
+
+
+FIRST_YEAR, LAST_YEAR = 1900, 2100
+_DAY = re.compile(r"(\d{4}-\d\d-\d\d)(T[0-9:.]+)?(Z|[+-]\d\d:\d\d)?", re.ASCII)
+_BEFORE = date(1970, 1, 1).toordinal()
+
 
 class Table:
-    """Rows that wait, of which the last one may not be complete, and those that are columns already."""
+    """Rows that wait, of which the last one may not be complete, and those that are columns already.
 
-    def __init__(self, name: str, columns: tuple[str, ...], around: Table | None, shape: Shape) -> None:
-        self.name = name
+    A cell is None until its value comes; then its text, the number of its day, or, where it should be a day and is
+    none, the text all the same.
+    """
+
+    def __init__(self, place: Place, around: Table | None, shape: Shape) -> None:
+        self.name = place.table
         self.shape = shape
-        self.columns = columns
+        self.columns = columns = place.columns()
+        self.days = place.columns_of_days()
+        self.slots_of_days = frozenset(columns.index(name) - len(columns) for name in self.days)
         self.around = around
         self.repeats: int | None = None
         self.count = 0
         self.parents: list[int | None] = []
         self.lines: list[int] = []
         self.empty = (None,) * len(columns)
-        self.cells: list[str | None] = []
+        self.cells: list[str | int | None] = []
         """Values of all rows, row by row: those of the last row are told by their place from the end."""
         self.made: list[pl.DataFrame] = []
 
@@ -80,29 +123,33 @@ class Table:
 
     def schema(self) -> dict[str, type[pl.DataType]]:
         """Columns and their types."""
-        return {NUMBER: pl.Int64, PARENT: pl.Int64, LINE: pl.Int64} | dict.fromkeys(self.columns, pl.String)
+        numbers: dict[str, type[pl.DataType]] = {NUMBER: pl.Int64, PARENT: pl.Int64, LINE: pl.Int64}
+        return numbers | {name: pl.Date if name in self.days else pl.String for name in self.columns}
 
     def flush(self, *, keep: int) -> None:
         """Make columns of the rows that wait, but for so many at the end."""
         rows, width = len(self.lines) - keep, len(self.columns)
         first = self.count - len(self.lines) + 1
-        texts = {name: self.cells[place : rows * width : width] for place, name in enumerate(self.columns)}
-        frame = pl.DataFrame(
-            {
-                NUMBER: pl.int_range(first, first + rows, eager=True),
-                PARENT: self.parents[:rows],
-                LINE: self.lines[:rows],
-            }
-            | texts,
-            schema=self.schema(),
-        )
-        text = pl.col(pl.String).str.strip_chars()
-        self.made.append(self.shape(self.name, frame.with_columns(pl.when(text != "").then(text))))
+        values: dict[str, Any] = {
+            NUMBER: pl.int_range(first, first + rows, eager=True),
+            PARENT: self.parents[:rows],
+            LINE: self.lines[:rows],
+        }
+        unread: dict[str, Sequence[int]] = {}
+        for place, name in enumerate(self.columns):
+            cells = self.cells[place : rows * width : width]
+            if name in self.days and str in set(map(type, cells)):
+                unread[name] = [first + row for row, cell in enumerate(cells) if isinstance(cell, str) and cell]
+                cells = [None if isinstance(cell, str) else cell for cell in cells]
+            values[name] = pl.Series(name, cells, pl.Int32).cast(pl.Date) if name in self.days else cells
+        frame = pl.DataFrame(values, schema=self.schema())
+        text = pl.col(pl.String)
+        self.made.append(self.shape(self.name, frame.with_columns(pl.when(text != "").then(text)), unread))
         del self.parents[:rows], self.lines[:rows], self.cells[: rows * width]
 
     def frame(self) -> pl.DataFrame:
         """All rows that are columns."""
-        return pl.concat([self.shape(self.name, pl.DataFrame(schema=self.schema())), *self.made])
+        return pl.concat([self.shape(self.name, pl.DataFrame(schema=self.schema()), {}), *self.made])
 
 
 class Node:
@@ -112,7 +159,7 @@ class Node:
         self.makes_rows = bool(place.table)
         self.table = around
         if place.table:
-            self.table = Table(place.table, place.columns(), around, shape)
+            self.table = Table(place, around, shape)
             tables.append(self.table)
         columns = self.table.columns if self.table else ()
         self.slots = {value: columns.index(value) - len(columns) for value in place.values}
@@ -131,6 +178,7 @@ class Known:
 
     def __init__(self) -> None:
         self.names: set[str] = set()
+        self.days = DayNumbers()
         self.steps = self.pieces = 0
 
     def remember(self, names: Iterable[str]) -> None:
@@ -152,8 +200,11 @@ Action = tuple[int, int, int, Table | None]
 Step = tuple[tuple[Action, ...], int, Table | None, "State"]
 """What is to be done, the place of the value that follows and its table, if one does, and where it leads."""
 
-Found = tuple[tuple[Action, ...], int, Table | None, "State", str, int]
-"""A step, the value behind it, and the lines of both."""
+ToDo = tuple[tuple[Action, ...], Table | None, int, str | int]
+"""What is to be done, the table and the place of the value behind it, if one follows, and the value."""
+
+Found = tuple["State", int, ToDo | None]
+"""Where a piece leads, its lines, and what there is to do, if anything."""
 
 
 class State(dict[str, Found]):
@@ -175,19 +226,33 @@ class State(dict[str, Found]):
 
     def __missing__(self, piece: str) -> Found:
         tags, _, text = piece.rpartition(">")
-        if tags not in self.steps and _more_than_tags(tags):
-            tags, _, text = _TAG_OR_GREATER.sub(_without_greater, f"</{piece}")[2:].rpartition(">")
-        actions, slot, table, state = self.steps.get(tags) or self.step(tags)
-        comes_again = len(text) < 5 or text[4:8:3] == "--" or text.isspace()
-        if "&" in text:
-            text = _REFERENCE.sub(_character, text)
-        if len(text) > LONGEST_TEXT and table is not None:
-            raise RefusalError(TOO_LONG, NOT_CLOSED, tags.count("\n", 0, tags.rfind("<")))
-        found = (actions, slot, table, state, text, piece.count("\n"))
+        step = self.steps.get(tags)
+        if step is None:
+            if _more_than_tags(tags):
+                tags, _, text = _TAG_OR_GREATER.sub(_without_greater, f"</{piece}")[2:].rpartition(">")
+            step = self.steps.get(tags) or self.step(tags)
+        actions, slot, table, state = step
+        todo: ToDo | None = None
+        if table is not None:
+            todo = (actions, table, slot, self.cell(text, tags, is_day=slot in table.slots_of_days))
+        elif actions:
+            todo = (actions, None, slot, "")
+        found = (state, piece.count("\n"), todo)
+        comes_again = len(text) < 6 or text[4:8:3] == "--" or text.isspace()
         if comes_again and self.known.pieces < MOST_STEPS and len(piece) < LONGEST_STEP:
             self.known.pieces += 1
             self[piece] = found
         return found
+
+    def cell(self, text: str, tags: str, *, is_day: bool) -> str | int:
+        """A value as its cell holds it."""
+        if "&" in text:
+            text = _REFERENCE.sub(_character, text)
+        if len(text) > LONGEST_TEXT:
+            raise RefusalError(TOO_LONG, NOT_CLOSED, tags.count("\n", 0, tags.rfind("<")))
+        text = text.strip()
+        day = self.known.days[text] if is_day else None
+        return text if day is None else day
 
     def step(self, piece: str) -> Step:
         """What tags ask for."""

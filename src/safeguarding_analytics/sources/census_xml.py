@@ -30,6 +30,7 @@ from safeguarding_analytics.sources.census_steps import (
     Shape,
     State,
     Table,
+    Unread,
     Within,
 )
 
@@ -63,7 +64,7 @@ _NO_XML = {
 
 @dataclass(frozen=True)
 class CensusRows:
-    """A file as read: per table one row per record, with `NUMBER`, `PARENT` and `LINE`, as text or as shaped.
+    """A file as read: per table one row per record, with `NUMBER`, `PARENT` and `LINE`, as read or as shaped.
 
     ``unknown`` are lines of elements that the layout has not at their place (the first few; ``unknown_count`` counts
     all), ``twice`` lines of values that stand in their record already. ``digest`` is the SHA-256 of the file's bytes.
@@ -77,7 +78,7 @@ class CensusRows:
     digest: str
 
 
-def _as_it_is(_: str, rows: pl.DataFrame) -> pl.DataFrame:
+def _as_it_is(_: str, rows: pl.DataFrame, __: Unread) -> pl.DataFrame:
     return rows
 
 
@@ -111,7 +112,7 @@ def parse_rows(chunks: Iterable[bytes], name: str, layout: Mapping[str, Place], 
     -----
     Expat checks the file piece by piece, and calls back for nothing but declarations, since a call for every element
     takes longer than all else. What it has found well-formed is then taken apart at its tags. Nothing is kept but the
-    rows: they become columns of text every few thousand. Document types and entities are refused at their first letter,
+    rows: they become columns every few thousand. Document types and entities are refused at their first letter,
     so that nothing is expanded or opened.
     """
     reader = _Reader(name, layout, shape)
@@ -297,18 +298,20 @@ class _Reader:
         state, lines = self.state, self.lines
         try:
             for piece in pieces:
-                actions, slot, table, state, text, count = state[piece]
-                for kind, within, place, begun in actions:
-                    if kind == ROW and begun is not None:
-                        begun.add(lines + within)
-                    else:
-                        self.act(begun, place, lines + within)
-                if table is not None:
-                    cells = table.cells
-                    if cells[slot] is None:
-                        cells[slot] = text
-                    else:
-                        self.again(table, slot, text, lines + piece.count("\n", 0, piece.rfind("<")))
+                state, count, todo = state[piece]
+                if todo:
+                    actions, table, slot, value = todo
+                    for kind, within, place, begun in actions:
+                        if kind == ROW and begun is not None:
+                            begun.add(lines + within)
+                        else:
+                            self.act(begun, place, lines + within)
+                    if table is not None:
+                        cells = table.cells
+                        if cells[slot] is None:
+                            cells[slot] = value
+                        else:
+                            self.again(table, slot, value, lines + piece.count("\n", 0, piece.rfind("<")))
                 lines += count
         except RefusalError as refusal:
             found, step, within = refusal.args
@@ -325,11 +328,11 @@ class _Reader:
         else:
             self.again(table, slot, "", line)
 
-    def again(self, table: Table, slot: int, text: str, line: int) -> None:
+    def again(self, table: Table, slot: int, value: str | int, line: int) -> None:
         """A value that its record has already: a further row where that may be, else the first one counts."""
         if slot == table.repeats:
             table.add(line)
-            table.cells[slot] = text
+            table.cells[slot] = value
         else:
             self.twice_count += 1
             self.twice = [*self.twice, line][:FEW]

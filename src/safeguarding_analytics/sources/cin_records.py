@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -12,21 +12,26 @@ import polars as pl
 
 from safeguarding_analytics.errors import TableError, numbered, shorten
 from safeguarding_analytics.pseudonyms import AT_ONCE, Key, pseudonyms
-from safeguarding_analytics.sources.census_steps import LINE, NUMBER, PARENT, Place
+from safeguarding_analytics.sources.census_steps import LINE, NUMBER, PARENT, DayNumbers, Place, Unread
 from safeguarding_analytics.sources.census_xml import CensusRows, read_rows, say_left_out
 from safeguarding_analytics.tables import PLACEHOLDERS
 
 CHILD_NUMBER, DETAIL = "child_number", "detail"
 """Columns of records: the child's place in the file, and the number of the CINdetails a record stands in."""
 
+_REVIEWS = Place(
+    table="reviews", values=("CPPreviewDate",), days=frozenset(("CPPreviewDate",)), repeats="CPPreviewDate"
+)
 _DETAILS = Place(
     table="details",
     values=("CINreferralDate", "CINclosureDate", "ReasonForClosure", "DateOfInitialCPC", "ReferralNFA"),
+    days=frozenset(("CINreferralDate", "CINclosureDate", "DateOfInitialCPC")),
     passed_over=("ReferralSource", "PrimaryNeedCode", "Assessments", "CINPlanDates"),
     inner={
         "Section47": Place(
             table="enquiries",
             values=("S47ActualStartDate", "InitialCPCtarget", "DateOfInitialCPC", "ICPCnotRequired"),
+            days=frozenset(("S47ActualStartDate", "InitialCPCtarget", "DateOfInitialCPC")),
         ),
         "ChildProtectionPlans": Place(
             table="plans",
@@ -34,7 +39,8 @@ _DETAILS = Place(
                 *("CPPstartDate", "CPPendDate", "InitialCategoryOfAbuse", "LatestCategoryOfAbuse"),
                 "NumberOfPreviousCPP",
             ),
-            inner={"Reviews": Place(table="reviews", values=("CPPreviewDate",), repeats="CPPreviewDate")},
+            days=frozenset(("CPPstartDate", "CPPendDate")),
+            inner={"Reviews": _REVIEWS},
         ),
     },
 )
@@ -54,6 +60,7 @@ _CHILD = Place(
                 *("LAchildID", "PersonBirthDate", "ExpectedPersonBirthDate", "Sex", "GenderCurrent"),
                 "PersonDeathDate",
             ),
+            days=frozenset(("PersonBirthDate", "ExpectedPersonBirthDate", "PersonDeathDate")),
             passed_over=("UPN", "FormerUPN", "UPNunknown"),
         ),
         "CINdetails": _DETAILS,
@@ -141,7 +148,7 @@ class CensusYear:
 def read_year(path: Path, key: Key | None) -> CensusYear:
     """One file: its records under our names, with dates and pseudonyms."""
     unread_cells: list[pl.DataFrame] = []
-    rows = read_rows(path, LAYOUT, partial(_with_days, unread_cells))
+    rows = read_rows(path, LAYOUT, partial(_records, unread_cells))
     header = _header(rows, path.name)
     every = rows.tables["children"]
     some_children = [every.clear(), *every.iter_slices(AT_ONCE)]
@@ -186,14 +193,14 @@ def _header(rows: CensusRows, file: str) -> dict[str, str]:
 def _reference_date(header: Mapping[str, str], file: str) -> tuple[date, list[str]]:
     """The reference date: of the header, or 31 March of its year."""
     text, year = header.get("ReferenceDate", ""), header.get("Year", "")
-    found = pl.select(_day(pl.lit(text))).item()
+    found = DayNumbers()[text]
     named = int(year) if year.isdecimal() and len(year) == 4 else None
     if found is None and (text or named is None):
         raise TableError(
             f"{file}: the header has no ReferenceDate that is {DATE_WANTED}"
             f"{'' if text else ', and no Year either'}, so its year is not known. Correct the header."
         )
-    day = found or date(named or 0, 3, 31)
+    day = date(named or 0, 3, 31) if found is None else date(1970, 1, 1) + timedelta(days=found)
     ends_in = day.year + (day.month > 3)
     notes = []
     if named is not None and named != ends_in:
@@ -226,41 +233,25 @@ def _within(records: pl.DataFrame, name: str, around: pl.DataFrame) -> pl.DataFr
     return records.rename({PARENT: name}).hstack(around[records[PARENT] - 1])
 
 
-def _day(text: pl.Expr) -> pl.Expr:
-    """An XML date, with or without the time and the time zone that may stand behind it."""
-    plain = text.str.strip_chars().str.replace(r"(T[0-9:.]+)?(Z|[+-]\d\d:\d\d)?$", "")
-    day = pl.when(plain.str.contains(r"^\d{4}-\d\d-\d\d$")).then(plain.str.to_date("%Y-%m-%d", strict=False))
-    return pl.when(day.dt.year().is_between(1900, 2100)).then(day)
-
-
-def _each_day(texts: pl.Series) -> pl.Series:
-    """A column of dates: plain ones at once; where one is not plain, each text is looked at once."""
-    days = texts.str.to_date("%Y-%m-%d", strict=False)
-    if (days.dt.to_string("%Y-%m-%d").eq_missing(texts) & days.dt.year().is_between(1900, 2100).fill_null(True)).all():
-        return days
-    different = texts.drop_nulls().unique()
-    days = pl.select(_day(pl.lit(different))).to_series()
-    return texts.replace_strict(different, days, default=None, return_dtype=pl.Date)
-
-
-def _with_days(unread: list[pl.DataFrame], table: str, rows: pl.DataFrame) -> pl.DataFrame:
-    """Some records under our names, with dates; cells that hold none are told apart from the empty ones."""
+def _records(unread_cells: list[pl.DataFrame], table: str, rows: pl.DataFrame, unread: Unread) -> pl.DataFrame:
+    """Some records under our names; cells that hold no date are told apart from the empty ones."""
     if table == "header":
         return rows
     records = rows.rename(NAMES[table])
+    cells = {NAMES[table][name]: pl.col(NUMBER).is_in(numbers) for name, numbers in unread.items()}
     if table == "children":
         sex = pl.coalesce("Sex", "GenderCurrent").str.to_lowercase()
+        unborn = pl.col("birth_date").is_null() & ~cells.get("birth_date", pl.lit(value=False))
+        cells |= {name: unborn & cells[name] for name in ("expected_birth_date",) if name in cells}
         records = records.with_columns(
             sex.replace_strict(SEXES, default=None, return_dtype=pl.String).alias("sex"),
-            pl.when(pl.col("birth_date").is_null()).then("expected_birth_date"),
-        ).drop("Sex", "GenderCurrent")
-    dates = [name for name in records.columns if name.endswith(("_date", "_start", "_target"))]
-    read = records.with_columns(_each_day(records[name]) for name in dates)
-    for name in dates:
-        if read[name].null_count() > records[name].null_count():
-            lost = records.filter(records[name].is_not_null() & read[name].is_null())
-            unread.append(lost.select(pl.lit(table).alias("records"), NUMBER, LINE, pl.lit(name).alias("column")))
-    return read
+            pl.when(unborn).then("expected_birth_date"),
+        )
+    for name in (name for name in records.columns if name in cells):
+        lost = rows.rename(NAMES[table]).filter(cells[name])
+        if not lost.is_empty():
+            unread_cells.append(lost.select(pl.lit(table).alias("records"), NUMBER, LINE, pl.lit(name).alias("column")))
+    return records.drop("Sex", "GenderCurrent", strict=False)
 
 
 def _placed(unread: Sequence[pl.DataFrame], tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
