@@ -34,7 +34,7 @@ ABOUT = """\
 Read a made-up children in need census in these ways:
 
   ours, to tables    read_cin_census: plans, conferences and reviews of a board, children as pseudonyms, notes
-  ours, to records   read_rows: children, details, enquiries, plans and reviews as frames, days as dates, with line numbers
+  ours, to records   read_rows: children, details, enquiries, plans and reviews as frames, with dates and line numbers
   lxml iterparse     the same records, elements cleared as they end
   stdlib iterparse   the same with xml.etree.ElementTree
   scan               expat walks through the file and calls nothing: what no reader in Python can beat with it

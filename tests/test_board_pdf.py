@@ -256,9 +256,9 @@ def test_figures_have_the_number_of_their_page_and_their_place_on_it(pdf, chapte
     assert re.findall(r"Figure (\d\.\d)\. (\w+)", text) == [("1.1", "Reach"), ("2.1", "First"), ("2.2", "Second")]
     for number, each in enumerate(chapters, 1):
         assert f'data-chapter="{number}"' in each.html
-        places = [title for _, title in outline_of(each.html).figures]
-        for place, title in enumerate(places, 1):
-            assert f"Figure {number}.{place}. {title}" in text
+        for place, (_, figure, title) in enumerate(outline_of(each.html).figures, 1):
+            assert figure == f"{number}.{place}"
+            assert f"Figure {figure}. {title}" in text
 
 
 def test_names_are_printed_as_they_are_and_never_read_as_typst(pdf):
@@ -320,7 +320,7 @@ def test_no_heading_of_a_table_is_wider_than_its_column():
     cells = "".join(f"<td>{n or 'long words here and there, one after the other'}</td>" for n in range(16))
     body = f"<table><thead><tr>{heads}</tr></thead><tbody><tr>{cells}</tr></tbody></table>"
     # "Copeland" in Arial bold: C 722, o 611, p 611, e 556, l 278, a 556, n 611 and d 611 thousandths of 7 points.
-    spread = board_pdf._for_paper(blocks_of(html_chapter(body).html, 1), "Title")[0]
+    spread = board_pdf._for_paper(blocks_of(html_chapter(body).html), "Title")[0]
     room = (728 - spread["gap"] * 15) / sum(spread["shares"])
     assert spread["shares"][3] * room >= 4.556 * 7
     assert not spread["crowded"]
@@ -332,7 +332,7 @@ def test_rows_with_cells_missing_or_going_through_do_not_shift_those_below():
         '<tr><td rowspan="2">deep</td><td>b1</td></tr><tr><td>b2</td><td>c2</td></tr>'
         '<tr><td colspan="2">wide</td><td>c3</td></tr></tbody></table>'
     )
-    (table,) = blocks_of(html_chapter(body).html, 1)
+    (table,) = blocks_of(html_chapter(body).html)
     texts = [["".join(run["text"] for run in cell["runs"]) for cell in row] for row in table["body"]]
     assert texts == [["deep", "b1", ""], ["", "b2", "c2"], ["wide", "c3"]]
     assert [sum(cell["columns"] for cell in row) for row in table["body"]] == [3, 3, 3]
@@ -368,7 +368,7 @@ def test_tables_are_tagged_with_their_captions_and_headings(pdf):
 
 def test_levels_of_headings_go_down_one_at_a_time():
     page = html_chapter("<h3>Deep</h3><h1>Again</h1><h2>A</h2><h4>B</h4><h2>C</h2><h3>D</h3>")
-    levels = [block["level"] for block in blocks_of(page.html, 1)]
+    levels = [block["level"] for block in blocks_of(page.html)]
     assert levels == [2, 2, 2, 3, 2, 3]
     assert {"H1", "H2", "H3"} <= set(pdf_of("<h3>Deep</h3><h2>A</h2><h4>B</h4>").tags())
 
@@ -392,7 +392,7 @@ def test_pages_with_next_to_nothing_on_them_or_broken_ones_are_printed(body):
 
 def test_manner_of_text_is_kept_and_links_of_the_pack_are_text():
     page = html_chapter('<p>It is <strong>so</strong> <em>very</em> <a href="x.html">there</a>.\n A  line.<br>New.</p>')
-    (paragraph,) = blocks_of(page.html, 1)
+    (paragraph,) = blocks_of(page.html)
     assert paragraph["runs"] == [
         {"text": "It is "},
         {"text": "so", "strong": True},
@@ -408,7 +408,7 @@ def test_manner_of_text_is_kept_and_links_of_the_pack_are_text():
 
 def test_scripts_styles_and_forms_are_no_part_of_the_pdf():
     body = '<style>p{}</style><script>secret()</script><form><button>Press</button></form><p class="note">A note.</p>'
-    assert [block["kind"] for block in blocks_of(html_chapter(body).html, 1)] == ["note"]
+    assert [block["kind"] for block in blocks_of(html_chapter(body).html)] == ["note"]
 
 
 def test_character_that_the_font_does_not_have_is_printed_as_a_question_mark():
@@ -419,7 +419,7 @@ def test_character_that_the_font_does_not_have_is_printed_as_a_question_mark():
 def test_section_and_figure_can_be_found_by_anchors_that_no_other_has(chapters):
     outline = outline_of(chapters[0].html)
     assert [text for _, text in outline.sections] == ["Who came?", "Who came?"]
-    assert outline.figures == (("figure-1", "Reach of all"),)
+    assert outline.figures == (("figure-1", "1.1", "Reach of all"),)
     anchors = re.findall(r' id="([^"]*)"', re.sub(r"<svg.*?</svg>", "", chapters[0].html, flags=re.DOTALL))
     assert len(anchors) == len(set(anchors)) == 5  # main, the title, two sections, one figure
 
@@ -453,7 +453,7 @@ show_table(safe, caption="Children")
 def board(tmp_path, monkeypatch):
     """A board with ballots alone, and one notebook of one's own for it."""
     (tmp_path / "notebooks").mkdir()
-    monkeypatch.setattr(report, "INSTALLED", tmp_path / "notebooks")
+    monkeypatch.setattr(report, "NOTEBOOKS", tmp_path / "notebooks")
     declared = nbformat.v4.new_code_cell('board: str = ""\nrelease: str = ""', metadata={"tags": ["parameters"]})
     about = {"order": 1, "question": "How many?", "tables": ["ballots"]}
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}

@@ -17,15 +17,19 @@ from types import SimpleNamespace
 import polars as pl
 import psutil
 import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from tornado.httpclient import HTTPClientError
 from tornado.websocket import websocket_connect
+from traitlets.config import Config
+from voila.exporter import VoilaExporter
+from voila.paths import collect_template_paths
 
 from conftest import COMMAND, LOOSE, Served, free_port
 from safeguarding_analytics import charts, knowledge_charts
 from safeguarding_analytics.dashboards import (
     NOT_ANSWERED,
     SERVED,
-    Page,
+    DashboardPage,
     pages_in,
     served_release,
     show_answer,
@@ -33,9 +37,10 @@ from safeguarding_analytics.dashboards import (
 )
 from safeguarding_analytics.disclosure import already_public
 from safeguarding_analytics.errors import SafeguardingError
-from safeguarding_analytics.pages import NOT_WORKED_OUT
+from safeguarding_analytics.pages import FILTERS, NOT_WORKED_OUT, TEMPLATES, page_html, with_contents
 from safeguarding_analytics.release import Release, promote, publish
 from safeguarding_analytics.serving import Shared
+from safeguarding_analytics.static_site import publish_site
 from safeguarding_analytics.viewers import NO_PAGE, NOT_SHOWN
 from safeguarding_analytics.vote_pages import WITH_ALL
 from test_indicator_charts import control_chart, funnel, time_to_next
@@ -585,6 +590,86 @@ def test_child_protection_page_gives_numbers_and_definition_of_each_answer(pages
     assert NOT_WORKED_OUT not in html
 
 
+def test_served_page_site_and_pack_show_the_same_cells_of_a_notebook(body_of_voila):
+    """Voilà's own exporter with our template, given cells one by one as Voilà gives those that it has run."""
+    figure = charts.plot_proportion(already_public(TABLES["repeat_plans"], "made up"), title="Plans", measure="Plans")
+    chart = new_output("display_data", data=figure._repr_mimebundle_())
+    said = new_output("display_data", data={"text/html": "<p>Half came.</p>"})
+    nothing = new_output("display_data", data={"text/html": ""})
+    notebook = new_notebook(
+        cells=[
+            new_markdown_cell("# Title"),
+            new_markdown_cell("## Is this asked?"),
+            new_code_cell("plot_it()", outputs=[chart]),
+            new_markdown_cell("This is said of a chart."),
+            new_markdown_cell("## Is this asked of nobody?"),
+            new_code_cell("", outputs=[nothing]),
+            new_markdown_cell("## Is this asked, too?"),
+            new_code_cell("plot_it()", outputs=[said]),
+            new_markdown_cell("This is said of no chart."),
+        ]
+    )
+    body = body_of_voila(notebook)
+    assert re.findall(r"<h2[^>]*>(.*?)</h2>", body) == ["Is this asked?", "Is this asked, too?"]
+    assert "This is said of a chart." in body
+    assert "This is said of no chart." not in body
+    html = page_html(notebook, title="x", bundle="", navigation=[])
+    assert "".join(with_contents(body).split()) in "".join(html.split())
+
+
+def test_served_page_says_of_a_cell_that_voila_could_not_run_that_it_was_not_worked_out(body_of_voila):
+    # notebook_renderer._jinja_cell_generator of Voilà 0.5: what it puts in the place of such a cell
+    instead = new_code_cell("", outputs=[new_output("stream", name="stderr", text="An exception occurred")])
+    body = body_of_voila(new_notebook(cells=[new_markdown_cell("## Is this asked?"), instead]))
+    assert "Is this asked?" in body
+    assert NOT_WORKED_OUT in body
+    assert "An exception" not in body
+
+
+@pytest.fixture
+def body_of_voila(monkeypatch):
+    """The body of the page that Voilà makes of cells that are run."""
+    monkeypatch.setenv("JUPYTER_PATH", str(TEMPLATES))
+    return written_by_voila
+
+
+def written_by_voila(notebook):
+    async def start(notebook):
+        return "kernel"
+
+    async def run(notebook, kernel):
+        for cell in notebook.cells:
+            yield cell
+
+    async def written():
+        exporter = VoilaExporter(
+            template_paths=collect_template_paths(["voila", "nbconvert"], "dashboard"),
+            template_name="dashboard",
+            config=Config({"TemplateExporter": {"filters": FILTERS}}),
+            exclude_input=True,
+            base_url="/",
+        )
+        given = {"kernel_start": start, "cell_generator": run}
+        parts = exporter.generate_from_notebook_node(
+            notebook, resources={"not_worked_out": NOT_WORKED_OUT}, extra_context=given
+        )
+        return "".join([part async for part, _ in parts])
+
+    return asyncio.run(written())
+
+
+def test_served_page_and_that_of_the_site_have_the_same_body(serve, demo_report, tmp_path):
+    release = demo_report.made.release.folder
+    served, site = serve(release), publish_site(release, tmp_path / "site").folder
+    for address in ADDRESSES:
+        written = (site / f"{address.removeprefix('/') or 'index'}.html").read_text(encoding="utf-8")
+        status, html, _ = served.ask(address)
+        assert status == 200
+        one, other = (re.search(r"<main.*</main>", each, re.DOTALL)[0] for each in (html, written))
+        assert len(one) > 10_000
+        assert "".join(one.split()) == "".join(other.split())
+
+
 @every_page
 def test_page_says_whose_figures_these_are(pages, path, title):
     said = f"{ABOUT['board']}, as at 1 July 2011. Release made on 22 November 2026 from data version 08104d23e8d5."
@@ -1033,9 +1118,9 @@ def test_each_notebook_of_a_folder_is_a_page_at_the_name_of_its_file(tmp_path):
         (tmp_path / f"{name}.ipynb").write_text(json.dumps({"metadata": about}), encoding="utf-8")
     (tmp_path / "notes.txt").write_text("no page", encoding="utf-8")
     assert pages_in(tmp_path) == [
-        Page(tmp_path / "overview.ipynb", "OVERVIEW", "/"),
-        Page(tmp_path / "later.ipynb", "LATER", "/later"),
-        Page(tmp_path / "last_one.ipynb", "LAST_ONE", "/last_one"),
+        DashboardPage(tmp_path / "overview.ipynb", "OVERVIEW", "/"),
+        DashboardPage(tmp_path / "later.ipynb", "LATER", "/later"),
+        DashboardPage(tmp_path / "last_one.ipynb", "LAST_ONE", "/last_one"),
     ]
 
 
@@ -1179,7 +1264,7 @@ def test_priorities_page_gives_numbers_and_definition_of_each_answer(pages):
     assert re.findall(r'<p class="headline">(.*?)</p>', html) == [escape(text) for text in headlines]
     tables_alone = 1  # of single numbers
     assert html.count('<figure class="chart" id=') == html.count("<details>") == len(names) - tables_alone
-    assert "its column of wins adds up to 6 and that of losses to 2; the difference is its score, 4." in html
+    assert "put above the others 6 times in all and below them 2 times; the difference is its score, 4." in html
     assert NOT_WORKED_OUT not in html
 
 

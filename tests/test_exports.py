@@ -18,8 +18,9 @@ from pyarrow import parquet
 from safeguarding_analytics import exports
 from safeguarding_analytics.answers import show_table
 from safeguarding_analytics.errors import DisclosureError, ParameterError
-from safeguarding_analytics.exports import to_csv, write_csv, write_parquet, write_workbook
+from safeguarding_analytics.exports import from_csv, to_csv, write_csv, write_parquet, write_workbook
 from safeguarding_analytics.policy import Policy
+from safeguarding_analytics.release import publish
 from safeguarding_analytics.safe import Safe, already_public
 
 FORMULAS = ["=1+1", "+44", "-5", "@SUM(A1)", "\tx", "\rx", "\nx", "'=1+1", "''@x"]
@@ -47,7 +48,7 @@ PRINTED = [
     ["Ashford", "[c]", "[c]", "[c]", "[c]", "[c]"],
 ]
 HIDDEN_SAYS = "[c] = hidden because the number is small, or because it would give a small number away."
-UNKNOWN_SAYS = "[x] = not available: not known, not settled, or divided by 0."
+UNKNOWN_SAYS = "[x] = not available: not known, not settled, or nothing to divide by."
 
 
 def named(names, counts=None):
@@ -135,20 +136,39 @@ def test_folder_is_not_replaced_by_a_file(tmp_path):
 # CSV
 
 
-def test_marks_stand_in_the_place_of_numbers(tmp_path):
+def test_file_has_empty_cells_for_hidden_numbers_and_a_column_that_says_which(tmp_path):
     write_csv(SAFE, tmp_path / "a.csv")
-    assert csv_rows(tmp_path / "a.csv") == [HEADER, *([str(cell) for cell in row] for row in PRINTED)]
+    assert csv_rows(tmp_path / "a.csv") == [
+        [*HEADER, "mark"],
+        ["Dover", *[""] * 5, "[c]"],
+        ["Swale", "1240", "2480", "0.5", "0.48033", "0.51967", ""],
+        ["Thanet", "", "70", "", "", "", ""],
+        ["", "0", "40", "0.0", "0.0", "0.08763", ""],
+        ["Ashford", *[""] * 5, "[c]"],
+    ]
+
+
+def test_file_is_that_of_a_release(tmp_path):
+    publish(SAFE, "by_district", into=tmp_path, title="By district", definition="x", measure="x")
+    write_csv(SAFE, tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "tables" / "by_district.csv").read_bytes()
+
+
+def test_file_comes_back_as_it_is(tmp_path):
+    write_csv(SAFE, tmp_path / "a.csv")
+    types = {name: str(kind) for name, kind in DISTRICTS.schema.items()}
+    assert_frame_equal(from_csv((tmp_path / "a.csv").read_bytes().decode(), types), DISTRICTS)
 
 
 def test_file_begins_with_a_mark_that_tells_excel_its_encoding(tmp_path):
     write_csv(named(["Æsh"]), tmp_path / "a.csv")
-    assert (tmp_path / "a.csv").read_bytes() == b"\xef\xbb\xbfagency,count\r\n\xc3\x86sh,10\r\n"
+    assert (tmp_path / "a.csv").read_bytes() == b"\xef\xbb\xbfagency,count,mark\r\n\xc3\x86sh,10,\r\n"
 
 
 def test_number_that_the_publisher_hid_bears_the_publishers_mark(tmp_path):
     table = pl.DataFrame({"area": ["Kent", "Medway"], "count": pl.Series([None, None], dtype=pl.Int64)})
     write_csv(already_public(table.with_columns(mark=pl.Series(["[z]", ""])), "DfE"), tmp_path / "a.csv")
-    assert csv_rows(tmp_path / "a.csv") == [["area", "count"], ["Kent", "[z]"], ["Medway", "[x]"]]
+    assert csv_rows(tmp_path / "a.csv") == [["area", "count", "mark"], ["Kent", "", "[z]"], ["Medway", "", ""]]
 
 
 def test_population_of_a_hidden_row_is_shown_or_not_available(tmp_path):
@@ -159,6 +179,11 @@ def test_population_of_a_hidden_row_is_shown_or_not_available(tmp_path):
     safe = Safe(frame.with_columns(**numbers, mark=pl.lit("[c]")), Policy.dfe())
     write_csv(safe, tmp_path / "a.csv")
     assert csv_rows(tmp_path / "a.csv")[1:] == [
+        ["A", "", "400", "", "", "", "[c]"],
+        ["B", "", "", "", "", "", "[c]"],
+    ]
+    write_workbook(safe, tmp_path / "a.xlsx")
+    assert sheet_of(tmp_path / "a.xlsx")[-2:] == [
         ["A", "[c]", "400", "[c]", "[c]", "[c]"],
         ["B", "[c]", "[x]", "[c]", "[c]", "[c]"],
     ]
@@ -166,7 +191,7 @@ def test_population_of_a_hidden_row_is_shown_or_not_available(tmp_path):
 
 def test_table_without_rows_has_its_header(tmp_path):
     write_csv(Safe(DISTRICTS.clear(), Policy.dfe()), tmp_path / "a.csv")
-    assert csv_rows(tmp_path / "a.csv") == [HEADER]
+    assert csv_rows(tmp_path / "a.csv") == [[*HEADER, "mark"]]
 
 
 def test_dates_and_categories_are_text(tmp_path):
@@ -174,7 +199,7 @@ def test_dates_and_categories_are_text(tmp_path):
     safe = Safe(frame.cast({"agency": pl.Enum(["Police", "Probation"])}), Policy.dfe())
     write_csv(safe, tmp_path / "a.csv")
     write_parquet(safe, tmp_path / "a.parquet")
-    assert csv_rows(tmp_path / "a.csv")[1] == ["2008-03-31", "Police", "10"]
+    assert csv_rows(tmp_path / "a.csv")[1] == ["2008-03-31", "Police", "10", ""]
     assert pl.read_parquet(tmp_path / "a.parquet").rows() == [("2008-03-31", "Police", 10, "")]
     assert b"Probation" not in (tmp_path / "a.parquet").read_bytes()
 
@@ -182,7 +207,7 @@ def test_dates_and_categories_are_text(tmp_path):
 @pytest.mark.parametrize("name", FORMULAS)
 def test_cell_that_would_start_a_formula_has_an_apostrophe_in_the_file(tmp_path, name):
     write_csv(named([name]), tmp_path / "a.csv")
-    assert csv_rows(tmp_path / "a.csv")[1] == [f"'{name}", "10"]
+    assert csv_rows(tmp_path / "a.csv")[1] == [f"'{name}", "10", ""]
     (_, cells) = csv.reader(io.StringIO(to_csv(pl.DataFrame({"agency": [name], "count": [7]})), newline=""))
     assert cells == [f"'{name}", "7"]
 
@@ -304,13 +329,12 @@ def test_cell_without_anything_to_say_is_not_applicable_and_one_that_is_not_know
     table |= {name: [60.0, 60.0] for name in ("lower", "upper", "near_lower", "near_upper")}
     table |= {"rule": [None, "beyond the limits"], "direction": [None, "high"], "mark": ["", ""]}
     safe = already_public(pl.DataFrame(table), "a publication")
-    write_csv(safe, tmp_path / "a.csv")
-    assert [(row[1], *row[-2:]) for row in csv_rows(tmp_path / "a.csv")[1:]] == [
+    write_workbook(safe, tmp_path / "a.xlsx")
+    assert [(row[1], *row[-2:]) for row in sheet_of(tmp_path / "a.xlsx")[-3:-1]] == [
         ("90", "[z]", "[z]"),
         ("[x]", "beyond the limits", "high"),
     ]
-    write_workbook(safe, tmp_path / "a.xlsx")
-    assert sheet_of(tmp_path / "a.xlsx")[:2] == [["[z] = not applicable."], [UNKNOWN_SAYS]]
+    assert sheet_of(tmp_path / "a.xlsx")[:2] == [[UNKNOWN_SAYS], ["[z] = not applicable: there is nothing to say."]]
 
 
 def test_scores_have_decimals_only_where_they_are_no_whole_numbers(tmp_path):
@@ -353,8 +377,8 @@ def test_what_is_no_number_is_told_apart_alike_on_a_page_and_in_a_file(tmp_path)
         }
     )
     safe = already_public(areas, "DfE")
-    write_csv(safe, tmp_path / "a.csv")
-    filed = list(csv.reader(io.StringIO((tmp_path / "a.csv").read_text(encoding="utf-8-sig"))))[1:]
+    write_workbook(safe, tmp_path / "a.xlsx")
+    filed = sheet_of(tmp_path / "a.xlsx")[-5:-1]
     assert [[row[0], row[1], row[-1]] for row in filed] == [
         ["Kent", "[c]", "[c]"],
         ["England", "20", "9"],

@@ -249,7 +249,8 @@ def test_two_tables_that_differ_in_hidden_numbers_only_make_the_same_chart():
 
 def test_funnel_is_described_with_the_average_the_own_area_and_those_beyond_the_limits():
     assert said_of(drawn("funnel", title="Repeat plans")) == (
-        "Repeat plans. Points with limits: Repeat plans (%), by plans started. Average of all areas: 22.7%. "
+        "Repeat plans. Points with limits: Repeat plans (%), by plans started. Adjusted limits allow for areas that "
+        "differ by more than chance alone. Average of all areas: 22.7%. "
         "Exeter: 21.4%, 45 of 210, inside the limits. Above the outer limits: Alton. "
         "Largest: Alton, 65.0%, 65 of 100. Smallest: Barrow, 10.0%, 10 of 100. Hidden ([c]): 1 of 5."
     )
@@ -283,7 +284,10 @@ def test_funnel_of_rates_is_per_10_000():
     )
     chart = plot_funnel_of_areas(rates, title="x", measure="Plans", highlight="Corby")
     said = said_of(chart)
-    assert "Plans (per 10,000), by children aged 0 to 17. Average of all areas: 45.4." in said
+    assert (
+        "Plans (per 10,000), by children aged 0 to 17. Adjusted limits allow for areas that differ by more than" in said
+    )
+    assert " chance alone. Average of all areas: 45.4." in said
     assert "Corby: 40.0, 200 of 50,000, inside the limits." in said
     assert "Plans (per 10,000)" in texts_of(chart)
     assert "Children aged 0 to 17" in texts_of(chart)

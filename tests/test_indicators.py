@@ -145,7 +145,12 @@ def test_one_area_and_areas_that_are_all_the_same_lie_inside():
     assert (one.phi, one.tau2, one.outside_plain, one.outside_adjusted) == (pytest.approx(0), 0.0, 0, 0)
     same = funnel_of_areas(rates(*[(f"Area {one}", 30, 5000) for one in range(5)]), kind="rate", time_period="2025")
     assert (same.phi, same.tau2, same.outside_plain) == (pytest.approx(0), 0.0, 0)
-    assert "is no more than chance alone would make it (φ = 0.00)" in same.notes[0]
+    assert same.notes == (
+        "0 of 5 areas lie outside the 99.8% limits of chance alone. The spread between areas is no more than chance "
+        "alone would make it (φ = 0.00: how many times as much the areas vary as they would by chance alone).",
+        "With the variation between areas allowed for (τ² = 0.00000: the variance between areas that chance does not "
+        "explain), 0 of 5 areas lie outside.",
+    )
 
 
 def test_an_area_without_events_stands_in_the_funnel():

@@ -365,7 +365,7 @@ def test_participation_measures_each_answer_against_those_who_attended():
 
 def test_participation_is_described_with_its_numbers():
     assert said_of("participation", "Answers") == (
-        "Answers. Bars from one baseline: people. Attended: 1,260. Answered before: yes, 1,050. "
+        "Answers. Bars from one baseline: attendances. Attended: 1,260. Answered before: yes, 1,050. "
         "Answered after: yes, 900. Answered both times: yes, 720. Answered at follow-up: yes, 380. "
         "Answered all three times: yes, 310. Hidden: 0 of 6."
     )
@@ -390,9 +390,10 @@ def test_participation_names_the_second_time_and_who_is_counted():
     rows = [(row["row"], row["value"]) for row in rows_of(chart)]
     assert rows[0] == ("Attended or answered", 1260)
     assert rows[2] == ("Answered at follow-up", 900)
-    assert "Number of people who attended or answered" in texts_of(chart)
+    assert "Number who attended or answered, at each session" in texts_of(chart)
     assert chart.to_dict()["description"] == (
-        "Answers. Bars from one baseline: people. Attended or answered: 1,260. Answered before: yes, 1,050. "
+        "Answers. Bars from one baseline: attendances. Attended or answered: 1,260. "
+        "Answered before: yes, 1,050. "
         "Answered at follow-up: yes, 900. Answered both times: yes, 720. Hidden: 0 of 4."
     )
 

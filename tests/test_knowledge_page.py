@@ -516,7 +516,7 @@ def test_three_who_changed_alone_are_not_worked_out_of_the_spread(pages):
 def test_answers_are_said_from_attending_to_answering_both_times(pages):
     # 8 sessions × 20 people; 8 × 15 pairs, 8 × 2 only before, 8 × 2 only after; 120 ÷ 136 = 88.2%
     assert (
-        "Of 160 who attended, 136 answered before and 136 after; 120 answered both times (88.2% of those who answered "
+        "Of 160 attendances, 136 answered before and 136 after; 120 answered both times (88.2% of those who answered "
         "before). 16 answered only before and 16 only after: their gain is not known."
     ) in page(pages, "usual").text
 
@@ -666,7 +666,7 @@ def test_everybody_who_gained_exactly_1_has_no_spread(pages):
 
 def test_nobody_who_answered_twice_is_said_to_be_nobody(pages):
     made = page(pages, "unpaired")
-    assert "Of 40 who attended, 20 answered before and 20 after; 0 answered both times" in made.text
+    assert "Of 40 attendances, 20 answered before and 20 after; 0 answered both times" in made.text
     assert "Nobody answered both before and after, so nothing can be said about a gain." in made.text
 
 
@@ -710,7 +710,7 @@ def test_without_a_gain_fixed_beforehand_one_question_right_is_taken(pages):
 def test_codes_that_people_made_up_are_counted_beside_those_who_attended(pages):
     made = page(pages, "codes")
     # 8 sessions × 15 attended, 8 × 14 answered twice
-    assert "Of 120 who attended, 112 answered before and 112 after; 112 answered both times" in made.text
+    assert "Of 120 attendances, 112 answered before and 112 after; 112 answered both times" in made.text
     assert "Too few districts have enough pairs to compare them." in made.text
     assert made.table("knowledge_gain_by_district")["district"].to_list() == [None]
     assert made.table("follow_up_changes")["mean_change"].drop_nulls().is_empty()  # 5 answered at follow-up

@@ -143,7 +143,7 @@ WHO = (
     ("yes", "yes", 40, ""),
 )
 SAID = (
-    "Of 60 who attended, 52 answered before and 45 after; 40 answered both times (77% of those who answered before). "
+    "Of 60 attendances, 52 answered before and 45 after; 40 answered both times (77% of those who answered before). "
     "12 answered only before and 5 only after: their gain is not known."
 )
 
@@ -158,7 +158,7 @@ def test_answers_of_people_who_do_not_stand_in_the_bookings_are_said_to_be_so():
 
 def test_answers_at_follow_up_are_not_said_to_be_after():
     assert say_answers(answered(*WHO), second="at follow-up") == (
-        "Of 60 who attended, 52 answered before and 45 at follow-up; 40 answered both times (77% of those who answered "
+        "Of 60 attendances, 52 answered before and 45 at follow-up; 40 answered both times (77% of those who answered "
         "before). 12 answered only before and 5 only at follow-up: their gain is not known."
     )
 
@@ -171,8 +171,7 @@ def test_nobody_who_answered_once_is_not_mentioned():
 def test_hidden_numbers_of_those_who_answered_once_are_not_said():
     hidden = [(*row[:2], None, "[c]") if row[:2] == ("no", "yes") else row for row in WHO]
     assert say_answers(answered(*hidden)) == (
-        "Of 60 who attended, 52 answered before and 45 after; 40 answered both times (77% of those who answered "
-        "before)."
+        "Of 60 attendances, 52 answered before and 45 after; 40 answered both times (77% of those who answered before)."
     )
 
 
@@ -188,12 +187,12 @@ def test_hidden_answers_are_said_to_be_hidden(hidden):
 @pytest.mark.parametrize("hidden", [("yes", "Total"), ("Total", "yes")])
 def test_hidden_number_of_those_who_answered_one_time_leaves_the_pairs(hidden):
     # 40 ÷ 60 = 66.7%
-    assert say_answers(with_hidden(hidden)) == "Of 60 who attended, 40 answered both times (67%)."
+    assert say_answers(with_hidden(hidden)) == "Of 60 attendances, 40 answered both times (67%)."
 
 
 def test_nobody_who_answered_before_has_no_share():
     rows = [("Total", "Total", 9, ""), ("yes", "Total", 0, ""), ("Total", "yes", 7, ""), ("yes", "yes", 0, "")]
-    assert say_answers(answered(*rows)) == ("Of 9 who attended, 0 answered before and 7 after; 0 answered both times.")
+    assert say_answers(answered(*rows)) == ("Of 9 attendances, 0 answered before and 7 after; 0 answered both times.")
 
 
 def test_small_numbers_of_answers_that_were_hidden_are_never_said():
@@ -239,7 +238,7 @@ def test_questionnaires_that_are_all_complete_are_said_to_be():
 def test_rise_is_said_with_its_interval_and_who_rose_and_fell():
     # 700 ÷ 1,001 = 69.9%, 201 ÷ 1,001 = 20.1%, 100 ÷ 1,001 = 10.0%
     assert say(change()) == (
-        "In 1,001 pairs of answers, before and after, scores rose by 2.2 points out of 20 on average "
+        "In 1,001 pairs of answers, before and after, scores rose by 2.3 points out of 20 on average "
         "(95% interval 1.6 to 2.9, allowing for 24 sessions). 700 (70%) rose, 201 (20%) stayed the same, 100 (10%) "
         "fell."
     )
@@ -255,7 +254,7 @@ def test_fall_is_called_a_fall():
 
 def test_second_answer_may_be_that_of_a_follow_up():
     assert say(change(), when="before and at follow-up").startswith(
-        "In 1,001 pairs of answers, before and at follow-up, scores rose by 2.2 points out of 20 on average"
+        "In 1,001 pairs of answers, before and at follow-up, scores rose by 2.3 points out of 20 on average"
     )
 
 
@@ -284,7 +283,7 @@ def test_change_that_is_printed_as_nought_is_neither_a_rise_nor_a_fall(mean, wor
 
 def test_hidden_ups_and_downs_are_not_said():
     assert say(change(up=(None, None, None))) == (
-        "In 1,001 pairs of answers, before and after, scores rose by 2.2 points out of 20 on average "
+        "In 1,001 pairs of answers, before and after, scores rose by 2.3 points out of 20 on average "
         "(95% interval 1.6 to 2.9, allowing for 24 sessions)."
     )
 

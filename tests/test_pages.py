@@ -12,6 +12,7 @@ import pytest
 from safeguarding_analytics import answers, charts, pages
 from safeguarding_analytics.disclosure import Policy, already_public, suppress
 from safeguarding_analytics.errors import ParameterError, TableError
+from safeguarding_analytics.page_parts import blocks_of, outline_of
 
 NASTY = '<script>alert("x")</script> & Sons'
 NAVIGATION = [("index.html", "Contents"), ("reach.html", "Training reach")]
@@ -115,7 +116,7 @@ def test_table_names_rows_and_columns_for_screen_readers(safe):
 def test_table_explains_only_the_marks_it_prints():
     table = shares(["A", "B"], [1, None], [2, None], ["", "[x]"])
     assert answers.show_table(already_public(table, "report"), caption="x").text.splitlines()[4:] == [
-        "[x] = not available.",
+        "[x] = not available: not known, not settled, or nothing to divide by.",
         "Source: report.",
     ]
 
@@ -351,13 +352,49 @@ def test_page_of_a_pack_has_the_number_that_its_figures_begin_with_and_others_ha
     assert Outline(plain).all("body") == [{}]
 
 
+@pytest.mark.parametrize(("chapter", "numbers"), [(2, ["2.1", "2.2"]), (0, ["1", "2"])])
+def test_number_of_a_figure_stands_in_its_caption_for_style_script_contents_and_pdf_alike(safe, chapter, numbers):
+    figure = charts.plot_proportion(safe, title="Reach", measure="Staff")._repr_mimebundle_()["text/html"]
+    html = pages.with_contents(f"<main>{figure}<p>Some.</p>{figure}</main>", chapter)
+    assert [each["data-number"] for each in Outline(html).all("strong")] == numbers
+    assert outline_of(html).figures == tuple(
+        (f"figure-{place}", number, "Reach") for place, number in enumerate(numbers, 1)
+    )
+    assert [block["number"] for block in blocks_of(html) if block["block"] == "chart"] == numbers
+
+
+def test_page_tells_its_script_which_rows_are_of_everybody(page):
+    (main,) = Outline(page).all("main")
+    assert json.loads(main["data-margins"]) == ["Total", "All"]
+
+
+def written(*cells):
+    return pages.page_html(nbformat.v4.new_notebook(cells=list(cells)), title="x", bundle="", navigation=[])
+
+
+def test_question_to_which_a_cell_only_warned_is_not_asked():
+    def cell(name):
+        return nbformat.v4.new_code_cell("", outputs=[nbformat.v4.new_output("stream", name=name, text="some words")])
+
+    asked = [nbformat.v4.new_markdown_cell(f"## Did it {done}?") for done in ("warn", "print")]
+    text = Outline(written(asked[0], cell("stderr"), asked[1], cell("stdout"))).text
+    assert "Did it print? some words" in text
+    assert "warn" not in text
+
+
 def test_contents_lead_to_every_section_and_figure():
     entry = {"title": "Reach", "href": "reach.html", "question": "", "headline": ""}
     found = {
         "sections": [("Who-&-why?", f"Who {NASTY}?")],
-        "figures": [("figure-1", "By agency"), ("figure-2", "By year")],
+        "figures": [("figure-1", "1.1", "By agency"), ("figure-2", "1.2", "By year")],
     }
-    other = {**entry, "title": "Gain", "href": "gain.html", "sections": [], "figures": [("figure-1", "The gain")]}
+    other = {
+        **entry,
+        "title": "Gain",
+        "href": "gain.html",
+        "sections": [],
+        "figures": [("figure-1", "2.1", "The gain")],
+    }
     html = pages.index_html(
         board="Kent", pages=[{**entry, **found}, other], made_on="3 May 2011", notes=[], pdf="board_pack.pdf"
     )

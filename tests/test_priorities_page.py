@@ -345,9 +345,10 @@ SENTENCES = [
     ("parameters", "the first 5 are Bullying, Gangs, Missing children, Neglect and Neglect of teenagers."),
     (
         "parameters",
-        "weight per agency; unranked issues: share; the first 5 are selected. Boards are resampled by drawing",
+        "weight per agency; unranked issues: share; the first 5 are selected. How firm that is was tried with 2,000",
     ),
-    ("parameters", "whole agencies as clusters 2,000 times, from seed 1."),
+    ("parameters", "boards: whole agencies drawn at random from those who voted, and some more than once."),
+    ("parameters", "Whoever starts the drawing at the number 1 draws the same boards."),
     ("one issue", "By 6 ballots the first is Bullying."),
     ("one issue", "its column of wins adds up to 0 and that of losses to 0; the difference is its score, 0."),
 ]

@@ -17,6 +17,7 @@ from safeguarding_analytics.priority_sentences import (
     say_divided,
     say_head_to_head,
     say_kemeny,
+    say_orders,
     say_quadrants,
     say_ranking,
     say_recount,
@@ -24,6 +25,7 @@ from safeguarding_analytics.priority_sentences import (
     say_weighting,
     say_without_one,
 )
+from safeguarding_analytics.safe import already_public
 from safeguarding_analytics.vote_figures import CountingRule
 
 
@@ -190,7 +192,8 @@ def test_score_of_the_first_issue_is_worked_out_again():
         above=pl.Series([16.0, 11.0, 9.0]), below=pl.Series([8.0, 13.0, 15.0]), score=pl.Series([8.0, -2.0, -6.0])
     ).select("issue", "above", "below", pl.exclude("issue", "above", "below"))
     assert say_recount(suppress(told, Policy.dfe())) == (
-        "Take A: in the table of issues one against one, its column of wins adds up to 16 and that of losses to 8; the "
+        "Take A: in the table of issues one against one, it was put above the others 16 times in all and "
+        "below them 8 times; the "
         "difference is its score, 8. Any other issue can be counted again in the same way."
     )
 
@@ -384,6 +387,52 @@ def test_agencies_apart_are_named_and_small_ones_are_not():
     assert say_agencies(suppress(table.clear(), Policy.dfe())) == ""
 
 
+def orders(**of):
+    """A ranking of the issues A to D by agency, by the places of each; None where the agency has few ballots."""
+    rows = [
+        (agency, issue, None if places is None else places[at], "[c]" if places is None else "")
+        for agency, places in of.items()
+        for at, issue in enumerate("ABCD")
+    ]
+    frame = pl.DataFrame(rows, schema=["agency", "issue", "rank", "mark"], orient="row").cast({"rank": pl.Int64})
+    empty = pl.lit(None, pl.Float64)
+    ballots = pl.when(pl.col("mark") == "").then(9).cast(pl.Int64)
+    return already_public(
+        frame.select(
+            *("agency", "issue"),
+            score=empty,
+            points=empty,
+            rank="rank",
+            tied=pl.lit(None, pl.Boolean),
+            selected=pl.lit(None, pl.Boolean),
+            n_ballots=ballots,
+            mark="mark",
+        ),
+        "By hand",
+    )
+
+
+def test_orders_of_agencies_say_which_issue_each_puts_first():
+    first = orders(Health=[2, 1, 3, 4], Housing=[1, 2, 3, 4], Police=[4, 1, 2, 3], Schools=None)
+    assert say_orders(first) == (
+        "Each agency counted by itself: Health and Police put B first; Housing puts A first. Agencies with few ballots "
+        "are not shown, nor those that would tell of them."
+    )
+
+
+def test_orders_of_agencies_say_which_issues_are_level_unless_they_are_many():
+    assert say_orders(orders(Health=[1, 1, 3, 4], Police=[1, 1, 1, 1])) == (
+        "Each agency counted by itself: Health puts A and B first; Police puts several issues first."
+    )
+
+
+def test_orders_of_agencies_of_few_ballots_alone_are_not_shown():
+    assert say_orders(orders(Health=None, Police=None)) == (
+        "No agency's own order is shown: agencies with few ballots are not shown, nor those that would tell of them."
+    )
+    assert say_orders(orders()) == ""
+
+
 def test_urgent_and_important_themes_are_named_with_the_lines():
     table = pl.DataFrame(
         {
@@ -397,7 +446,8 @@ def test_urgent_and_important_themes_are_named_with_the_lines():
     )
     safe = suppress(table, Policy.dfe())
     assert say_quadrants(safe, cut_urgency=5.5, cut_importance=6) == (
-        "With the lines drawn at 5.5 (urgency) and 6 (importance), Neglect is both urgent and important. "
+        "With the lines drawn at 5.5 (urgency) and 6 (importance), Neglect is both urgent and important, by "
+        "the median of the boards. "
         "Boards place Gangs in different quadrants."
     )
     assert say_quadrants(safe, cut_urgency=None, cut_importance=6) == ""

@@ -357,7 +357,7 @@ def test_table_has_title_shape_definition_source_day_and_marks_above_it(book):
         "Waiting lists are left out. <i>Markup</i> stays as it is.",
         f"Source: records of {BOARD}. As at 1 July 2011.",
         "[c] = hidden because the number is small, or because it would give a small number away.",
-        "[x] = not available: not known, not settled, or divided by 0.",
+        "[x] = not available: not known, not settled, or nothing to divide by.",
         "Go to Contents",
         "Go to Notes",
         "Go to Definitions",
@@ -475,8 +475,9 @@ def test_notes_explain_every_mark_and_each_policy_with_its_sheets(book):
     assert (
         notes["[c]"] == notes["*"] == "hidden because the number is small, or because it would give a small number away"
     )
-    assert notes["[x]"].startswith("not available")
-    assert notes["[z]"].startswith("not applicable")
+    assert notes["[x]"] == "not available: not known, not settled, or nothing to divide by"
+    assert notes["[z]"] == "not applicable: there is nothing to say"
+    assert "–" not in notes  # stands on pages alone
     assert notes["[u]"] == "too unreliable to publish"
     assert notes["[low]"] == "rounds to 0"
     assert notes["How small numbers are protected (1)"].startswith("Counts of 1 to 5 are hidden")

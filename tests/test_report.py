@@ -24,6 +24,7 @@ from safeguarding_analytics.board import read_board
 from safeguarding_analytics.demo import write_demo_board
 from safeguarding_analytics.disclosure import Policy, suppress
 from safeguarding_analytics.errors import DisclosureError, ParameterError, SafeguardingError, TableError
+from safeguarding_analytics.kernels import Task
 from safeguarding_analytics.pages import vega_bundle
 from safeguarding_analytics.release import Release, being_built, lookups_of, promote, publish
 from safeguarding_analytics.release_audit import audit_published, open_published
@@ -155,7 +156,7 @@ def shelf(tmp_path, monkeypatch):
     """Notebooks of one's own in the place of those of the package."""
     folder = tmp_path / "notebooks"
     folder.mkdir()
-    monkeypatch.setattr(report, "INSTALLED", folder)
+    monkeypatch.setattr(report, "NOTEBOOKS", folder)
 
     def add(name, *cells, tables=("ballots",), parameters=""):
         declared = nbformat.v4.new_code_cell(f'board: str = ""\nrelease: str = ""\n{parameters}')
@@ -356,7 +357,7 @@ def test_tables_of_every_measure_but_plans_started_hide_nothing_that_a_full_audi
 
 
 def test_progress_runs_to_the_number_of_all_cells(demo):
-    cells = sum(notebook.cells for notebook in notebooks())
+    cells = sum(Task(notebook.path, None).cells for notebook in notebooks())
     assert demo.progress[0] == (0, cells)
     assert demo.progress[-1] == (cells, cells)
     assert [done for done, _ in demo.progress] == sorted(done for done, _ in demo.progress)

@@ -42,5 +42,5 @@ def test_only_files_of_the_folder_can_be_named(name):
 
 def test_installed_figures_are_read_where_the_package_has_them(tmp_path, monkeypatch):
     (tmp_path / "figures.csv").write_text("area,count\nKent,007\nMedway,\n", encoding="utf-8")
-    monkeypatch.setattr(published, "INSTALLED", tmp_path)
+    monkeypatch.setattr(published, "FILES", tmp_path)
     assert_frame_equal(read_published("figures"), pl.DataFrame({"area": ["Kent", "Medway"], "count": ["007", None]}))

@@ -23,8 +23,8 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
-from safeguarding_analytics import dashboards, static_site
 from safeguarding_analytics import release as releases
+from safeguarding_analytics import static_site
 from safeguarding_analytics.cli import commands
 from safeguarding_analytics.disclosure import already_public, suppress
 from safeguarding_analytics.errors import DisclosureError, ParameterError, SafeguardingError
@@ -85,7 +85,7 @@ def one_page(folder, code, name="overview", title="Overview", order=1):
 @contextlib.contextmanager
 def pages_of(folder):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dashboards, "INSTALLED", folder)
+        patch.setattr(static_site, "PAGES", folder)
         yield
 
 
@@ -554,9 +554,9 @@ def test_site_is_there_at_every_moment_also_when_the_run_is_killed(tmp_path):
 PUBLISHES = """
 import sys
 from pathlib import Path
-from safeguarding_analytics import dashboards
+from safeguarding_analytics import static_site
 from safeguarding_analytics.static_site import publish_site
-dashboards.INSTALLED = Path(sys.argv[1])
+static_site.PAGES = Path(sys.argv[1])
 print("ready", flush=True)
 publish_site(*sys.argv[2:])
 """

@@ -96,7 +96,7 @@ LLR = (318, 304, 35, 20, 29, 269 / 318, 393, 304 / 393, 1.0, "")
 def test_attendance_rate_is_of_the_registered_and_take_up_of_the_places():
     assert say_attendance(bookings(LLR)) == (
         "Of 318 registered, 269 attended as booked, 20 did not attend and 29 cancelled: an attendance rate of 84.6%. "
-        "With 35 who walked in, 304 attended: 77.4% of 393 places offered, the take-up."
+        "With 35 who walked in, 304 places were attended: 77.4% of 393 places offered, the take-up."
     )
 
 
@@ -110,7 +110,7 @@ def test_over_filled_sessions_have_a_take_up_above_100():
     row = (50, 56, 10, 1, 3, 46 / 50, 50, 56 / 50, 1.0, "")
     assert say_attendance(bookings(row)) == (
         "Of 50 registered, 46 attended as booked, 1 did not attend and 3 cancelled: an attendance rate of 92%. "
-        "With 10 who walked in, 56 attended: 112% of 50 places offered, the take-up."
+        "With 10 who walked in, 56 places were attended: 112% of 50 places offered, the take-up."
     )
 
 
@@ -118,20 +118,23 @@ def test_places_that_are_not_known_give_no_take_up():
     row = (20, 15, 0, 3, 2, 15 / 20, None, None, 1.0, "")
     assert say_attendance(bookings(row)) == (
         "Of 20 registered, 15 attended as booked, 3 did not attend and 2 cancelled: an attendance rate of 75%. "
-        "With 0 who walked in, 15 attended; how many places were offered is not known, so there is no take-up."
+        "With 0 who walked in, 15 places were attended; how many places were offered is not known, so there "
+        "is no take-up."
     )
 
 
 def test_no_places_offered_are_not_unknown_places():
     row = (20, 15, 0, 3, 2, 15 / 20, 0, None, 1.0, "")
-    assert say_attendance(bookings(row)).endswith("15 attended; no places were offered, so there is no take-up.")
+    assert say_attendance(bookings(row)).endswith(
+        "15 places were attended; no places were offered, so there is no take-up."
+    )
 
 
 def test_nobody_registered_gives_no_attendance_rate():
     row = (0, 7, 7, 0, 0, None, 40, 7 / 40, 1.0, "")
     assert say_attendance(bookings(row)) == (
         "Of 0 registered, 0 attended as booked, 0 did not attend and 0 cancelled. "
-        "With 7 who walked in, 7 attended: 18% of 40 places offered, the take-up."
+        "With 7 who walked in, 7 places were attended: 18% of 40 places offered, the take-up."
     )
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 import nbformat
@@ -24,11 +25,11 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),
 ]
 
-PATIENCE = 60
+SECONDS = 60
 OF_QUERIES = ("polars-0", "polars-1", "tokio", "async-executor")
 
 
-def until(what, *, seconds=PATIENCE):
+def until(what, *, seconds=SECONDS):
     """Wait for something to be so; whether it came to be."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -58,7 +59,7 @@ def kernel(name=None):
             content = message["content"]
             said.append(content.get("text") or content.get("ename") or "")
 
-        client.execute_interactive(code, output_hook=hear, timeout=PATIENCE)
+        client.execute_interactive(code, output_hook=hear, timeout=SECONDS)
         return "".join(said).strip()
 
     try:
@@ -154,7 +155,7 @@ from safeguarding_analytics.kernel_server import import_all
 import_all(sorted(Path({str(tmp_path)!r}).glob("*.ipynb")))
 print("colorsys" in sys.modules)
 """
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=PATIENCE)
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=SECONDS)
     assert ran.stdout.strip() == "True"
 
 
@@ -171,7 +172,7 @@ def test_endless_cell_is_interrupted_and_the_kernel_goes_on():
         message = client.execute("while True: pass")
         time.sleep(0.5)
         manager.interrupt_kernel()
-        reply = client.get_shell_msg(timeout=PATIENCE)
+        reply = client.get_shell_msg(timeout=SECONDS)
         assert reply["parent_header"]["msg_id"] == message
         assert reply["content"]["ename"] == "KeyboardInterrupt"
         assert run("print(kept)") == "7"
@@ -181,7 +182,7 @@ def test_restarted_kernel_is_another_process_without_variables():
     with kernel() as (manager, client, run):
         before = int(run("kept = 7\nimport os; print(os.getpid())"))
         manager.restart_kernel(now=True)
-        client.wait_for_ready(timeout=PATIENCE)
+        client.wait_for_ready(timeout=SECONDS)
         assert run("print('kept' in globals())") == "False"
         assert int(run("import os; print(os.getpid())")) != before
         assert until(lambda: gone(before))
@@ -212,7 +213,7 @@ def notebook(path, *codes):
 
 
 def outcome(path):
-    found = run_notebooks({"one": Task(path, None, 1)}, jobs=1, progress=lambda done, every: None, beside=lambda: None)
+    found = run_notebooks({"one": Task(path, None)}, jobs=1, progress=lambda done, every: None, beside=lambda: None)
     return found["one"]
 
 
@@ -277,7 +278,7 @@ manager.shutdown_kernel(now=True)
         env=os.environ | {"JUPYTER_PATH": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=SECONDS,
         check=False,
     )
     server.stop()
@@ -326,7 +327,7 @@ def test_nothing_is_left_when_the_parent_is_killed_or_stopped(end):
     every = [forked, asleep, int(server), int(client)]
     assert all(psutil.pid_exists(pid) for pid in every)
     parent.send_signal(end)
-    parent.wait(PATIENCE)
+    parent.wait(SECONDS)
     parent.stdout.close()
     assert until(lambda: all(gone(pid) for pid in every)), [pid for pid in every if not gone(pid)]
     assert until(lambda: not Path(folder).exists())
@@ -378,7 +379,7 @@ def test_server_only_imports_and_starts_no_threads_for_queries():
 def warm(*command):
     own = "from safeguarding_analytics.cli import main; main()"
     return subprocess.run(
-        [sys.executable, "-c", own, "warm", *command], capture_output=True, text=True, timeout=PATIENCE, check=False
+        [sys.executable, "-c", own, "warm", *command], capture_output=True, text=True, timeout=SECONDS, check=False
     )
 
 
@@ -406,7 +407,7 @@ def test_command_that_is_told_to_end_ends_first_and_its_signal_is_its_exit_code(
     with subprocess.Popen([sys.executable, "-c", own, "warm", sys.executable, "-c", code]) as running:
         assert until(lambda: told.exists() and told.read_text())
         running.terminate()
-        assert running.wait(PATIENCE) == 128 + signal.SIGTERM
+        assert running.wait(SECONDS) == 128 + signal.SIGTERM
     assert gone(int(told.read_text()))
 
 
@@ -417,6 +418,13 @@ def test_notebook_runs_also_where_the_folder_s_name_is_too_long_for_sockets(tmp_
     found = outcome(notebook(tmp_path / "a.ipynb", "1"))
     assert (found.why_not, found.executed is None) == ("", False)
     assert list(deep.iterdir()) == []
+
+
+def test_program_of_this_environment_is_found_without_path(monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    ran = warm("papermill", "--version")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert version("papermill") in ran.stdout
 
 
 def test_program_that_is_not_there_is_said_in_a_sentence():

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 
 from safeguarding_analytics import __version__
+from safeguarding_analytics.cells import NO_NUMBER, NOT_STATED, meanings_of, rounded
 from safeguarding_analytics.errors import ParameterError, require_columns
 from safeguarding_analytics.rounding import decimals_of_mean
 from safeguarding_analytics.safe import Safe
@@ -21,21 +22,6 @@ from safeguarding_analytics.vote_figures import W_P
 
 if TYPE_CHECKING:
     from safeguarding_analytics.board import Board
-
-HIDDEN_NOTE = "hidden because the number is small, or because it would give a small number away"
-MARKS = {
-    "[x]": "not available",
-    "[z]": "not applicable",
-    "[u]": "too unreliable to publish",
-    "[low]": "rounds to 0",
-} | {
-    "[-]": "not published (the source does not say why)",
-    "[:]": "not available",
-    "[k]": "rounds to 0",
-}
-"""What marks mean that do not hide a small number, as DfE uses them."""
-
-MISSING_NOTE = "– = not known, or nothing to divide by."
 
 HEADINGS = {
     "numerator": "Number",
@@ -185,9 +171,6 @@ TALLIES = (
 NOTHING_TO_SAY = ("rule", "direction", "depends_on", "about", "in_place", "neighbours")
 """Columns in which a cell without a value says that there is nothing to say."""
 
-NOT_STATED = "not stated"
-"""What is printed for a group without a name."""
-
 CHANCES = ("p_value", "p_holm")
 """Columns of p-values."""
 
@@ -333,10 +316,9 @@ def show_table(table: Safe, *, caption: str, columns: Sequence[str] = (), folded
     right = [frame[name].dtype.is_numeric() and name not in names for name in shown]
     headings = [heading_in(table, name) for name in shown]
     printed = {cell for line in lines for cell in line}
-    over = any(_more_than_all(row) for row in frame.iter_rows(named=True)) and "–" in printed
+    over = any(_more_than_all(row) for row in frame.iter_rows(named=True)) and NO_NUMBER in printed
     notes = [
-        *meanings_of(set(frame["mark"]) & printed),
-        *([MISSING_NOTE] if "–" in printed else []),
+        *meanings_of({*frame["mark"], NO_NUMBER} & printed),
         *(["Where more people are counted than the return says are eligible, nothing is worked out."] if over else []),
         *notes_on_rounding(table, shown),
         *([f"Source: {table.source}."] if table.source else []),
@@ -469,11 +451,6 @@ def heading_of(name: str, shape: Shape, *, of_events: bool = False) -> str:
     return own.get(name) or column_heading(name)
 
 
-def meanings_of(marks: Collection[str]) -> list[str]:
-    """A sentence for each mark that stands in a table."""
-    return [f"{mark} = {MARKS.get(mark, HIDDEN_NOTE)}." for mark in sorted(marks) if mark]
-
-
 def notes_on_rounding(table: Safe, columns: Collection[str]) -> list[str]:
     """What is said of a table whose counts are rounded, and of which some columns are shown."""
     base = table.policy.round if table.policy and table.shape.all_counts else None  # ballots are hidden, never rounded
@@ -570,7 +547,7 @@ def why_missing(
 def _cell(name: str, row: Mapping[str, Any], table: Safe) -> str:
     value, missing = row[name], why_missing(name, row, table.shape)
     if missing:
-        unknown = "tied at the cut" if name == "selected" else "–"
+        unknown = "tied at the cut" if name == "selected" else NO_NUMBER
         return {"unnamed": NOT_STATED, "hidden": str(row["mark"]), "nothing": "", "unknown": unknown}[missing]
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -584,10 +561,10 @@ def _written(value: float, manner: Manner) -> str:
     if manner.kind == "per cent":
         return percent(value, manner.out_of)
     if manner.kind == "chance":
-        return f"< {SMALLEST_CHANCE}" if value < SMALLEST_CHANCE else f"{value:.{manner.decimals}f}"
+        return f"< {SMALLEST_CHANCE}" if value < SMALLEST_CHANCE else f"{rounded(value, manner.decimals)}"
     if manner.kind == "pounds":
-        return f"£{value:,.{manner.decimals}f}"
-    return f"{value:z,.{manner.decimals}f}" if manner.kind == "number" else str(value)
+        return f"£{rounded(value, manner.decimals):,}"
+    return f"{rounded(value, manner.decimals):,}" if manner.kind == "number" else str(value)
 
 
 def is_share_of(row: Mapping[str, Any]) -> bool:

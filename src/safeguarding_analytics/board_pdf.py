@@ -110,7 +110,7 @@ def pack_pdf(chapters: Sequence[Chapter], *, board: str, made_on: date, notes: S
     says how many there are and where all of them stand: on the page of the pack and in the workbook of the release. A
     character that the font does not have is printed as "?".
     """
-    blocks = [_for_paper(blocks_of(each.html, number), each.title) for number, each in enumerate(chapters, 1)]
+    blocks = [_for_paper(blocks_of(each.html), each.title) for each in chapters]
     parts = [{"title": each.title, "blocks": shown} for each, shown in zip(chapters, blocks, strict=True)]
     figures = sum(block["block"] == "chart" for shown in blocks for block in shown)
     answers = [

@@ -145,6 +145,25 @@ def _fields_of(drawing: alt.Chart, chosen: Mapping[str, str]) -> list[str]:
     return [field for field, heading in chosen.items() if field in own and called.get(field, heading) == heading]
 
 
+def in_digits(number: str, form: str) -> str:
+    """An expression that prints a number as `cells.rounded` does: a half goes away from 0.
+
+    A chart formats the binary number, which falls short of many a half, such as 10.85. So it is drawn out by less than
+    any decimal that is printed.
+
+    Parameters
+    ----------
+    number, form
+        Expressions of a number and of its format, such as ``"datum.value"`` and ``"'.1f'"``.
+
+    Examples
+    --------
+    >>> in_digits("datum.value", "'.1f'")
+    "format((datum.value) * (1 + 1e-12), '.1f')"
+    """
+    return f"format(({number}) * (1 + 1e-12), {form})"
+
+
 def nothing(title: str) -> alt.LayerChart:
     """What is drawn of a table without rows."""
     data = alt.InlineData(values=[{"note": "No rows to draw"}])
@@ -227,7 +246,7 @@ def dots(
     if rows.frame.is_empty():
         return nothing(title)
     y, colour, beside, hover = _row_axis(rows), _colour(rows), _beside(rows), _hover(rows)
-    x_axis = alt.Axis(title=wrapped(axis, 30), format=number_format, tickCount=6)
+    x_axis = alt.Axis(title=wrapped(axis, 30), titleAnchor="end", format=number_format, tickCount=6)
     # Where all is hidden, Vega finds no ends for the axis.
     scale = alt.Undefined if rows.frame["value"].count() else alt.Scale(domain=[0, 1])
     shape = {"shape": alt.Shape("series:N", scale=_scale(rows, SYMBOLS), title=rows.series_name)} if rows.series else {}
@@ -397,7 +416,7 @@ def _bar_axis(rows: Rows, axis: str) -> alt.X:
     end = alt.expr(f"max({longest * _LABEL_ROOM!r}, {longest!r} * width / max(width - {_LETTER * letters + 10}, 1))")
     return alt.X(
         "value:Q",
-        axis=alt.Axis(title=wrapped(axis, 30), format=",d", tickMinStep=1, tickCount=6),
+        axis=alt.Axis(title=wrapped(axis, 30), titleAnchor="end", format=",d", tickMinStep=1, tickCount=6),
         scale=alt.Scale(domain=[0, end], nice=False),
     )
 

@@ -15,7 +15,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from safeguarding_analytics.chart_marks import COLOURS, INK, finish, heading, nothing
+from safeguarding_analytics.chart_marks import COLOURS, INK, finish, heading, in_digits, nothing
 
 BEFORE, AFTER = "before", "after"
 PARTS = ("rose", "same", "fell")
@@ -27,7 +27,7 @@ _LINE = 18  # pixels of a line of text
 _GAP, _MARKS = 14, 26  # pixels above the name of a row, and of its marks
 _MANY_ROWS = 12
 _CLOSER = (4, 20)  # the same where there are more rows, so that letters are not too small on one page of paper
-_PERCENT = "whole < 100 || width < 440 ? '.0%' : '.1%'"
+_PERCENT = "datum.whole < 100 || width < 440 ? '.0%' : '.1%'"
 """One decimal only where there are a hundred or more, and where there is room."""
 
 
@@ -149,7 +149,7 @@ def stages(drawn: pl.DataFrame, groups: Sequence[str], *, title: str, axis: str,
     """Bars from one baseline, each with its name, its number, and what share it is of the row of all totals."""
     blocks = Blocks(drawn["row"].to_list(), _MARKS)
     everybody = " && ".join(f"datum.{name} == 'Total'" for name in groups)
-    share = f"format(datum.value / datum.whole, {_PERCENT.replace('whole', 'datum.whole')})"
+    share = in_digits("datum.value / datum.whole", _PERCENT)
     worked_out = (
         alt.Chart()
         .transform_calculate(all=f"{everybody} ? datum.value : null")
@@ -178,11 +178,12 @@ def funnel_bars(drawn: pl.DataFrame, *, title: str, axis: str, said: str) -> alt
     they are drawn, so that the chart holds no number but those of the table.
     """
     order = drawn["row"].to_list()
-    share = "isValid(datum.share) ? datum.share : datum.number / datum.whole"
+    share = in_digits(
+        "isValid(datum.share) ? datum.share : datum.number / datum.whole", "datum.whole < 100 ? '.0%' : '.1%'"
+    )
     words = (
         "datum.note != '' ? datum.note : format(datum.number, ',') + (!(datum.whole > 0) ? '' : "
-        f"' of ' + format(datum.whole, ',') + ' ' + datum.of + ': ' + "
-        f"format({share}, datum.whole < 100 ? '.0%' : '.1%') + datum.rate)"
+        f"' of ' + format(datum.whole, ',') + ' ' + datum.of + ': ' + {share} + datum.rate)"
     )
     counted = alt.Chart().transform_calculate(number="isValid(datum.value) ? datum.value - datum.less : null")
     worked_out = counted.transform_calculate(words=words)
@@ -208,7 +209,7 @@ def part_bars(
     if drawn.is_empty():
         return nothing(title)
     blocks = Blocks(order, _MARKS)
-    share = f"format(datum.value / datum.whole, {_PERCENT.replace('whole', 'datum.whole')})"
+    share = in_digits("datum.value / datum.whole", _PERCENT)
     worked_out = (
         where("isValid(datum.value)")
         .transform_joinaggregate(whole="sum(value)", groupby=["row"])

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from safeguarding_analytics.answers import column_heading
+from safeguarding_analytics.cells import rounded
 from safeguarding_analytics.errors import ParameterError, nearest, shorten
 from safeguarding_analytics.safe import Safe
 from safeguarding_analytics.sentences import percent
@@ -301,8 +302,8 @@ def number_in_words(row: dict[str, Any], value: str) -> str:
     >>> number_in_words({"rate": 31.24, "lower": 29.0, "upper": 33.51}, "rate")
     '31.2 (29.0 to 33.5)'
     """
-    ends = [f"{row[end]:,.1f}" for end in ("lower", "upper") if row.get(end) is not None]
-    return f"{row[value]:,.1f}" + (f" ({' to '.join(ends)})" if len(ends) == 2 else "")
+    ends = [f"{rounded(row[end], 1):,}" for end in ("lower", "upper") if row.get(end) is not None]
+    return f"{rounded(row[value], 1):,}" + (f" ({' to '.join(ends)})" if len(ends) == 2 else "")
 
 
 def _label(column: str | None) -> pl.Expr:

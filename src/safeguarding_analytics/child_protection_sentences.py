@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
+from safeguarding_analytics.cells import rounded
 from safeguarding_analytics.errors import ParameterError, in_words, numbered, shorten
 from safeguarding_analytics.safe import Safe
 from safeguarding_analytics.sentences import HIDDEN, percent, row_of, say_proportion
@@ -133,13 +134,13 @@ def say_year_on_year(table: Safe, compared: pl.DataFrame, *, time_period: str) -
 
 def _points(difference: float) -> str:
     """Percentage points with their sign, which nothing has that reads as 0."""
-    size = f"{abs(difference) * 100:.1f}"
+    size = f"{rounded(abs(difference) * 100, 1)}"
     return size if size == "0.0" else f"{'−' if difference < 0 else '+'}{size}"
 
 
 def _size(difference: float) -> str:
     """How much lower or higher, up to the name of the year before."""
-    size = f"{abs(difference) * 100:.1f}"
+    size = f"{rounded(abs(difference) * 100, 1)}"
     if abs(difference) < _NEARLY:
         return "the same share as in"
     points = "less than 0.1 points" if size == "0.0" else f"{size} points"
@@ -298,7 +299,7 @@ def say_beside(table: Safe) -> str:
         return ""
     latest = known.filter(pl.col("time_period") == pl.col("time_period").max())
     said = [
-        f"{area} {percent(number) if value == 'proportion' else f'{number:,.1f}'}"
+        f"{area} {percent(number) if value == 'proportion' else f'{rounded(number, 1):,}'}"
         for area, number in latest.select("area", value).iter_rows()
     ]
     return f"Year to 31 March {latest['time_period'][0]}: {', '.join(said)}."
@@ -377,9 +378,9 @@ def say_rate(table: Safe, *, of: str, where: Mapping[str, str] | None = None, if
     if row["rate"] is None:
         return f"{counted}; without the number of children at the mid-year before there is no rate."
     known = row["lower"] is not None and row["upper"] is not None
-    ends = f" (95% interval {row['lower']:.1f} to {row['upper']:.1f})" if known else ""
+    ends = f" (95% interval {rounded(row['lower'], 1)} to {rounded(row['upper'], 1)})" if known else ""
     children = "" if row["population"] is None else f", of {row['population']:,} children"
-    return f"{counted}: {row['rate']:.1f} per 10,000 children{ends}{children}."
+    return f"{counted}: {rounded(row['rate'], 1)} per 10,000 children{ends}{children}."
 
 
 def say_categories(table: Safe, *, time_period: str) -> str:

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
 
 from safeguarding_analytics import __version__
 from safeguarding_analytics.cli_audit import CONTEXT, audit
-from safeguarding_analytics.cli_pages import dashboards, live, progress_bar, publish
-from safeguarding_analytics.errors import ParameterError, SafeguardingError, in_words, numbered
+from safeguarding_analytics.cli_pages import FOLDER, dashboards, live, progress_bar, publish
+from safeguarding_analytics.errors import ParameterError, SafeguardingError, in_words, numbered, say_system_error
 
 if TYPE_CHECKING:
     from safeguarding_analytics.report import Report
 
 MOST_PRINTED = 20
 """Places of a file that break its schema and are printed."""
-
-FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 class Commands(click.Group):
@@ -352,25 +352,37 @@ def _print_report(made: Report) -> None:
 
 
 def main() -> None:
-    """Run the command line: a user's mistake ends in one clean message and exit code 2, never a traceback."""
+    """Run the command line: a user's mistake ends in one clean message and exit code 2, never a traceback.
+
+    SIGTERM ends it as Ctrl-C does, so that nothing is left, with the exit code that shells give to it.
+    """
+    told: list[int] = []
+
+    def end(number: int, frame: FrameType | None) -> None:
+        told.append(number)
+        signal.default_int_handler(number, frame)
+
+    before = signal.signal(signal.SIGTERM, end)
     try:
         commands.main(prog_name="safeguarding", standalone_mode=False)
     except SafeguardingError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
     except OSError as error:
-        click.echo(f"Error: {f'{error.filename}: {error.strerror}' if error.filename else error}", err=True)
+        click.echo(f"Error: {say_system_error(error)}", err=True)
         sys.exit(2)
     except click.exceptions.Abort as stop:
-        _stopped(*stop.args)
+        _stopped(*stop.args, by=signal.SIGTERM if told else signal.SIGINT)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        _stopped()
+        _stopped(by=signal.SIGTERM if told else signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
-def _stopped(what_stands: str = "") -> None:
+def _stopped(what_stands: str = "", *, by: signal.Signals) -> None:
     """End the kernels and leave at once: threads that wait for them would hold the process."""
     import psutil
 
@@ -379,6 +391,7 @@ def _stopped(what_stands: str = "") -> None:
             kernel.kill()
     if "safeguarding_analytics.warm_kernels" in sys.modules:
         sys.modules["safeguarding_analytics.warm_kernels"].end_server()
-    click.echo(f"\nStopped.{what_stands}", err=True)
+    behind_the_sign = "\n" if by == signal.SIGINT else ""  # terminals show ^C
+    click.echo(f"{behind_the_sign}Stopped.{what_stands}", err=True)
     sys.stderr.flush()
-    os._exit(130)
+    os._exit(128 + by)

@@ -16,10 +16,12 @@ from typing import Any
 
 import polars as pl
 
-from safeguarding_analytics.answers import Html, meanings_of, show_table, show_text, tables_answering
+from safeguarding_analytics.answers import Html, show_table, show_text, tables_answering
+from safeguarding_analytics.cells import meanings_of
 from safeguarding_analytics.chart_rows import sentence
 from safeguarding_analytics.dates import day_in_words
 from safeguarding_analytics.errors import ParameterError, SafeguardingError
+from safeguarding_analytics.package_files import folder_of
 from safeguarding_analytics.release import Release
 from safeguarding_analytics.safe import Safe
 from safeguarding_analytics.tables import TOTAL
@@ -32,8 +34,9 @@ SERVED = "SAFEGUARDING_RELEASE"
 LIVE = "SAFEGUARDING_LIVE"
 """Environment variable that tells it, where ballots are counted as they come in, which file names the release."""
 
-INSTALLED = Path(__file__).parent / "dashboard_pages"
-IN_REPOSITORY = Path(__file__).parents[2] / "dashboards"
+PAGES = folder_of("dashboard_pages", "dashboards")
+"""Folder of the notebooks that pages are made of."""
+
 FIRST = "overview"
 """The notebook whose address is the server itself."""
 
@@ -49,7 +52,7 @@ NOT_ANSWERED = (
 
 
 @dataclass(frozen=True)
-class Page:
+class DashboardPage:
     """A notebook of a dashboard, and where it is found."""
 
     notebook: Path
@@ -197,12 +200,7 @@ def _target(progress: Safe, drawn: Safe) -> int | dict[str, int] | None:
     return targets.get(TOTAL, sum(targets.values()) if len(targets) == frame.height else None)
 
 
-def folder_of_pages() -> Path:
-    """The folder of the notebooks that pages are made of."""
-    return INSTALLED if INSTALLED.is_dir() else IN_REPOSITORY
-
-
-def pages_in(folder: Path, *, live: bool = False) -> list[Page]:
+def pages_in(folder: Path, *, live: bool = False) -> list[DashboardPage]:
     """The pages that a folder of notebooks makes, in the order that the notebooks give themselves.
 
     Parameters
@@ -217,7 +215,7 @@ def pages_in(folder: Path, *, live: bool = False) -> list[Page]:
     read = {path: json.loads(path.read_text(encoding="utf-8"))["metadata"] for path in paths}
     first = PROJECTOR if live else FIRST
     return [
-        Page(path, about["title"], "/" if path.stem == first else f"/{path.stem}")
+        DashboardPage(path, about["title"], "/" if path.stem == first else f"/{path.stem}")
         for path, about in sorted(
             read.items(), key=lambda each: (each[0].stem != first, each[1]["safeguarding"]["order"])
         )

@@ -126,7 +126,7 @@ class DrawnPages:
         kept = self._kept.get(name)
         if kept is not None and kept.state == state and asyncio.get_running_loop().time() < kept.until:
             return _given(kept.outcome)
-        run = self._run(name, state)
+        run = self._run_of(name, state)
         done, _ = await asyncio.wait({run}, timeout=self._patience)
         if not done:
             raise BusyError("the page is not worked out yet. Ask again in a minute.")
@@ -158,7 +158,7 @@ class DrawnPages:
             with contextlib.suppress(Exception):  # who asks for the page is told
                 await self._page(name)
 
-    def _run(self, name: str, state: str) -> asyncio.Task[Drawn | Exception]:
+    def _run_of(self, name: str, state: str) -> asyncio.Task[Drawn | Exception]:
         """The run that works a page out for a state: the one that is under way, or another."""
         if self._closed:
             raise BusyError("no page is worked out any more. Start the dashboard again.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from difflib import get_close_matches
 
@@ -20,6 +21,31 @@ class ParameterError(SafeguardingError):
 
 class DisclosureError(SafeguardingError):
     """A table that cannot be published without giving a hidden number away."""
+
+
+_ANY_DISK = "the disk of the output, or on that of the temporary folder"
+
+
+def say_system_error(error: OSError) -> str:
+    """What the system refused, in a sentence that names the file where that is known.
+
+    Examples
+    --------
+    >>> say_system_error(OSError(errno.ENOSPC, "No space left on device", "out/release"))
+    'out/release: there is no space left on its disk. Make room, and run it again.'
+    >>> say_system_error(FileNotFoundError(errno.ENOENT, "No such file or directory", "board"))
+    'board: No such file or directory'
+    """
+    said = {
+        errno.ENOSPC: "there is no space left on {disk}. Make room, and run it again.",
+        errno.EDQUOT: "there is no space left for you on {disk}. Make room, and run it again.",
+        errno.EACCES: "you may not read or write it. Ask whoever looks after it, or choose another folder.",
+        errno.EROFS: "its disk can only be read. Choose another folder.",
+    }
+    sentence = said.get(error.errno or 0)
+    if not error.filename:
+        return sentence.format(disk=_ANY_DISK) if sentence and "{disk}" in sentence else str(error)
+    return f"{error.filename}: {sentence.format(disk='its disk') if sentence else error.strerror}"
 
 
 def nearest(word: str, allowed: Sequence[str]) -> str:

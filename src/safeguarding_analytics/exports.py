@@ -1,4 +1,4 @@
-"""A safe table as a file: CSV and XLSX for people, Parquet for programs. Nothing else than a `Safe` can be written."""
+"""A safe table as a file: CSV and Parquet as in a release, XLSX for people. Nothing but a `Safe` can be written."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ import polars as pl
 import polars.selectors as cs
 
 from safeguarding_analytics.answers import (
-    NOT_STATED,
     SMALLEST_CHANCE,
     Manner,
     manner_of,
-    meanings_of,
     notes_on_rounding,
     why_missing,
 )
+from safeguarding_analytics.cells import NOT_APPLICABLE, NOT_AVAILABLE, NOT_STATED, meanings_of
 from safeguarding_analytics.errors import DisclosureError, ParameterError
 from safeguarding_analytics.safe import Safe
 from safeguarding_analytics.shapes import Shape
@@ -38,12 +37,6 @@ Cell = str | int | float | bool
 Pen = Callable[..., None]
 """Writes a cell of a sheet as what it is: line, position, cell and the properties of its format."""
 
-NOT_AVAILABLE = "[x]"
-"""What is printed for a number that is not known and not hidden."""
-
-NOT_APPLICABLE = "[z]"
-"""What is printed where there is nothing to say, such as the rule that a month of ordinary variation meets."""
-
 LONGEST_SHEET_NAME = 31
 """Characters that the name of a sheet may have."""
 
@@ -53,7 +46,7 @@ _NUMBER_WIDTH, _WIDEST = 8, 60
 
 
 def write_csv(table: Safe, path: str | Path) -> None:
-    """Write a safe table as CSV that opens in a spreadsheet as it is.
+    """Write a safe table as the CSV that a release has of it: hidden numbers are empty, and ``mark`` says which.
 
     Parameters
     ----------
@@ -71,12 +64,11 @@ def write_csv(table: Safe, path: str | Path) -> None:
 
     Notes
     -----
-    The columns of the table without ``mark``: the policy's mark stands in the place of each hidden number, ``[x]`` in
-    that of a number that is not known, ``[z]`` where there is nothing to say, "not stated" in that of a missing name.
-    UTF-8 with a mark; a text that would start a formula has an apostrophe before it.
+    Every column of the table; an empty cell in a row without a mark is a number that is not known, or a name that is
+    not stated. UTF-8 with a mark, so that a spreadsheet opens it as it is; a text that would start a formula has an
+    apostrophe before it. `write_workbook` puts the marks in the place of the numbers.
     """
-    header, rows = printed(_required(table))
-    replace_file(Path(path), _csv_text(header, rows).encode())
+    replace_file(Path(path), to_csv(plain(_required(table))).encode())
 
 
 def write_parquet(table: Safe, path: str | Path) -> None:
@@ -128,8 +120,10 @@ def write_workbook(
 
     Notes
     -----
-    The columns and cells of `write_csv`, under a sentence for each mark that stands in them. Numbers are numbers,
-    shown as on a page; no cell is a formula. The same tables give the same bytes: neither user nor time is in them.
+    The columns but ``mark``, under a sentence for each mark that stands in them: the policy's in the place of a hidden
+    number, ``[x]`` in that of one that is not known, ``[z]`` where there is nothing to say, "not stated" in that of a
+    missing name. Numbers are numbers, shown as on a page; no cell is a formula. The same tables give the same bytes:
+    neither user nor time is in them.
     """
     named = dict(tables) if isinstance(tables, Mapping) else {"": tables}
     if not named:
@@ -184,7 +178,11 @@ def to_csv(frame: pl.DataFrame) -> str:
     >>> to_csv(pl.DataFrame({"agency": ["=1+1", "Police"], "count": [7, None]}))
     "\ufeffagency,count\r\n'=1+1,7\r\nPolice,\r\n"
     """
-    return _csv_text(frame.columns, frame.rows())
+    out = io.StringIO()
+    writer = csv.writer(out)  # with its own line ends: before Python 3.13 it quotes no others, and a name may hold them
+    writer.writerow(map(_guarded, frame.columns))
+    writer.writerows([_guarded(value) for value in row] for row in frame.iter_rows())
+    return "\ufeff" + out.getvalue()
 
 
 def from_csv(text: str, columns: Mapping[str, str]) -> pl.DataFrame:
@@ -221,14 +219,6 @@ def from_csv(text: str, columns: Mapping[str, str]) -> pl.DataFrame:
         .cast(dtype)
         for column, dtype in types.items()
     )
-
-
-def _csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out)  # with its own line ends: before Python 3.13 it quotes no others, and a name may hold them
-    writer.writerow(map(_guarded, header))
-    writer.writerows([_guarded(value) for value in row] for row in rows)
-    return "\ufeff" + out.getvalue()
 
 
 def _guarded(value: object) -> object:
@@ -357,11 +347,9 @@ def pen(book: Workbook, sheet: Worksheet) -> Pen:
 def explained(table: Safe, rows: list[list[Cell]]) -> list[str]:
     """A sentence for each mark that stands in a table, and for what became of its counts."""
     shown = {cell for row in rows for cell in row if isinstance(cell, str)}
-    marks = shown & {*table.frame()["mark"], NOT_APPLICABLE} - {NOT_AVAILABLE}
-    unknown = f"{NOT_AVAILABLE} = not available: not known, not settled, or divided by 0."
+    marks = shown & {*table.frame()["mark"], NOT_APPLICABLE, NOT_AVAILABLE}
     return [
         *meanings_of(marks),
-        *([unknown] if NOT_AVAILABLE in shown else []),
         *notes_on_rounding(table, table.frame().columns),
     ]
 

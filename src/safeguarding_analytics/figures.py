@@ -13,7 +13,7 @@ from typing import NamedTuple
 import polars as pl
 
 from safeguarding_analytics.safe import Safe
-from safeguarding_analytics.sources.published import IN_REPOSITORY, INSTALLED, read_published
+from safeguarding_analytics.sources.published import FILES, read_published
 from safeguarding_analytics.tables import TOTAL
 
 NO_NAME = ("not stated", "–")
@@ -252,8 +252,7 @@ def _names(row: Mapping[str, object], columns: Iterable[str]) -> frozenset[str]:
 @cache
 def _published() -> list[_Table]:
     """Figures of public documents: any number in a row belongs to it, those in its notes too."""
-    folder = INSTALLED if INSTALLED.is_dir() else IN_REPOSITORY
-    return [_typed_in(read_published(path.stem)) for path in sorted(folder.glob("*.csv"))]
+    return [_typed_in(read_published(path.stem)) for path in sorted(FILES.glob("*.csv"))]
 
 
 def _typed_in(frame: pl.DataFrame) -> _Table:

@@ -14,6 +14,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
+from safeguarding_analytics.cells import rounded
 from safeguarding_analytics.chart_marks import COLOURS, INK, finish, nothing
 from safeguarding_analytics.chart_pairs import where
 from safeguarding_analytics.chart_rows import extremes, note_of, opened, sentence, within, without_number
@@ -28,7 +29,7 @@ NARROW = 440
 
 ADJUSTED, ADJUSTED_NEAR = "outer limits (99.8%), adjusted", "inner limits (95%), adjusted"
 PLAIN, AVERAGE = "limits of chance alone (99.8%)", "average of all areas"
-ADJUSTED_MEANS = "Adjusted limits allow for ordinary variation between areas"
+ADJUSTED_MEANS = "Adjusted limits allow for areas that differ by more than chance alone"
 LIMITS = {
     "average": AVERAGE,
     **dict.fromkeys(("lower_998", "upper_998"), ADJUSTED),
@@ -112,6 +113,7 @@ def plot_funnel_of_areas(
     described = [
         sentence(title),
         f"Points with limits: {measure} ({unit}), by {within(size)}.",
+        sentence(ADJUSTED_MEANS),
         *_position_in_words(seen, highlight, is_share),
         *extremes(seen),
         *without_number(drawn),
@@ -148,7 +150,7 @@ def _funnel_rows(frame: pl.DataFrame, highlight: str | None) -> tuple[pl.DataFra
 
 
 def _number(value: float, is_share: bool) -> str:
-    return percent(value) if is_share else f"{value:,.1f}"
+    return percent(value) if is_share else f"{rounded(value, 1):,}"
 
 
 def _funnel_top(seen: pl.DataFrame) -> float:

@@ -15,6 +15,7 @@ import polars as pl
 
 import safeguarding_analytics.charts  # noqa: F401 - enables the theme and the renderer
 from safeguarding_analytics.answers import column_heading
+from safeguarding_analytics.cells import rounded
 from safeguarding_analytics.chart_marks import COLOURS, DASHES, INK, SYMBOLS, finish, nothing
 from safeguarding_analytics.chart_pairs import where
 from safeguarding_analytics.chart_rows import (
@@ -212,7 +213,7 @@ def _level_names(drawn: pl.DataFrame, y: Upwards) -> list[alt.Chart]:
         for name in LEVELS
         if name == "mean" or (last[name] is not None and last[name] >= 0 and abs(last[name] - last["mean"]) >= far)
     }
-    labels = [[LEVELS[name], f"{number:,.1f}"] for name, number in places.items()]
+    labels = [[LEVELS[name], f"{rounded(number, 1):,}"] for name, number in places.items()]
     axis = alt.Axis(
         orient="right",
         values=list(places.values()),
@@ -275,9 +276,9 @@ def _limits_in_words(drawn: pl.DataFrame) -> list[str]:
     if known.is_empty():
         return []
     last = known.row(-1, named=True)
-    lower = "below zero" if last["lower"] < 0 else f"{last['lower']:,.1f}"
+    lower = "below zero" if last["lower"] < 0 else f"{rounded(last['lower'], 1):,}"
     which = "Latest mean and limits" if known["phase"].n_unique() > 1 else "Mean and limits"
-    return [f"{which}: {last['mean']:,.1f}, {lower} to {last['upper']:,.1f}."]
+    return [f"{which}: {rounded(last['mean'], 1):,}, {lower} to {rounded(last['upper'], 1):,}."]
 
 
 def _standing_out(drawn: pl.DataFrame) -> list[str]:

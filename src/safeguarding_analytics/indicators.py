@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 import polars as pl
 
+from safeguarding_analytics.cells import rounded
 from safeguarding_analytics.errors import ParameterError, TableError, numbered, require_columns, shorten
 from safeguarding_analytics.overdispersion import (
     Dispersion,
@@ -70,15 +71,15 @@ class AreaFunnel:
         """Sentences for beside the funnel: how misleading plain limits are, how they were widened, who is left out."""
         areas = numbered(self.areas, "area")
         left_out = numbered(len(self.left_out), "area")
+        times = f"{rounded(self.phi, 1)} times what" if self.phi > 1 else "no more than"
         spread = (
-            f"The spread between areas is {self.phi:.1f} times what chance alone would make it (φ = {self.phi:.2f})"
-            if self.phi > 1
-            else f"The spread between areas is no more than chance alone would make it (φ = {self.phi:.2f})"
+            f"The spread between areas is {times} chance alone would make it (φ = {rounded(self.phi, 2)}: how many "
+            "times as much the areas vary as they would by chance alone)"
         )
         return (
             f"{self.outside_plain:,} of {areas} lie outside the 99.8% limits of chance alone. {spread}.",
-            f"With the variation between areas allowed for (τ² = {self.tau2:.5f}), {self.outside_adjusted:,} of "
-            f"{areas} lie outside.",
+            f"With the variation between areas allowed for (τ² = {rounded(self.tau2, 5)}: the variance between areas "
+            f"that chance does not explain), {self.outside_adjusted:,} of {areas} lie outside.",
             *([f"{left_out} without a number left out: {shorten(self.left_out)}."] if self.left_out else []),
         )
 

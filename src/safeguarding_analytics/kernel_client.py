@@ -13,7 +13,7 @@ import socket
 import sys
 
 STATUS_BYTES = 4
-PATIENCE = 30
+FORKED_WITHIN = 30
 """Seconds in which a kernel must be forked; the first one waits until the server has imported everything."""
 
 
@@ -32,7 +32,7 @@ def _forked(server: socket.socket, place: str, arguments: list[str]) -> bool:
     """Ask for a kernel that has this process's folder, environment and standard streams; whether there is one."""
     try:
         request = json.dumps({"arguments": arguments, "folder": os.getcwd(), "environment": dict(os.environ)}).encode()
-        server.settimeout(PATIENCE)
+        server.settimeout(FORKED_WITHIN)
         server.connect(place)
         socket.send_fds(server, [len(request).to_bytes(8, "little")], [0, 1, 2])
         server.sendall(request)

@@ -34,7 +34,7 @@ ONE_BY_ONE = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYDEVD_DISAB
 
 LONGEST_REQUEST = 10_000_000
 FIRST_BYTES = 8
-PATIENCE = 2
+SAID_WITHIN = 2
 """Seconds in which a client must go on saying what it wants: its process is on this computer."""
 
 LOOK_UP = 5
@@ -104,9 +104,8 @@ class _Kernels:
         """Fork a kernel for every request; the request in the fork, None in the server once its parent has ended."""
         signal.set_wakeup_fd(self.wake.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.signal(
-            signal.SIGTERM, signal.SIG_IGN
-        )  # from here on there are kernels to end: standard input tells when
+        # From here on there are kernels to end: standard input tells when.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         try:
             while True:
                 found = self.events.select(LOOK_UP)
@@ -190,7 +189,7 @@ class _Kernels:
 
 def _request(client: socket.socket) -> Request | None:
     """What a client wants; None where it went away before it had said so."""
-    client.settimeout(PATIENCE)
+    client.settimeout(SAID_WITHIN)
     streams: list[int] = []
     try:
         head, streams, _, _ = socket.recv_fds(client, FIRST_BYTES, 3)

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import json
 import logging
 import os
-import shutil
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
+from safeguarding_analytics.errors import say_system_error
+from safeguarding_analytics.temporary_folders import temporary_folder
 from safeguarding_analytics.warm_kernels import kernel_name
 
 TIMEOUT = 600
 """Seconds a cell may take."""
-
-CLEARINGS = 50
-"""Attempts to clear a folder, a tenth of a second apart."""
 
 LONGEST_SOCKET = 103
 """Characters that the path of a socket may have on every system; behind a longer one there are ports of this computer,
@@ -35,11 +33,16 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Task:
-    """A notebook to run, the values of its parameters (None where it has none), and how many cells have code."""
+    """A notebook to run, and the values of its parameters; None where it has none."""
 
     notebook: Path
     parameters: Mapping[str, Any] | None
-    cells: int
+
+    @property
+    def cells(self) -> int:
+        """How many cells have code."""
+        cells = json.loads(self.notebook.read_text(encoding="utf-8"))["cells"]
+        return sum(cell["cell_type"] == "code" for cell in cells)
 
 
 @dataclass(frozen=True)
@@ -69,10 +72,10 @@ def run_notebooks(
     pool, aside = ThreadPoolExecutor(max_workers=max(1, jobs)), ThreadPoolExecutor(1)
     aside.submit(beside)  # what it works out is kept by itself; who asks for it later gets its error, too
     # One folder for all sockets, held here: when a run is stopped, only this thread still clears up.
-    with _folder_of_sockets() as sockets:
+    with temporary_folder() as sockets:
         try:
             running = {
-                pool.submit(_run, task, kernel, tick, _private_channel(f"{sockets}/{number}")): name
+                pool.submit(_execute, task, kernel, tick, _private_channel(f"{sockets}/{number}")): name
                 for number, (name, task) in enumerate(tasks.items())
             }
             for finished in as_completed(running):
@@ -87,7 +90,7 @@ def run_notebooks(
     return {name: outcomes[name] for name in tasks}
 
 
-def _run(task: Task, kernel: str, tick: Callable[..., None], channel: Any) -> Outcome:
+def _execute(task: Task, kernel: str, tick: Callable[..., None], channel: Any) -> Outcome:
     import papermill
     from jupyter_client.kernelspec import NoSuchKernel
     from jupyter_core.utils import ensure_event_loop
@@ -124,22 +127,10 @@ def _explain(error: Any, *, own_cells: bool) -> str:
     """Why a notebook failed. Only our own messages are known to hold no personal data; of others, the kind."""
     if error.ename in OURS:
         return str(error.evalue)
+    if error.ename == "OSError" and str(error.evalue).startswith(f"[Errno {errno.ENOSPC}]"):
+        return say_system_error(OSError(errno.ENOSPC, ""))
     number = error.exec_count if own_cells else error.exec_count - 1  # papermill's cell of parameters has a number too
     return f"code cell {number} ended with {error.ename}. Open the notebook in JupyterLab to see why."
-
-
-@contextlib.contextmanager
-def _folder_of_sockets() -> Iterator[str]:
-    """A folder that is gone afterwards, also where a kernel that is being stopped still writes into it."""
-    folder = mkdtemp(prefix="safeguarding")
-    try:
-        yield folder
-    finally:
-        for _ in range(CLEARINGS):
-            shutil.rmtree(folder, ignore_errors=True)
-            if not os.path.exists(folder):
-                break
-            time.sleep(0.1)
 
 
 def _private_channel(place: str) -> Any:

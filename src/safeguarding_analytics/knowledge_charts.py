@@ -13,6 +13,7 @@ import polars as pl
 
 import safeguarding_analytics.charts  # noqa: F401 - enables the theme and the renderer
 from safeguarding_analytics.answers import column_heading
+from safeguarding_analytics.cells import rounded
 from safeguarding_analytics.chart_marks import nothing
 from safeguarding_analytics.chart_pairs import (
     AFTER,
@@ -100,8 +101,8 @@ def plot_participation(answers: Safe, *, title: str, second: str = "after", who:
         .with_columns(pl.col("mark").fill_null(""))
         .select("row", *groups, value="count", note=note_of("count"))
     )
-    said = [sentence(title), "Bars from one baseline: people.", *_answered_in_words(drawn), *without_number(drawn)]
-    return stages(drawn, groups, title=title, axis=f"Number of people who {who}", said=" ".join(said))
+    said = [sentence(title), "Bars from one baseline: attendances.", *_answered_in_words(drawn), *without_number(drawn)]
+    return stages(drawn, groups, title=title, axis=f"Number who {who}, at each session", said=" ".join(said))
 
 
 def _answered_in_words(drawn: pl.DataFrame) -> list[str]:
@@ -178,8 +179,8 @@ def plot_paired_gain(
         "upper": row.get("upper"),
     }
     words = {
-        "before_words": f"{row['mean_pre']:z.1f}" if known else "",
-        "after_words": f"{row['mean_post']:z.1f}" if known else "",
+        "before_words": f"{rounded(row['mean_pre'], 1)}" if known else "",
+        "after_words": f"{rounded(row['mean_post'], 1)}" if known else "",
         "aside": _with_interval(row["mean_change"], row.get("lower"), row.get("upper")) if known else "",
         "words": _gain_in_words(row, unit, second) if known else "",
     }
@@ -220,12 +221,14 @@ def _span(drawn: pl.DataFrame, aim: float | None) -> tuple[float, float]:
 def _gain_in_words(row: Mapping[str, Any], unit: str, second: str) -> str:
     """The change, its interval, the means and how many pairs they are of."""
     change, lower, upper = row["mean_change"], row.get("lower"), row.get("upper")
-    size = f"{abs(change):.1f}"
+    size = f"{rounded(abs(change), 1)}"
     moved = "changed by less than" if size == "0.0" else "rose by" if change > 0 else "fell by"
     size = "0.1" if size == "0.0" else size
-    ends = f" (95% interval {lower:z.1f} to {upper:z.1f})" if None not in (lower, upper) else ", without an interval"
+    ends = ", without an interval"
+    if lower is not None and upper is not None:
+        ends = f" (95% interval {rounded(lower, 1)} to {rounded(upper, 1)})"
     pairs = f", {numbered(row['n_pairs'], 'pair')}" if row["n_pairs"] is not None else ""
-    means = f"{row['mean_pre']:z.1f} {BEFORE}, {row['mean_post']:z.1f} {second}"
+    means = f"{rounded(row['mean_pre'], 1)} {BEFORE}, {rounded(row['mean_post'], 1)} {second}"
     return f"Scores {moved} {size} {unit}{ends}: {means}{pairs}."
 
 
@@ -237,8 +240,10 @@ def _with_interval(value: float, lower: float | None, upper: float | None, decim
     >>> _with_interval(2.58, 2.2, 2.94), _with_interval(0.5, None, None), _with_interval(0.761, 0.6, 0.92, 2)
     ('2.6 (2.2 to 2.9)', '0.5', '0.76 (0.60 to 0.92)')
     """
-    ends = f" ({lower:z.{decimals}f} to {upper:z.{decimals}f})" if lower is not None and upper is not None else ""
-    return f"{value:z,.{decimals}f}{ends}"
+    said = f"{rounded(value, decimals):,}"
+    if lower is None or upper is None:
+        return said
+    return f"{said} ({rounded(lower, decimals)} to {rounded(upper, decimals)})"
 
 
 def plot_rose_same_fell(gain: Safe, *, title: str) -> alt.LayerChart:
@@ -480,7 +485,7 @@ def _ends_in_words(line: Mapping[str, Any], decimals: int) -> str:
 
 
 def _waves_in_words(line: Mapping[str, Any]) -> str:
-    means = f"{line['mean_pre']:z.1f} to {line['mean_post']:z.1f}"
+    means = f"{rounded(line['mean_pre'], 1)} to {rounded(line['mean_post'], 1)}"
     return f"{means}: change {_ends_in_words(line, 1)}"
 
 
@@ -610,8 +615,8 @@ def plot_before_after(
 
 def _means_in_words(line: Mapping[str, Any], second: str) -> str:
     shrunken = line.get("shrunken")
-    drawn_in = "" if shrunken is None else f"; shrunken gain {shrunken:z.1f}"
-    return f"{line['mean_pre']:z.1f} {BEFORE}, {line['mean_post']:z.1f} {second}{drawn_in}"
+    drawn_in = "" if shrunken is None else f"; shrunken gain {rounded(shrunken, 1)}"
+    return f"{rounded(line['mean_pre'], 1)} {BEFORE}, {rounded(line['mean_post'], 1)} {second}{drawn_in}"
 
 
 def _by_row(frame: pl.DataFrame, shape: Shape, plot: str, group: str | None = None) -> tuple[pl.DataFrame, str | None]:

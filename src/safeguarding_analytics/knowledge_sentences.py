@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
+from safeguarding_analytics.cells import rounded
 from safeguarding_analytics.dates import day_in_words
 from safeguarding_analytics.errors import in_words, numbered
 from safeguarding_analytics.nonresponse import HEADLINE, PERSONS
@@ -115,13 +116,13 @@ def _say_answers(answers: Safe, attended: bool, second: str) -> str:
     )
     if everybody is None or both is None:
         return f"How many of those who attended answered is hidden{HIDDEN.removeprefix('The figure is hidden')}"
-    who = "attended" if attended else "attended or answered"
+    who = "attendances" if attended else "who attended or answered"
     if before is None or after is None:
         share = f" ({percent(both / everybody, everybody)})" if everybody else ""
-        return f"Of {everybody:,} who {who}, {both:,} answered both times{share}."
+        return f"Of {everybody:,} {who}, {both:,} answered both times{share}."
     linked = f" ({percent(both / before, before)} of those who answered before)" if before else ""
     said = (
-        f"Of {everybody:,} who {who}, {before:,} answered before and {after:,} {second}; "
+        f"Of {everybody:,} {who}, {before:,} answered before and {after:,} {second}; "
         f"{both:,} answered both times{linked}."
     )
     if only_before is not None and only_after is not None and only_before + only_after:
@@ -190,7 +191,8 @@ def say_mean_change(
     said = f"In {pairs}, scores {_moved(change)} {unit} on average"
     if row["lower"] is None:
         return f"{said}. Every one of the {clusters} moved alike, which is too little spread for an interval.{changes}"
-    said += f" (95% interval {row['lower']:z.1f} to {row['upper']:z.1f}{_allowing_for(row, clusters)}).{changes}"
+    ends = f"{rounded(row['lower'], 1)} to {rounded(row['upper'], 1)}"
+    said += f" (95% interval {ends}{_allowing_for(row, clusters)}).{changes}"
     said += TOPPED if topped else ""
     if row["upper"] < 0:
         said += " Scores fell: the whole interval lies below 0."
@@ -223,7 +225,7 @@ def _of_no_spread(row: Mapping[str, Any], pairs: str, maximum: float | None) -> 
 
 
 def _moved(change: float) -> str:
-    printed = f"{abs(change):.1f}"
+    printed = f"{rounded(abs(change), 1)}"
     if printed == "0.0":
         return "changed by less than 0.1" if change else "stayed, at a change of 0.0"
     return f"{'rose' if change > 0 else 'fell'} by {printed}"
@@ -337,7 +339,7 @@ def p_in_words(p: float) -> str:
     >>> p_in_words(0.00283), p_in_words(1.8e-14)
     ('p = 0.003', 'p < 0.001')
     """
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+    return "p < 0.001" if p < 0.001 else f"p = {rounded(p, 3)}"
 
 
 def say_effect(sizes: Safe) -> str:
@@ -352,10 +354,11 @@ def say_effect(sizes: Safe) -> str:
     if frame.is_empty() or frame["estimate"][0] is None:
         return ""
     row = frame.row(0, named=True)
-    interval = "" if row["lower"] is None else f"; 95% interval {row['lower']:z.2f} to {row['upper']:z.2f}"
+    lower, upper = row["lower"], row["upper"]
+    interval = "" if lower is None else f"; 95% interval {rounded(lower, 2)} to {rounded(upper, 2)}"
     return (
-        f"Measured by how far scores spread, the change is {row['estimate']:z.2f} standard deviations, the average of "
-        f"those before and after (g_av{interval}): compare it with other courses by this definition only."
+        f"Measured by how far scores spread, the change is {rounded(row['estimate'], 2)} standard deviations, the "
+        f"average of those before and after (g_av{interval}): compare it with other courses by this definition only."
     )
 
 
@@ -436,7 +439,8 @@ def say_comparisons(gains: Safe, *, unit: str) -> str:
 def _compared(row: Mapping[str, Any], unit: str) -> str:
     if row["n_pairs"] is None or row["mean_change"] is None:
         return f"{row['comparison']}: too few answers for a mean to be shown."
-    interval = "" if row["lower"] is None else f" (95% interval {row['lower']:z.1f} to {row['upper']:z.1f})"
+    lower, upper = row["lower"], row["upper"]
+    interval = "" if lower is None else f" (95% interval {rounded(lower, 1)} to {rounded(upper, 1)})"
     said = f"{row['comparison']}: scores {_moved(row['mean_change'])} {unit} on average{interval}"
     return f"{said}, {numbered(row['n_pairs'], 'pair')}."
 
@@ -533,8 +537,8 @@ def say_who_answered_once(means: Safe) -> str:
 
 
 def _mean_in_words(row: Mapping[str, Any]) -> str:
-    interval = f"95% interval {row['lower']:z.1f} to {row['upper']:z.1f}"
-    return f"{row['estimate']:z.1f} points before, on average ({interval})"
+    interval = f"95% interval {rounded(row['lower'], 1)} to {rounded(row['upper'], 1)}"
+    return f"{rounded(row['estimate'], 1)} points before, on average ({interval})"
 
 
 def say_shrunken(groups: Safe, *, plural: str) -> str:
@@ -579,11 +583,11 @@ def _wider(estimated: pl.DataFrame) -> str:
         return ""
     return (
         f" Allowing for who was taught together makes the interval narrower here, which is chance where there are few "
-        f"sessions: rely on the wider one, {lower:z.1f} to {upper:z.1f}."
+        f"sessions: rely on the wider one, {rounded(lower, 1)} to {rounded(upper, 1)}."
     )
 
 
 def _ends(numbers: pl.Series) -> tuple[str, str]:
     """The smallest and the largest number, in words."""
     known = [float(number) for number in numbers.to_list()]
-    return f"{min(known):z.1f}", f"{max(known):z.1f}"
+    return f"{rounded(min(known), 1)}", f"{rounded(max(known), 1)}"

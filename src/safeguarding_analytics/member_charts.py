@@ -13,8 +13,9 @@ import altair as alt
 import polars as pl
 
 import safeguarding_analytics.charts  # noqa: F401 - enables the theme and the renderer
+from safeguarding_analytics.cells import rounded
 from safeguarding_analytics.chart_lanes import LINE, Lanes, one_group, pixels, words_at
-from safeguarding_analytics.chart_marks import COLOURS, INK, nothing
+from safeguarding_analytics.chart_marks import COLOURS, INK, in_digits, nothing
 from safeguarding_analytics.chart_rows import note_of, opened, sentence, split_groups, without_number
 from safeguarding_analytics.errors import ParameterError, in_words, nearest, shorten
 from safeguarding_analytics.safe import Safe
@@ -255,12 +256,15 @@ def plot_polarisation(table: Safe, *, title: str) -> alt.LayerChart:
         upper=f"datum.middle - (roomy ? {lanes.height * 0.28} : 9)",
         lower=f"datum.middle + (roomy ? {lanes.height * 0.28} : 9)",
         aside="roomy ? datum.middle : datum.top + 11",
-        words="format(datum.first, '.0%') + ' among their first, ' + format(datum.last, '.0%') + ' among their last'",
+        first_words=in_digits("datum.first", "'.0%'"),
+        last_words=in_digits("datum.last", "'.0%'"),
+        average_words=in_digits("datum.place_on_average", "'.1f'"),
+        words="datum.first_words + ' among their first, ' + datum.last_words + ' among their last'",
     )
     hover = [
         alt.Tooltip("row:N", title="Issue"),
         alt.Tooltip("words:N", title="Members"),
-        alt.Tooltip("place_on_average:Q", title="Average place", format=".1f"),
+        alt.Tooltip("average_words:N", title="Average place"),
     ]
     y: dict[str, Any] = {"y": pixels("upper"), "y2": "lower", "tooltip": hover}
     spoken = alt.expr("datum.row + ': ' + datum.words")
@@ -273,13 +277,13 @@ def plot_polarisation(table: Safe, *, title: str) -> alt.LayerChart:
         seen.mark_rect(fill=COLOURS[3], aria=False).encode(x=pixels("to_left", alt.X), x2="zero", **y),
         lanes.upright(zero),
         seen.mark_text(align="left", dx=5, **text).encode(
-            x=pixels("right", alt.X), y=pixels("middle"), text=alt.Text("first:Q", format=".0%")
+            x=pixels("right", alt.X), y=pixels("middle"), text="first_words:N"
         ),
         seen.mark_text(align="right", dx=-5, **text).encode(
-            x=pixels("to_left", alt.X), y=pixels("middle"), text=alt.Text("last:Q", format=".0%")
+            x=pixels("to_left", alt.X), y=pixels("middle"), text="last_words:N"
         ),
         seen.mark_text(align="right", **text).encode(
-            x=alt.value(alt.expr("width")), y=pixels("aside"), text=alt.Text("place_on_average:Q", format=".1f")
+            x=alt.value(alt.expr("width")), y=pixels("aside"), text="average_words:N"
         ),
         seen.mark_text(
             align="right", baseline="middle", fontStyle="italic", fontWeight="bold", color=COLOURS[2]
@@ -291,7 +295,8 @@ def plot_polarisation(table: Safe, *, title: str) -> alt.LayerChart:
         sentence(title),
         "Bars to the right: members who put it among their first; to the left: among their last.",
         *(
-            f"{line['row']} is divided: {line['first']:.0%} among their first, {line['last']:.0%} among their last."
+            f"{line['row']} is divided: {rounded(line['first'] * 100)}% among their first, "
+            f"{rounded(line['last'] * 100)}% among their last."
             for line in drawn.filter(pl.col("word") != "").iter_rows(named=True)
         ),
         *without_number(drawn),
@@ -342,12 +347,13 @@ def plot_agency_order(table: Safe, *, title: str) -> alt.LayerChart:
     stand_out = bool(drawn["differs"].any())
     lanes = Lanes(drawn["row"].to_list(), marks=22, words=True, head=62 if stand_out else 44)
     begin, span = "(left + 12)", "(width - left - 24)"
+    agreed = in_digits("datum.value", "'.2f'")
     zero = f"({begin} + {span} / 2)"
     placed = lanes.put(
         where="isValid(datum.value)",
         zero=zero,
         at=f"{begin} + (datum.value + 1) / 2 * {span}",
-        agreed="replace(format(datum.value, '.2f'), '-', '−')",
+        agreed=f"replace({agreed}, '-', '−')",
         shared="!isValid(datum.common) ? '' : "
         "datum.common + (datum.common == 1 ? ' priority' : ' priorities') + ' in common'",
         words="datum.shared + (datum.differs ? (datum.shared ? '; ' : '') + 'differs' : '')",
@@ -403,7 +409,7 @@ def _alike(drawn: pl.DataFrame) -> list[str]:
     seen = drawn.filter(pl.col("value").is_not_null())
     if seen.is_empty():
         return []
-    ends = [f"{row}, {value:.2f}".replace("-", "−") for row, value in seen.select("row", "value").rows()]
+    ends = [f"{row}, {rounded(value, 2)}".replace("-", "−") for row, value in seen.select("row", "value").rows()]
     differ = seen.filter("differs")["row"].to_list()
     return [
         f"Most alike: {ends[0]}." + (f" Least alike: {ends[-1]}." if len(ends) > 1 else ""),

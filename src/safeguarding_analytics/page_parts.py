@@ -50,10 +50,12 @@ Block = dict[str, Any]
 
 @dataclass(frozen=True)
 class Outline:
-    """What a page has to be found: sections and figures, each by the name of its anchor and its text."""
+    """What a page has to be found: each section by the name of its anchor and its text, each figure by the name of its
+    anchor, its number and its text.
+    """
 
     sections: tuple[tuple[str, str], ...]
-    figures: tuple[tuple[str, str], ...]
+    figures: tuple[tuple[str, str, str], ...]
 
 
 @dataclass
@@ -120,32 +122,28 @@ def outline_of(html: str) -> Outline:
     main, _ = _read(html)
     sections = [(each.attributes["id"], _text(each)) for each in main.elements() if each.tag == "h2" and _has_id(each)]
     charts = [each for each in main.elements() if each.tag == "figure" and _has_id(each)]
-    figures = [(each.attributes["id"], _text(title)) for each in charts if (title := each.first("strong"))]
+    titles = [(each.attributes["id"], title) for each in charts if (title := each.first("strong"))]
+    figures = [(anchor, _number_of(title), _text(title)) for anchor, title in titles]
     return Outline(tuple(sections), tuple(figures))
 
 
-def blocks_of(html: str, chapter: int) -> list[Block]:
+def blocks_of(html: str) -> list[Block]:
     """What a page shows, in its order, without its own title.
 
     Parameters
     ----------
     html
         A page, as `pages.page_html` made it.
-    chapter
-        Number of the page in the pack.
     """
     main, pictures = _read(html)
     blocks = list(_blocks(main, pictures))
     first = next((place for place, block in enumerate(blocks) if block["block"] == "heading"), None)
     if first is not None and blocks[first]["level"] == 1:
         del blocks[first]
-    level = figures = 0
+    level = 0
     for block in _with_those_within(blocks):
         if block["block"] == "heading":  # one level down at a time, as those who listen to it go by the levels
             level = block["level"] = min(max(block["level"], 2), max(level, 1) + 1)
-        elif block["block"] == "chart":
-            figures += 1
-            block["number"] = f"{chapter}.{figures}"
     return blocks
 
 
@@ -249,12 +247,18 @@ def _chart(element: _Element, pictures: Sequence[str]) -> Iterator[Block]:
     named = _Reader(f"{begins}></svg>").page.children[0]
     yield {
         "block": "chart",
+        "number": _number_of(title) if title else "",
         "title": _runs(title.children) if title else [],
         "subtitle": [run for run in _runs(subtitle) if "text" in run],
         "description": named.attributes.get("aria-label", "") if isinstance(named, _Element) else "",
         "picture": re.sub(r'font-family="[^"]*"', 'font-family="Arimo"', picture),
         "width": round(wide * scale, 2),
     }
+
+
+def _number_of(title: _Element) -> str:
+    """The number of a figure, as `pages.with_contents` wrote it to its title."""
+    return title.attributes.get("data-number", "")
 
 
 def _length(begins: str, name: str) -> float:

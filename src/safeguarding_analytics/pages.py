@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from functools import cache
 from hashlib import sha256
@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from safeguarding_analytics import __version__
-from safeguarding_analytics.answers import HIDDEN_NOTE, scroll_region
+from safeguarding_analytics.answers import scroll_region
+from safeguarding_analytics.cells import HIDDEN_NOTE
+from safeguarding_analytics.chart_rows import MARGINS
 from safeguarding_analytics.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -41,6 +43,10 @@ FEW_QUESTIONS = 4
 """Up to so many questions of a page are seen without a list of them."""
 
 _QUESTION = re.compile(r'<h2 id="(?P<name>[^"]*)">(?P<text>.*?)</h2>', re.DOTALL)
+_NUMBERED = re.compile(
+    r'(?P<figure><figure class="chart")(?P<caption>><figcaption><strong)(?=>)'
+    r'|(?P<heading><h[1-6] id=")(?P<name>[^"]*)"'
+)
 _BEFORE_FIRST_QUESTION = re.compile(r'(<div class="prose">\s*)?<h2 id="')
 
 NOT_WORKED_OUT = "This part could not be worked out."
@@ -161,7 +167,7 @@ def page_html(
     more
         Address and text of what the foot of the page leads to, such as an accessibility statement.
     """
-    body = with_contents(_body_html(notebook, not_worked_out))
+    body = with_contents(_body_html(notebook, not_worked_out), chapter)
     return _filled(
         "page.html.j2",
         body=body,
@@ -175,6 +181,7 @@ def page_html(
         assets=assets,
         chapter=chapter,
         more=more,
+        margins=json.dumps(MARGINS),
     )
 
 
@@ -231,7 +238,7 @@ def index_html(
         Name of the board.
     pages
         Per page its ``title``, ``href``, ``question`` and ``headline``; and, for the contents, the ``sections`` and
-        ``figures`` on it, each by the name of its anchor and its text.
+        ``figures`` on it, as a `page_parts.Outline` has them.
     made_on
         Day in words.
     notes
@@ -279,33 +286,66 @@ def prose(html: str) -> str:
 def _body_html(notebook: NotebookNode, not_worked_out: str) -> str:
     from nbconvert.exporters import HTMLExporter
 
-    answered = deepcopy(notebook)
-    shown = [section for section in _sections(notebook) if not _is_unanswered(section)]
-    answered.cells = [cell for section in shown for cell in _with_charts_explained(section)]
     exporter = HTMLExporter(  # type: ignore[no-untyped-call]  # nbconvert types its functions but not this one
         template_name="report",
         extra_template_basedirs=[str(TEMPLATES / "nbconvert" / "templates")],
         exclude_input=True,
-        filters={"prose": prose},
+        filters=FILTERS,
     )
-    body, _ = exporter.from_notebook_node(answered, resources={"not_worked_out": not_worked_out})
+    # Its own conversion would read and write the page once more with BeautifulSoup; Voilà goes without that, too.
+    body, _ = super(HTMLExporter, exporter).from_notebook_node(
+        _without_warnings(notebook), resources={"not_worked_out": not_worked_out}
+    )
     return str(body)
 
 
-def with_contents(body: str) -> str:
+def _without_warnings(notebook: NotebookNode) -> NotebookNode:
+    """What Voilà leaves of the outputs of a cell, too: a warning is no answer."""
+    shown = deepcopy(notebook)
+    for cell in shown.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+    return shown
+
+
+def answered(cells: Iterable[NotebookNode]) -> list[NotebookNode]:
+    """The cells of an executed notebook that its page shows, be it made by nbconvert or by Voilà.
+
+    Parameters
+    ----------
+    cells
+        All cells of the notebook, executed.
+
+    Returns
+    -------
+    list[NotebookNode]
+        The same without the questions to which nothing is shown, and without the sentences under charts that are not
+        there.
+    """
+    shown = [section for section in _sections(cells) if not _is_unanswered(section)]
+    return [cell for section in shown for cell in _with_charts_explained(section)]
+
+
+FILTERS = {"answered": answered, "prose": prose}
+"""What the templates of a page's body need."""
+
+
+def with_contents(body: str, chapter: int = 0) -> str:
     """The cells of a page with an anchor at each question and figure and, where there are many questions, their list.
 
     Parameters
     ----------
     body
         HTML of the cells of a notebook, as nbconvert or Voilà writes it.
+    chapter
+        Number of the page in its pack, before the numbers of its figures; 0: they have none before them.
 
     Examples
     --------
     >>> with_contents('<h2 id="Who">Who?</h2><h2 id="Who">Who else?</h2>')
     '<h2 id="Who">Who?</h2><h2 id="Who-2">Who else?</h2>'
     """
-    anchored = _with_anchors(body)
+    anchored = _with_anchors(body, chapter)
     questions = [(found["name"], found["text"]) for found in _QUESTION.finditer(anchored)]
     if len(questions) <= FEW_QUESTIONS:
         return anchored
@@ -317,8 +357,11 @@ def with_contents(body: str) -> str:
     return _BEFORE_FIRST_QUESTION.sub(lambda found: contents + found[0], anchored, count=1)
 
 
-def _with_anchors(body: str) -> str:
-    """The same with an anchor at each figure, and no anchor twice, so that each section and figure can be linked to."""
+def _with_anchors(body: str, chapter: int) -> str:
+    """The same with an anchor and a number at each figure, and no anchor twice, so that all can be linked to.
+
+    The number stands here alone: style, script, contents and PDF take it from the caption.
+    """
     taken = {"main": 1}
     figures = 0
 
@@ -326,10 +369,12 @@ def _with_anchors(body: str) -> str:
         nonlocal figures
         if found["figure"]:
             figures += 1
-            return f'{found["figure"]} id="{_free(f"figure-{figures}", taken)}"'
+            number = f"{chapter}.{figures}" if chapter else str(figures)
+            anchor = _free(f"figure-{figures}", taken)
+            return f'{found["figure"]} id="{anchor}"{found["caption"]} data-number="{number}"'
         return f'{found["heading"]}{_free(found["name"], taken)}"'
 
-    return re.sub(r'(?P<figure><figure class="chart")(?=>)|(?P<heading><h[1-6] id=")(?P<name>[^"]*)"', named, body)
+    return _NUMBERED.sub(named, body)
 
 
 def _free(name: str, taken: dict[str, int]) -> str:
@@ -338,10 +383,10 @@ def _free(name: str, taken: dict[str, int]) -> str:
     return name if taken[name] == 1 else _free(f"{name}-{taken[name]}", taken)
 
 
-def _sections(notebook: NotebookNode) -> list[list[NotebookNode]]:
+def _sections(cells: Iterable[NotebookNode]) -> list[list[NotebookNode]]:
     """The cells of a notebook by question: each begins with a heading of the second level."""
     sections: list[list[NotebookNode]] = [[]]
-    for cell in notebook.cells:
+    for cell in cells:
         if cell.cell_type == "markdown" and cell.source.startswith("## "):
             sections.append([])
         sections[-1].append(cell)
@@ -388,20 +433,22 @@ def _filled(
         f"default-src 'none'; script-src {' '.join(allowed) or (own if addresses else repr('none'))}; "
         f"style-src {f'{own} ' if assets else ''}'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
     )
-    return (
-        _environment()
-        .get_template(template)
-        .render(
-            style="" if assets else (TEMPLATES / STYLE).read_text(encoding="utf-8"),
-            stylesheet=f"{assets}/{STYLE}" if assets else "",
-            scripts=scripts,
-            addresses=addresses,
-            policy=policy,
-            chapter=chapter,
-            version=__version__,
-            **values,
-        )
+    return from_template(
+        template,
+        style="" if assets else (TEMPLATES / STYLE).read_text(encoding="utf-8"),
+        stylesheet=f"{assets}/{STYLE}" if assets else "",
+        scripts=scripts,
+        addresses=addresses,
+        policy=policy,
+        chapter=chapter,
+        version=__version__,
+        **values,
     )
+
+
+def from_template(template: str, **values: Any) -> str:
+    """A template of ours with these values in it, each escaped unless the template says that it is HTML."""
+    return _environment().get_template(template).render(**values)
 
 
 @cache

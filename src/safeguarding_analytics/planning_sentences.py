@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
+from safeguarding_analytics.cells import rounded
 from safeguarding_analytics.dates import day_in_words
 from safeguarding_analytics.errors import ParameterError, in_words, nearest, numbered
 from safeguarding_analytics.paired import FEWEST_PAIRS
@@ -170,8 +171,8 @@ def _smallest_sentences(
         sentences.append("How far sessions differ cannot be known from one: what is seen holds of this session alone.")
     elif effect > 1:
         sentences.append(
-            f"Because people of one session answer alike, the {pairs:,.0f} pairs tell as much as {pairs / effect:,.0f} "
-            f"people taught apart (design effect {effect:.2f})."
+            f"Because people of one session answer alike, the {rounded(pairs):,} pairs tell as much as "
+            f"{rounded(pairs / effect):,} people taught apart (design effect {rounded(effect, 2)})."
         )
     return sentences
 
@@ -210,7 +211,7 @@ def _meaningful_sentences(
     return [
         f"The board said that {points} would matter: this design is large enough to see such a gain.",
         f"To find it clearly at least {points} in {_of(power)} programmes, the gain itself would have to be "
-        f"{matters + seen:,.{_decimals(seen)}f} points or more.",
+        f"{rounded(matters + seen, _decimals(seen)):,} points or more.",
     ]
 
 
@@ -397,16 +398,16 @@ def _two_digits(value: float) -> str:
     Examples
     --------
     >>> _two_digits(0.1707), _two_digits(1.96), _two_digits(1234.5)
-    ('0.17', '2.0', '1,234')
+    ('0.17', '2.0', '1,235')
     """
-    return f"{value:,.{_decimals(value)}f}"
+    return f"{rounded(value, _decimals(value)):,}"
 
 
 def _short(value: float) -> str:
     """A number with one decimal where it is not whole."""
-    return f"{round(value, 1):,.1f}".removesuffix(".0")
+    return f"{rounded(value, 1):,}".removesuffix(".0")
 
 
 def _people(number: float) -> str:
     people = "person" if number == 1 else "people"
-    return f"{_short(number)} {people}{'' if round(number, 1) % 1 == 0 else ' on average'}"
+    return f"{_short(number)} {people}{'' if rounded(number, 1) % 1 == 0 else ' on average'}"

@@ -16,7 +16,7 @@ import polars as pl
 
 import safeguarding_analytics.charts  # noqa: F401 - enables the theme and the renderer
 from safeguarding_analytics.chart_lanes import Lanes, one_group, pixels, words_at
-from safeguarding_analytics.chart_marks import COLOURS, INK, nothing
+from safeguarding_analytics.chart_marks import COLOURS, INK, in_digits, nothing
 from safeguarding_analytics.chart_pairs import name_lines
 from safeguarding_analytics.chart_rows import extremes, note_of, opened, sentence, within, without_number
 from safeguarding_analytics.errors import ParameterError, shorten
@@ -124,7 +124,7 @@ def _ranked_bars(lanes: Lanes, drawn: pl.DataFrame, what: str) -> list[alt.Chart
         end=f"{begin} + (datum.value - {low!r}) / {most!r} * {room}",
         upper=f"datum.middle - (roomy ? {lanes.height * 0.28} : 8)",
         lower=f"datum.middle + (roomy ? {lanes.height * 0.28} : 8)",
-        points="format(datum.value, ',.1~f')",
+        points=in_digits("datum.value", "',.1~f'"),
         numeral="datum.rank + (datum.tied ? '=' : '')",
         beside="roomy ? datum.middle : datum.top + 11",
         over="roomy && datum.boards != '' ? datum.middle - 9 : datum.middle",

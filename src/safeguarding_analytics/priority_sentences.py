@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from safeguarding_analytics.cells import rounded
 from safeguarding_analytics.errors import in_words
 from safeguarding_analytics.safe import Safe
 from safeguarding_analytics.sentences import percent
@@ -35,6 +36,8 @@ NO_TALLIES = (
     "The tallies, the scores and the places by the other weighting are hidden: where agencies count the same, they "
     "would tell the ballots of an agency of few members. The places are those that the rule gives."
 )
+FEW_OF_AN_AGENCY = "agencies with few ballots are not shown, nor those that would tell of them"
+_MOST_LEVEL = 3  # issues named that an agency puts level at its first place
 NOT_KNOWN = "How far members agree cannot be worked out from these ballots."
 
 
@@ -187,9 +190,9 @@ def say_recount(ranking: Safe) -> str:
     above, below, score = map(_plain, numbers)
     rounded = "" if all(number == int(number) for number in numbers) else " (each rounded to two decimals)"
     return (
-        f"Take {first['issue']}: in the table of issues one against one, its column of wins adds up to {above} and "
-        f"that of losses to {below}; the difference is its score, {score}{rounded}. Any other issue can be counted "
-        "again in the same way."
+        f"Take {first['issue']}: in the table of issues one against one, it was put above the others {above} times in "
+        f"all and below them {below} times; the difference is its score, {score}{rounded}. Any other issue can be "
+        "counted again in the same way."
     )
 
 
@@ -287,7 +290,7 @@ def say_ballots_to_change(figures: Safe) -> str:
     said = []
     for (about,), few in ways.group_by("about", maintain_order=True):
         comes, goes = str(about).split(INSTEAD_OF)
-        counts = "; ".join(f"{row['figure']}: {row['value']:,.0f}" for row in few.iter_rows(named=True))
+        counts = "; ".join(f"{row['figure']}: {rounded(row['value']):,}" for row in few.iter_rows(named=True))
         said.append(f"{comes} would overtake {goes} with as few as these ({counts})")
     return f"{'. '.join(said)}. With fewer of any one kind no other issue would get ahead, though one may draw level."
 
@@ -327,7 +330,7 @@ def say_absent(checks: Safe, figures: Safe) -> str:
     said = f"{certain or 'no issue is certain to stay in'}; {moved}."
     if one:
         return f"{ABSENT.capitalize()}: 1. {said[0].upper()}{said[1:]}"
-    return f"With {to_come:,.0f} {ABSENT}, {said}"
+    return f"With {rounded(to_come):,} {ABSENT}, {said}"
 
 
 def say_agreement(figures: Safe) -> str:
@@ -349,12 +352,12 @@ def say_agreement(figures: Safe) -> str:
         return NOT_KNOWN
     steps = ((0.2, "very weak"), (0.4, "weak"), (0.6, "moderate"), (0.8, "strong"), (1.01, "very strong"))
     words = next(word for limit, word in steps if w < limit)
-    said = f"Members' rankings show {words} agreement: {W} = {w:.2f} (0 = not at all, 1 = all the same)"
+    said = f"Members' rankings show {words} agreement: {W} = {rounded(w, 2)} (0 = not at all, 1 = all the same)"
     chance = _value(figures, W_BY_CHANCE)
     if chance is not None and p is not None:
-        value = "under 0.001" if p < 0.001 else f"{p:.3f}"
-        said += f"; {W_BY_CHANCE} would be about {chance:.2f} ({W_P} {value})"
-    return f"{said}. Of every two members the {TAU} is {tau:.2f}." if tau is not None else f"{said}."
+        value = "under 0.001" if p < 0.001 else f"{rounded(p, 3)}"
+        said += f"; {W_BY_CHANCE} would be about {rounded(chance, 2)} ({W_P} {value})"
+    return f"{said}. Of every two members the {TAU} is {rounded(tau, 2)}." if tau is not None else f"{said}."
 
 
 def say_weighting(figures: Safe, rule: CountingRule) -> str:
@@ -381,7 +384,7 @@ def say_weighting(figures: Safe, rule: CountingRule) -> str:
         if rule.weight == "member"
         else f"This vote counts every agency the same. So the {cast:,} ballots are worth"
     )
-    return f"{counted} {effective:.1f} {EFFECTIVE}: the more unequal the agencies are in size, the fewer."
+    return f"{counted} {rounded(effective, 1)} {EFFECTIVE}: the more unequal the agencies are in size, the fewer."
 
 
 def say_kemeny(figures: Safe) -> str:
@@ -401,7 +404,7 @@ def say_kemeny(figures: Safe) -> str:
         return (
             f"The best order has {_plain(cost)} {DISAGREEMENTS} with the ballots; how many are as good is not counted."
         )
-    tied = f"there are {orders:,.0f} {OPTIMAL_ORDERS}" if orders != 1 else "it is the only one with so few"
+    tied = f"there are {rounded(orders):,} {OPTIMAL_ORDERS}" if orders != 1 else "it is the only one with so few"
     return f"The best order has {_plain(cost)} {DISAGREEMENTS} with the ballots, and {tied}."
 
 
@@ -449,10 +452,9 @@ def say_agencies(table: Safe) -> str:
     if rows.is_empty():
         return ""
     shown, hidden = rows.filter(pl.col("agreement").is_not_null()), rows.filter(pl.col("mark") != "")
-    why = "agencies with few ballots are not shown, nor those that would tell of them"
     if hidden.height == rows.height:
-        return f"No agency is compared with the others: {why}."
-    tail = f" {why.capitalize()}." if hidden.height else ""
+        return f"No agency is compared with the others: {FEW_OF_AN_AGENCY}."
+    tail = f" {FEW_OF_AN_AGENCY.capitalize()}." if hidden.height else ""
     if rows.height == 1:
         return "All ballots are of one agency: there are no others to compare it with."
     if shown.is_empty():
@@ -461,6 +463,35 @@ def say_agencies(table: Safe) -> str:
     if not apart:
         return f"No agency whose order can be shown differs from the others by more than chance would have it.{tail}"
     return f"{in_words(apart)} {'ranks' if len(apart) == 1 else 'rank'} the issues otherwise than the others do.{tail}"
+
+
+def say_orders(table: Safe) -> str:
+    """Name the issue that each agency puts first when its ballots are counted by themselves.
+
+    Parameters
+    ----------
+    table
+        Of shape ``ranking`` with the group column agency.
+
+    Returns
+    -------
+    str
+        The issue that most agencies put first stands first. Empty where ballots name no agency.
+    """
+    rows = table.frame()
+    if rows.is_empty():
+        return ""
+    firsts = rows.filter(pl.col("rank") == 1).sort("issue").group_by("agency").agg("issue")
+    if firsts.is_empty():
+        return f"No agency's own order is shown: {FEW_OF_AN_AGENCY}."
+    agencies = firsts.sort("agency").group_by("issue", maintain_order=True).agg("agency")
+    said = [
+        f"{named(who)} {'puts' if len(who) == 1 else 'put'} "
+        f"{named(issues) if len(issues) <= _MOST_LEVEL else 'several issues'} first"
+        for issues, who in agencies.sort(pl.col("agency").list.len(), descending=True, maintain_order=True).iter_rows()
+    ]
+    tail = f" {FEW_OF_AN_AGENCY.capitalize()}." if firsts.height < rows["agency"].n_unique() else ""
+    return f"Each agency counted by itself: {'; '.join(said)}.{tail}"
 
 
 def say_quadrants(table: Safe, *, cut_urgency: float | None, cut_importance: float | None) -> str:
@@ -480,7 +511,8 @@ def say_quadrants(table: Safe, *, cut_urgency: float | None, cut_importance: flo
     apart = _named(rows.filter(~pl.col("agreed")))
     said = (
         f"With the lines drawn at {cut_urgency:g} (urgency) and {cut_importance:g} (importance), "
-        f"{named(first) if first else 'no theme'} {'is' if len(first) < 2 else 'are'} both urgent and important."
+        f"{named(first) if first else 'no theme'} {'is' if len(first) < 2 else 'are'} both urgent and important, "
+        "by the median of the boards."
     )
     return f"{said} Boards place {named(apart)} in different quadrants." if apart else said
 
@@ -497,7 +529,7 @@ def _tally(row: dict[str, Any]) -> str:
 
 def _plain(number: float) -> str:
     """A whole number as it is, a weight with two decimals; a minus sign that is one."""
-    return f"{number:,.0f}".replace("-", "−") if number == int(number) else f"{number:,.2f}".replace("-", "−")
+    return f"{rounded(number, 0 if number == int(number) else 2):,}".replace("-", "−")
 
 
 def _value(figures: Safe, figure: str) -> float | None:

@@ -16,7 +16,7 @@ import polars as pl
 
 import safeguarding_analytics.charts  # noqa: F401 - enables the theme and the renderer
 from safeguarding_analytics.chart_lanes import ROOMY, pixels, words_at
-from safeguarding_analytics.chart_marks import COLOURS, INK, SYMBOLS, finish, nothing
+from safeguarding_analytics.chart_marks import COLOURS, INK, SYMBOLS, finish, in_digits, nothing
 from safeguarding_analytics.chart_pairs import name_lines
 from safeguarding_analytics.chart_rows import note_of, opened, sentence, without_number
 from safeguarding_analytics.errors import ParameterError, shorten
@@ -31,6 +31,15 @@ MOST_BOARDS = 4
 _LINE = 18  # pixels of a line of text
 _BADGE = 23  # pixels of a dot with a number in it
 _OVER_PLOT, _UNDER_PLOT = 26, 62  # pixels above and below the plot, for names of quadrants and of the axis
+_ONE_DECIMAL = "',.1~f'"
+_PLACED = " + ".join(
+    (
+        "'urgency '",
+        in_digits("datum.urgency", _ONE_DECIMAL),
+        "', importance '",
+        in_digits("datum.importance", _ONE_DECIMAL),
+    )
+)
 _PLOT = {True: (430, 430), False: (262, 250)}  # pixels of the plot, where there is room and on a telephone
 _SIZES = (330, 190, 90, 40)  # of the symbols of boards: those at the same place are seen around each other
 
@@ -301,7 +310,7 @@ def _badges(plane: _Plane, drawn: pl.DataFrame) -> list[alt.Chart]:
         "true_x": plane.x("datum.urgency"),
         "x": f"datum.true_x + (roomy ? {wide} : {narrow})[datum.place]",
         "y": plane.y("datum.importance"),
-        "words": "'urgency ' + format(datum.urgency, ',.1~f') + ', importance ' + format(datum.importance, ',.1~f')",
+        "words": _PLACED,
     }
     listed = {
         "place": number,
@@ -439,7 +448,7 @@ def _panels_of_themes(
         **edges,
         "x": level("datum.urgency"),
         "y": upright("datum.importance"),
-        "words": "'urgency ' + format(datum.urgency, ',.1~f') + ', importance ' + format(datum.importance, ',.1~f')",
+        "words": _PLACED,
     }
     seen = _worked_out(places, "isValid(datum.urgency) && isValid(datum.importance)")
     at = {"x": pixels("x", alt.X), "y": pixels("y")}

@@ -13,7 +13,7 @@ import altair as alt
 import polars as pl
 
 import safeguarding_analytics.charts  # noqa: F401 - enables the theme and the renderer
-from safeguarding_analytics.chart_marks import COLOURS, INK, finish, nothing
+from safeguarding_analytics.chart_marks import COLOURS, INK, finish, in_digits, nothing
 from safeguarding_analytics.chart_pairs import AFTER, BEFORE, Blocks, fixed_line, where
 from safeguarding_analytics.chart_rows import NO_FIGURE, opened, sentence, without_number
 from safeguarding_analytics.errors import ParameterError, nearest, numbered, shorten
@@ -288,20 +288,22 @@ def _bars_of_answers(
         alt.Tooltip("series:N", title="When"),
         alt.Tooltip("answer:N", title="Answer"),
         alt.Tooltip("value:Q", title="Answers", format=",d"),
-        alt.Tooltip("share:Q", title="Share", format=".0%"),
+        alt.Tooltip("share_words:N", title="Share"),
     ]
     spoken = alt.expr("datum.row + ', ' + datum.series + ', answer ' + datum.answer + ': ' + format(datum.value, ',')")
-    bar = stacked.mark_bar(height=20, yOffset=offset, stroke=INK, strokeWidth=0.5, description=spoken)
+    words = {name: in_digits(f"datum.{name}", "'.0%'") for name in ("share", "under", "over")}
+    each = stacked.transform_calculate(share_words=words["share"])
+    bar = each.mark_bar(height=20, yOffset=offset, stroke=INK, strokeWidth=0.5, description=spoken)
     ticks = alt.Axis(title="Share of answers (%)", labelExpr="format(abs(datum.value), '.0%')", tickCount=6)
     ends = stacked.transform_aggregate(
         under="sum(under)", over="sum(over)", first="min(start)", last="max(stop)", groupby=["row", "series"]
-    )
+    ).transform_calculate(under_words=words["under"], over_words=words["over"])
     left, right = ends.mark_text(align="right", dx=-5, dy=offset), ends.mark_text(align="left", dx=5, dy=offset)
     x = {name: alt.X(f"{name}:Q", axis=ticks, scale=scale) for name in ("start", "first", "last")}
     return [
         bar.encode(x=x["start"], x2="stop:Q", y=y, color=colour, tooltip=hover),
-        left.encode(x=x["first"], y=y, text=alt.Text("under:Q", format=".0%")),
-        right.encode(x=x["last"], y=y, text=alt.Text("over:Q", format=".0%")),
+        left.encode(x=x["first"], y=y, text="under_words:N"),
+        right.encode(x=x["last"], y=y, text="over_words:N"),
     ]
 
 

@@ -12,21 +12,25 @@ from typing import TYPE_CHECKING, Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from safeguarding_analytics.answers import (
-    HIDDEN_NOTE,
-    MARKS,
-    NOT_STATED,
     NOTHING_TO_SAY,
     OF_SHARES,
     UPPER_OF,
     heading_in,
     heading_of,
 )
+from safeguarding_analytics.cells import (
+    HIDDEN_NOTE,
+    MARKS,
+    NO_NUMBER,
+    NOT_APPLICABLE,
+    NOT_AVAILABLE,
+    NOT_STATED,
+    meaning_of,
+)
 from safeguarding_analytics.dates import day_in_words, evaluation_day
 from safeguarding_analytics.errors import ParameterError, in_words
 from safeguarding_analytics.exports import (
     LONGEST_SHEET_NAME,
-    NOT_APPLICABLE,
-    NOT_AVAILABLE,
     Cell,
     Pen,
     explained,
@@ -241,10 +245,6 @@ def _contents(tables: Published) -> Words:
 def _notes(tables: Published) -> Words:
     policies = list(dict.fromkeys(table.policy for _, table in tables.values() if table.policy))
     hiding = list(dict.fromkeys(policy.mark for policy in policies)) or [Policy().mark]
-    meanings = MARKS | {
-        NOT_AVAILABLE: "not available: not known, not settled, or divided by 0",
-        NOT_APPLICABLE: "not applicable: there is nothing to say",
-    }
     sheets = _sheets(tables)
     protected = [
         [
@@ -255,7 +255,7 @@ def _notes(tables: Published) -> Words:
     ]
     return [
         *([mark, HIDDEN_NOTE] for mark in hiding),
-        *([mark, meaning] for mark, meaning in meanings.items() if mark not in hiding),
+        *([mark, meaning] for mark, meaning in MARKS.items() if mark not in (*hiding, NO_NUMBER)),
         [NOT_STATED, "the group has no name in the records"],
         [TOTAL, "all groups together, those whose numbers are hidden too"],
         *protected,
@@ -347,8 +347,9 @@ def _add_cover(book: Workbook, tables: Published, manifest: Mapping[str, Any]) -
         ("Every table of the release, on a worksheet of its own: the same numbers as in the pages and the CSV files "
          "beside it. Contents lists the tables, Definitions says what their columns mean.", {}),
         ("Hidden numbers", _HEADING),
-        (f"{in_words(marks)}: {HIDDEN_NOTE}. {NOT_AVAILABLE}: not available. {NOT_APPLICABLE}: not applicable. "
-         "Notes lists all marks and says how small numbers are protected.", {}),
+        (f"{in_words(marks)}: {HIDDEN_NOTE}. {NOT_AVAILABLE}: {meaning_of(NOT_AVAILABLE)}. "
+         f"{NOT_APPLICABLE}: {meaning_of(NOT_APPLICABLE)}. Notes lists all marks and says how small numbers are "
+         "protected.", {}),
         ("Questions and use", _HEADING),
         ("For questions, and for leave to use these figures elsewhere, turn to the board named above.", {}),
     ]  # fmt: skip

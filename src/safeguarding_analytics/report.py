@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import contextlib
 import json
+import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -20,6 +21,7 @@ from safeguarding_analytics.dates import day_in_words, evaluation_day
 from safeguarding_analytics.errors import ParameterError, SafeguardingError, TableError, in_words, nearest
 from safeguarding_analytics.kernels import Outcome, Progress, Task, run_notebooks
 from safeguarding_analytics.leaks import refuse_leaks
+from safeguarding_analytics.package_files import folder_of
 from safeguarding_analytics.page_parts import outline_of
 from safeguarding_analytics.release import (
     BEING_BUILT,
@@ -37,9 +39,11 @@ from safeguarding_analytics.release import (
 )
 from safeguarding_analytics.release_audit import repair_tables
 from safeguarding_analytics.release_workbook import WORKBOOK, write_release_workbook
+from safeguarding_analytics.temporary_folders import lock
 
-INSTALLED = Path(__file__).parent / "notebooks"
-IN_REPOSITORY = Path(__file__).parents[2] / "notebooks"
+NOTEBOOKS = folder_of("notebooks", "notebooks")
+"""Folder of the notebooks of the pack."""
+
 RUNS = "runs"
 """Folder, inside that of a run, in which each notebook has a folder of its own to publish into."""
 
@@ -58,7 +62,6 @@ class Notebook:
     question: str
     tables: tuple[str, ...]
     parameters: Mapping[str, str]
-    cells: int
     defaults: Mapping[str, Any]
 
     @property
@@ -110,8 +113,7 @@ def notebooks(only: Sequence[str] = ()) -> list[Notebook]:
     ParameterError
         When a name is unknown.
     """
-    folder = INSTALLED if INSTALLED.is_dir() else IN_REPOSITORY
-    found = sorted((_describe(path) for path in folder.glob("*.ipynb")), key=lambda each: (each[0], each[1].name))
+    found = sorted((_describe(path) for path in NOTEBOOKS.glob("*.ipynb")), key=lambda each: (each[0], each[1].name))
     every = [notebook for _, notebook in found]
     names = [notebook.name for notebook in every]
     for name in only:
@@ -127,14 +129,12 @@ def _describe(path: Path) -> tuple[int, Notebook]:
     about = notebook.metadata["safeguarding"]
     parameters = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
     lines = [line for line in ast.parse(parameters.source).body if isinstance(line, ast.AnnAssign) and line.value]
-    code = sum(cell.cell_type == "code" for cell in notebook.cells)
     return about["order"], Notebook(
         path=path,
         title=notebook.metadata["title"],
         question=about["question"],
         tables=tuple(about["tables"]),
         parameters={ast.unparse(line.target): ast.unparse(line.annotation) for line in lines},
-        cells=code,
         defaults={ast.unparse(line.target): ast.literal_eval(line.value) for line in lines if line.value},
     )
 
@@ -241,7 +241,9 @@ def make_report(
         refuse_leaks(built, board)
         if pdf:
             about["pdf"] = _write_pdf(board, chapters, built / "pack", today, notes)
-        return Report(promote(built, place, about=about), tuple(pages), tuple(repaired))
+        with _one_at_a_time(place.parent):
+            _refuse_to_lose_pages(place, wanted)
+            return Report(promote(built, place, about=about), tuple(pages), tuple(repaired))
     finally:
         _remove(built)
 
@@ -286,6 +288,20 @@ def _refuse_to_lose_pages(place: Path, wanted: list[Notebook]) -> None:
         )
 
 
+@contextlib.contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Wait while another run moves its release into this folder, so that each is audited beside the one that stands."""
+    if os.name != "posix":
+        yield
+        return
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        lock(opened)
+        yield
+    finally:
+        os.close(opened)
+
+
 def _remove(built: Path) -> None:
     """Remove the folder of a run, if it has not become the release."""
     stopped = built.with_name(f"{built.name}-stopped")
@@ -306,7 +322,6 @@ def _run_all(
         each.name: Task(
             each.path,
             {"board": folder, "release": str((runs / each.name).resolve()), **_values(each, given)},
-            each.cells,
         )
         for each in wanted
         if each.name not in lacking

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import polars as pl
 
+from safeguarding_analytics.cells import HIDDEN_NOTE, rounded
 from safeguarding_analytics.dates import day_in_words
 from safeguarding_analytics.errors import ParameterError, in_words, shorten
 from safeguarding_analytics.safe import Safe
 from safeguarding_analytics.tables import TOTAL
 
-HIDDEN = "The figure is hidden because the number is small, or because it would give a small number away."
+HIDDEN = f"The figure is {HIDDEN_NOTE}."
 
 
 def percent(share: float, denominator: int | None = None) -> str:
@@ -33,8 +33,7 @@ def percent(share: float, denominator: int | None = None) -> str:
     >>> percent(5 / 400, 400), percent(1 / 8, 8)
     ('1.3%', '13%')
     """
-    last = Decimal(1).scaleb(-decimals_of_share(denominator))
-    return f"{Decimal(repr(round(share * 100, 9))).quantize(last, ROUND_HALF_UP)}%"
+    return f"{rounded(share * 100, decimals_of_share(denominator))}%"
 
 
 def decimals_of_share(denominator: int | None = None) -> int:

@@ -21,26 +21,24 @@ from hashlib import sha256
 from pathlib import Path
 from shutil import copytree
 from subprocess import DEVNULL
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from safeguarding_analytics.access import Access
-from safeguarding_analytics.dashboards import LIVE, PROJECTOR, SERVED, Page, folder_of_pages, pages_in
+from safeguarding_analytics.dashboards import LIVE, PAGES, PROJECTOR, SERVED, DashboardPage, pages_in
 from safeguarding_analytics.drawn_pages import BusyError, Drawn, DrawnPages
 from safeguarding_analytics.errors import ParameterError, SafeguardingError
-from safeguarding_analytics.pages import NOT_WORKED_OUT, TEMPLATES, page_html, prose, vega_bundle, with_contents
+from safeguarding_analytics.kernels import LONGEST_SOCKET
+from safeguarding_analytics.pages import FILTERS, NOT_WORKED_OUT, TEMPLATES, page_html, vega_bundle, with_contents
 from safeguarding_analytics.release import MANIFEST, Release
+from safeguarding_analytics.temporary_folders import temporary_folder
 from safeguarding_analytics.viewers import Refusals, handlers_of
 from safeguarding_analytics.warm_kernels import kernel_name
 
 LOCALHOST = "127.0.0.1"
-SHELF = "sg"
-"""How the folder in the temporary folder begins that holds all that is written while pages are served."""
-
-KERNELS = 2
+PAGES_AT_ONCE = 2
 """Pages that are worked out at once, each by a kernel of its own."""
 
-PATIENCE = 55
+LONGEST_WAIT = 55
 """Seconds that a viewer waits for a page; proxies give up after a minute."""
 
 LONGEST_RUN = 300
@@ -49,6 +47,9 @@ LONGEST_RUN = 300
 IDLE_SECONDS = 2 * LONGEST_RUN
 """Kernels end with their page; one that is left over for any reason ends after so long. On a busy computer a kernel
 takes long to start, and is idle meanwhile: it must not be ended before its page is given up."""
+
+BEHIND_SHELF = 65
+"""Characters of the path of a kernel's socket behind the folder of all that is written while pages are served."""
 
 ENDING = 15
 """Seconds that it may take to end kernels and requests when the dashboard is stopped."""
@@ -75,7 +76,7 @@ class Door:
     port: int
     base_url: str = "/"
     token: str = ""
-    kernels: int = KERNELS
+    kernels: int = PAGES_AT_ONCE
     static_site: str = ""
 
 
@@ -83,7 +84,7 @@ class Door:
 class Shown:
     """What is shown: its pages, whose they are, and what tells its present state from any other."""
 
-    pages: Sequence[Page]
+    pages: Sequence[DashboardPage]
     board: Callable[[], str]
     state: Callable[[], str]
     before: Callable[[], object] | None = None
@@ -132,12 +133,10 @@ def serve(folder: Path, door: Door, listening: Callable[[], object] = _nothing) 
     state_of(place)
     os.environ[SERVED] = str(place)
     os.environ.pop(LIVE, None)
-    with TemporaryDirectory(prefix=SHELF) as shelf:
+    with temporary_folder() as shelf:
         _end_orderly()
-        shown = Shown(
-            pages_in(folder_of_pages()), lambda: str(Release.open(place).manifest["board"]), lambda: state_of(place)
-        )
-        return _run(Path(shelf), door, shown, listening)
+        shown = Shown(pages_in(PAGES), lambda: str(Release.open(place).manifest["board"]), lambda: state_of(place))
+        return _serve_pages(shelf, door, shown, listening)
 
 
 def serve_live(
@@ -155,10 +154,8 @@ def serve_live(
     ----------
     folder
         A board's folder. It is only read.
-    door
-        How its pages are reached.
-    listening
-        Is called once, as soon as requests are answered.
+    door, listening
+        As for `serve`.
     now
         What the time is.
     every
@@ -186,19 +183,19 @@ def serve_live(
     from safeguarding_analytics.live_count import LiveCount
 
     require_free(door.port)
-    with TemporaryDirectory(prefix=SHELF) as shelf:
+    with temporary_folder() as shelf:
         _end_orderly()
-        count = LiveCount(folder, Path(shelf), now, closed=closed)
+        count = LiveCount(folder, shelf, now, closed=closed)
         count.refresh()
         os.environ[LIVE] = str(count.status)
         shown = Shown(
-            pages_in(folder_of_pages(), live=True),
+            pages_in(PAGES, live=True),
             lambda: count.board,
             lambda: sha256(count.status.read_bytes()).hexdigest(),
             count.refresh,
             every,
         )
-        return _run(Path(shelf), door, shown, listening)
+        return _serve_pages(shelf, door, shown, listening)
 
 
 def require_free(port: int) -> None:
@@ -242,7 +239,7 @@ def _when_told_to_end(do: Callable[[], object]) -> None:
         signal.signal(each, lambda *_: do())
 
 
-def _run(shelf: Path, door: Door, shown: Shown, listening: Callable[[], object]) -> int:
+def _serve_pages(shelf: Path, door: Door, shown: Shown, listening: Callable[[], object]) -> int:
     """Serve pages until stopped."""
     for kind in ("nbconvert", "voila"):
         copytree(TEMPLATES / kind, shelf / kind)
@@ -266,7 +263,7 @@ def _run(shelf: Path, door: Door, shown: Shown, listening: Callable[[], object])
         return Drawn(f"{start}{with_contents(body)}{end}".encode(), whole=NOT_WORKED_OUT not in body)
 
     drawn = DrawnPages(
-        draw, shown.state, kernels=door.kernels, patience=PATIENCE, ahead=() if shown.before else list(by_name)
+        draw, shown.state, kernels=door.kernels, patience=LONGEST_WAIT, ahead=() if shown.before else list(by_name)
     )
 
     def begin() -> None:
@@ -332,7 +329,7 @@ class Shared:
         return await asyncio.get_running_loop().run_in_executor(None, self._do)
 
 
-async def _body(app: Any, page: Page, kind: str) -> str:
+async def _body(app: Any, page: DashboardPage, kind: str) -> str:
     """The cells of a page, run by Voilà in a kernel that ends with them."""
     from voila.notebook_renderer import NotebookRenderer
 
@@ -378,7 +375,7 @@ async def _kernel(kernels: Any, kind: str) -> AsyncIterator[str]:
             await kernels.shutdown_kernel(await starting, now=True)
 
 
-def _shell(page: Page, pages: Sequence[Page], board: str, every: int = 0) -> list[str]:
+def _shell(page: DashboardPage, pages: Sequence[DashboardPage], board: str, every: int = 0) -> list[str]:
     """What stands before and after the cells of a page: a page of the board pack without cells, cut open."""
     from nbformat.v4 import new_notebook
 
@@ -395,16 +392,15 @@ def _shell(page: Page, pages: Sequence[Page], board: str, every: int = 0) -> lis
     return re.split("<h1>.*?</h1>", empty, maxsplit=1)  # the notebook brings its own heading
 
 
-def _navigation(pages: Sequence[Page]) -> list[tuple[str, str]]:
+def _navigation(pages: Sequence[DashboardPage]) -> list[tuple[str, str]]:
     return [(page.address, page.title) for page in pages]
 
 
 def _settings(door: Door, shelf: Path) -> Any:
     from traitlets.config import Config
 
-    # Each kernel has sockets of its own in a folder of this user: 65 characters behind the shelf, of the 103 that the
-    # path of a socket may have.
-    kernels = {"transport": "ipc"} if os.name == "posix" and len(str(shelf)) <= 103 - 65 else {}
+    # Each kernel has sockets of its own in a folder of this user, where their paths are not too long.
+    kernels = {"transport": "ipc"} if os.name == "posix" and len(str(shelf)) + BEHIND_SHELF <= LONGEST_SOCKET else {}
     return Config(
         {
             "Voila": {
@@ -428,7 +424,7 @@ def _settings(door: Door, shelf: Path) -> Any:
             },
             # One answer that fails does not take the others with it, and none is left out because it comes late.
             "VoilaExecutor": {"allow_errors": True, "iopub_timeout": LONGEST_RUN, "startup_timeout": LONGEST_RUN},
-            "TemplateExporter": {"filters": {"prose": prose}},
+            "TemplateExporter": {"filters": FILTERS},
             "MappingKernelManager": {
                 "cull_idle_timeout": IDLE_SECONDS,
                 "cull_interval": IDLE_SECONDS // 2,

@@ -23,13 +23,22 @@ from typing import Any
 import polars as pl
 
 from safeguarding_analytics import __version__
-from safeguarding_analytics.answers import HIDDEN_NOTE, MARKS
-from safeguarding_analytics.dashboards import LIVE, SERVED, Page, folder_of_pages, pages_in
+from safeguarding_analytics.cells import meaning_of
+from safeguarding_analytics.dashboards import LIVE, PAGES, SERVED, DashboardPage, pages_in
 from safeguarding_analytics.dates import day_in_words
 from safeguarding_analytics.errors import ParameterError, SafeguardingError, numbered
 from safeguarding_analytics.kernels import Progress, Task, run_notebooks
 from safeguarding_analytics.leaks import refuse_leaks
-from safeguarding_analytics.pages import SCRIPT, STYLE, TEMPLATES, VEGA, asset_files, page_html, text_html, vega_bundle
+from safeguarding_analytics.pages import (
+    SCRIPT,
+    STYLE,
+    VEGA,
+    asset_files,
+    from_template,
+    page_html,
+    text_html,
+    vega_bundle,
+)
 from safeguarding_analytics.release import (
     MANIFEST,
     PACKAGE,
@@ -213,7 +222,7 @@ def _pages(
     release: Release, tables: Mapping[str, Safe], jobs: int, contact: str, progress: Progress
 ) -> dict[str, bytes]:
     """Every page of the site by the name of its file."""
-    found = pages_in(folder_of_pages())
+    found = pages_in(PAGES)
     executed = _run_all(found, release.folder, jobs, progress)
     board = release.manifest["board"]
     around: dict[str, Any] = {
@@ -228,8 +237,8 @@ def _pages(
     }
     made_on = day_in_words(date.fromisoformat(release.manifest["made_on"]))
     bodies = {
-        DOWNLOADS: _filled("site_downloads.html.j2", **_offered(release, tables)),
-        ACCESSIBILITY: _filled(
+        DOWNLOADS: from_template("site_downloads.html.j2", **_offered(release, tables)),
+        ACCESSIBILITY: from_template(
             "site_accessibility.html.j2", board=board, contact=contact, made_on=made_on, version=__version__
         ),
     }
@@ -237,13 +246,13 @@ def _pages(
     return {name: html.encode() for name, html in pages.items()}
 
 
-def _file_of(page: Page) -> str:
+def _file_of(page: DashboardPage) -> str:
     return f"{page.address.removeprefix('/') or 'index'}.html"
 
 
-def _run_all(pages: Sequence[Page], release: Path, jobs: int, progress: Progress) -> list[Any]:
+def _run_all(pages: Sequence[DashboardPage], release: Path, jobs: int, progress: Progress) -> list[Any]:
     """The executed notebooks of the pages, each of a kernel of its own; all failures in one error."""
-    tasks = {page.title: Task(page.notebook, None, _code_cells(page.notebook)) for page in pages}
+    tasks = {page.title: Task(page.notebook, None) for page in pages}
     with _served(release):
         outcomes = run_notebooks(tasks, jobs=jobs, progress=progress, beside=vega_bundle)
     lines = [f"{title}: {outcome.why_not}" for title, outcome in outcomes.items() if outcome.why_not]
@@ -251,11 +260,6 @@ def _run_all(pages: Sequence[Page], release: Path, jobs: int, progress: Progress
         last = "No site was made; the previous one, if there is one, stays. Make the release again with this version."
         raise SafeguardingError("\n".join([*lines, last]))
     return [outcome.executed for outcome in outcomes.values()]
-
-
-def _code_cells(notebook: Path) -> int:
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    return sum(cell["cell_type"] == "code" for cell in cells)
 
 
 @contextmanager
@@ -268,13 +272,6 @@ def _served(release: Path) -> Iterator[None]:
     finally:
         del os.environ[SERVED]
         os.environ.update({name: value for name, value in before.items() if value is not None})
-
-
-def _filled(template: str, **values: Any) -> str:
-    from jinja2 import Environment, FileSystemLoader
-
-    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    return environment.get_template(template).render(**values)
 
 
 # The tables to download
@@ -291,7 +288,7 @@ def _offered(release: Release, tables: Mapping[str, Safe]) -> dict[str, Any]:
     book = release.folder / WORKBOOK
     return {
         "groups": [(heading, offers) for heading, offers in groups.items() if offers],
-        "marks": [(mark, MARKS.get(mark, HIDDEN_NOTE)) for mark in marks],
+        "marks": [(mark, meaning_of(mark)) for mark in marks],
         "workbook": {"address": WORKBOOK, "size": _in_words(book.stat().st_size)} if book.is_file() else None,
     }
 

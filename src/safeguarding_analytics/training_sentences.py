@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from safeguarding_analytics.cells import rounded
 from safeguarding_analytics.dates import day_in_words
 from safeguarding_analytics.errors import ParameterError, in_words, numbered
 from safeguarding_analytics.safe import Safe
@@ -44,7 +45,7 @@ def say_attendance(table: Safe) -> str:
     )
     if row["attendance_rate"] is not None:
         sentence += f": an attendance rate of {percent(row['attendance_rate'], row['registered'])}"
-    sentence += f". With {row['walk_ins']:,} who walked in, {row['attended']:,} attended"
+    sentence += f". With {row['walk_ins']:,} who walked in, {row['attended']:,} places were attended"
     if row["take_up"] is None and row["capacity"] == 0:
         return f"{sentence}; no places were offered, so there is no take-up."
     if row["take_up"] is None:
@@ -286,8 +287,8 @@ def say_cost(table: Safe) -> str:
     if row["cost_per_place"] is None or row["cost_per_person"] is None:
         return f"{known}, and nobody attended those sessions."
     return (
-        f"{known}: £{row['total_cost']:,.2f} for {row['places']:,} places and {row['people']:,} people, "
-        f"£{row['cost_per_place']:,.2f} a place and £{row['cost_per_person']:,.2f} a person reached."
+        f"{known}: £{rounded(row['total_cost'], 2):,} for {row['places']:,} places and {row['people']:,} people, "
+        f"£{rounded(row['cost_per_place'], 2):,} a place and £{rounded(row['cost_per_person'], 2):,} a person reached."
     )
 
 

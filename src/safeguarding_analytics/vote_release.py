@@ -19,6 +19,7 @@ from safeguarding_analytics.priority_sentences import (
     say_checks,
     say_divided,
     say_head_to_head,
+    say_orders,
     say_ranking,
     say_rule,
     say_without_one,
@@ -62,12 +63,12 @@ def define_count(rule: CountingRule) -> str:
     >>> define_count(CountingRule())[:66]
     'Symmetric Borda count: wins minus losses over all pairs of issues;'
     """
-    drawn = rule.resample or rule.weight
+    drawn = "whole agencies" if (rule.resample or rule.weight) == "agency" else "members"
     return (
         "Symmetric Borda count: wins minus losses over all pairs of issues; tied places averaged; weight per "
-        f"{rule.weight}; unranked issues: {rule.unranked}; the first {rule.seats} are selected. Boards are resampled "
-        f"by drawing {'whole agencies as clusters' if drawn == 'agency' else 'members'} {rule.resamples:,} times, "
-        f"from seed {rule.seed}."
+        f"{rule.weight}; unranked issues: {rule.unranked}; the first {rule.seats} are selected. How firm that is was "
+        f"tried with {rule.resamples:,} boards: {drawn} drawn at random from those who voted, and some more than once. "
+        f"Whoever starts the drawing at the number {rule.seed} draws the same boards."
     )
 
 
@@ -139,7 +140,7 @@ def answers_of(count: VoteCount) -> Sequence[Answer]:
                 count.by_agency,
                 "The order of each agency",
                 f"The ballots of each agency counted by themselves, every member weighing the same. {definition}",
-                say_agencies(count.agencies),
+                say_orders(count.by_agency),
             ),
             Answer(
                 "priorities_agencies",

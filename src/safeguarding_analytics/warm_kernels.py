@@ -18,9 +18,10 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import mkdtemp
 
 from safeguarding_analytics.errors import ParameterError
+from safeguarding_analytics.package_files import folder_of
+from safeguarding_analytics.temporary_folders import TemporaryFolder, make_folder
 
 NAME = "safeguarding-warm"
 ORDINARY = "python3"
@@ -29,13 +30,7 @@ KIND = "SAFEGUARDING_KERNELS"
 
 _SERVER = "safeguarding_analytics.kernel_server"
 _CLIENT = Path(__file__).with_name("kernel_client.py")
-_PACKAGE = Path(__file__).parent
-_REPOSITORY = _PACKAGE.parents[1]
-_NOTEBOOKS = (
-    [_REPOSITORY / "notebooks", _REPOSITORY / "dashboards"]
-    if (_REPOSITORY / "pyproject.toml").is_file()
-    else [_PACKAGE / "notebooks", _PACKAGE / "dashboard_pages"]
-)
+_NOTEBOOKS = (folder_of("notebooks", "notebooks"), folder_of("dashboard_pages", "dashboards"))
 _SEARCH_PATH = "JUPYTER_PATH"
 _WAITING = 128
 _lock = threading.Lock()
@@ -46,8 +41,13 @@ class Server:
     """A server of kernels: its process, and the folder of its socket and kernelspecs, which only this user may read."""
 
     process: subprocess.Popen[bytes]
-    folder: Path
+    place: TemporaryFolder
     owner: int
+
+    @property
+    def folder(self) -> Path:
+        """Where its socket and its kernelspecs are."""
+        return self.place.path
 
     def lives(self) -> bool:
         """Whether it is that of this process, and still there."""
@@ -71,7 +71,7 @@ class Server:
             self.process.wait(10)
         self.process.kill()
         self.process.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.place.remove()
 
 
 _server: list[Server] = []
@@ -113,7 +113,7 @@ def run_warm(command: Sequence[str], say: Callable[[str], None]) -> int:
     Parameters
     ----------
     command
-        The program and its arguments.
+        The program and its arguments. A program of this environment is found also where PATH does not lead to it.
     say
         Called with a sentence where kernels must be ordinary ones.
 
@@ -127,7 +127,8 @@ def run_warm(command: Sequence[str], say: Callable[[str], None]) -> int:
         say("Warm kernels cannot be had here; ordinary ones start instead.")
     try:
         environment = os.environ | (server.environment() if server else {})
-        with subprocess.Popen(command, env=environment) as running:  # noqa: S603  # as asked for
+        of_ours = shutil.which(command[0], path=str(Path(sys.executable).parent))
+        with subprocess.Popen([of_ours or command[0], *command[1:]], env=environment) as running:  # noqa: S603  # as asked for
             signal.signal(signal.SIGTERM, lambda *_: running.terminate())
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command has it, too, and decides
             code = running.wait()
@@ -145,29 +146,28 @@ def start_server(names: Sequence[str] = (NAME,)) -> Server | None:
     kind = os.environ.get(KIND) or ("warm" if sys.platform == "linux" else "ordinary")
     if kind != "warm" or os.name != "posix":
         return None
-    folder = Path(mkdtemp(prefix="safeguarding-kernels-"))
-    place = str(folder / "socket")
     imported = [str(path) for shelf in _NOTEBOOKS for path in sorted(shelf.glob("*.ipynb"))]
-    listener = socket.socket(socket.AF_UNIX)
-    try:
-        listener.bind(place)
-        listener.listen(_WAITING)
-        process = subprocess.Popen(  # noqa: S603  # this interpreter, with paths of this package
-            [sys.executable, "-P", "-m", _SERVER, str(folder), str(listener.fileno()), *imported],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            pass_fds=[listener.fileno()],
-            start_new_session=True,  # Ctrl-C in the terminal is for the process that waits for the kernels
-        )
-    except OSError:
-        shutil.rmtree(folder, ignore_errors=True)
-        return None
-    finally:
-        listener.close()
-    for name in names:
-        _write_spec(folder / "kernels" / name, place)
-    return Server(process, folder, os.getpid())
+    made = make_folder()
+    place = str(made.path / "socket")
+    with contextlib.ExitStack() as undone, socket.socket(socket.AF_UNIX) as listener:
+        undone.callback(made.remove)  # unless all of it succeeds
+        try:
+            listener.bind(place)
+            listener.listen(_WAITING)
+            for name in names:
+                _write_spec(made.path / "kernels" / name, place)
+            process = subprocess.Popen(  # noqa: S603  # this interpreter, with paths of this package
+                [sys.executable, "-P", "-m", _SERVER, str(made.path), str(listener.fileno()), *imported],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=[listener.fileno()],
+                start_new_session=True,  # Ctrl-C in the terminal is for the process that waits for the kernels
+            )
+        except OSError:
+            return None
+        undone.pop_all()
+    return Server(process, made, os.getpid())
 
 
 def _write_spec(folder: Path, place: str) -> None:

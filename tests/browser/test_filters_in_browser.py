@@ -341,6 +341,29 @@ def test_paper_leaves_out_the_questions_and_rows_that_do_not_show_what_is_chosen
     assert page.locator("h2:visible").count() == 4
 
 
+@pytest.mark.parametrize(("hash_", "is_first"), [("#Agency=Police", True), ("", False)])
+def test_on_paper_the_short_table_of_a_choice_stands_before_its_chart_which_may_need_a_page(opened, hash_, is_first):
+    page = opened("questions", hash_)
+    page.emulate_media(media="print")
+    table, chart = (page.locator(f".output:has(table) {name}").first.bounding_box() for name in ("table", "figure"))
+    assert (table["y"] < chart["y"]) == is_first
+
+
+def test_a_chart_with_a_choice_is_as_wide_on_paper_whatever_the_screen(opened):
+    page = opened("questions", "#Agency=Police")
+    page.set_viewport_size({"width": 360, "height": 800})
+    settled(page)
+    widths = []
+    for event in ("nothing", "beforeprint", "afterprint"):
+        page.evaluate(f"dispatchEvent(new Event('{event}'))")
+        settled(page)
+        widths.append([round(float(one.get_attribute("width"))) for one in page.locator(".live svg").all()])
+    # A4 is 210 mm wide with margins of 16 mm: 178 mm, 672 of the 96 pixels of an inch.
+    assert widths[1] == [672, *widths[0][1:]]
+    assert max(widths[0]) < 360
+    assert widths[2] == widths[0]
+
+
 def test_folded_tables_are_open_on_paper(opened):
     page = opened("questions")
     assert page.locator("table:visible").count() == 0

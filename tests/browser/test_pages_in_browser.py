@@ -199,6 +199,20 @@ def test_no_chart_is_cut_off_at_its_edges(opened, width):
     assert beyond == []
 
 
+def test_no_picture_is_cut_off_on_paper(opened):
+    page = opened("page", 794)  # A4 in pixels; paper cuts off what is beyond the text
+    page.emulate_media(media="print")
+    assert page.locator(".picture svg").first.is_visible()
+    assert page.evaluate("getComputedStyle(document.querySelector('.picture svg')).overflow") == "visible"
+    beyond = page.evaluate(
+        """() => [...document.querySelectorAll('.picture svg text')].filter(text => text.textContent).flatMap(text => {
+             const frame = text.closest('.chart').getBoundingClientRect(), box = text.getBoundingClientRect();
+             return box.left < frame.left - 1 || box.right > frame.right + 1 ? [text.textContent] : [];
+           })"""
+    )
+    assert beyond == []
+
+
 @pytest.mark.parametrize("name", ["page", "still", "index"])
 def test_no_page_breaks_a_rule_of_accessibility(opened, name):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")

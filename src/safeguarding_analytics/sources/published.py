@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import polars as pl
 
 from safeguarding_analytics.errors import ParameterError, nearest
+from safeguarding_analytics.package_files import folder_of
 
-INSTALLED = Path(__file__).parents[1] / "published"
-IN_REPOSITORY = Path(__file__).parents[3] / "data" / "published"
+FILES = folder_of("published", "data/published")
+"""Folder of the files."""
 
 
 def read_published(name: str) -> pl.DataFrame:
@@ -39,8 +38,7 @@ def read_published(name: str) -> pl.DataFrame:
     >>> read_published("kirklees_priorities_2015")["priority"].to_list()[:2]
     ['Neglect', 'Child Sexual Exploitation']
     """
-    folder = INSTALLED if INSTALLED.is_dir() else IN_REPOSITORY
-    names = sorted(path.stem for path in folder.glob("*.csv"))
+    names = sorted(path.stem for path in FILES.glob("*.csv"))
     if name not in names:
         raise ParameterError(f'there is no file of published figures "{name}".{nearest(name, names)}')
-    return pl.read_csv(folder / f"{name}.csv", infer_schema=False)
+    return pl.read_csv(FILES / f"{name}.csv", infer_schema=False)

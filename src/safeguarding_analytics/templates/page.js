@@ -1,6 +1,7 @@
 "use strict";
 // Turns each chart's picture into one that fits the width and answers to the pointer. Without it the picture stays.
-const MARGINS = ["Total", "All"]; // rows of everybody, which nobody chooses
+const MARGINS = JSON.parse(document.querySelector("main").dataset.margins); // rows of everybody, which nobody chooses
+const PAPER = 672; // pixels that a chart may take on paper
 const embed = vegaEmbed; // nothing is done where it is missing
 const charts = [...document.querySelectorAll("script.vega-lite-spec")].map((script) => {
   const specification = JSON.parse(script.textContent);
@@ -287,12 +288,9 @@ function leftOutOnPaper(questions, showing, names) {
 
 /** Links to the charts that show what was chosen, by their numbers. */
 function linksTo(figures) {
-  const all = [...document.querySelectorAll("figure.chart")];
-  const chapter = document.body.dataset.chapter ? `${document.body.dataset.chapter}.` : "";
   const links = figures.map((figure) => {
-    const number = all.indexOf(figure) + 1;
-    figure.id ||= `figure-${number}`;
-    return made("a", { href: `#${figure.id}` }, `Figure ${chapter}${number}`);
+    const { number } = figure.querySelector("figcaption strong").dataset;
+    return made("a", { href: `#${figure.id}` }, `Figure ${number}`);
   });
   return links.length ? ["Go to: ", ...links.flatMap((link, place) => (place ? [", ", link] : [link]))] : [];
 }
@@ -310,6 +308,12 @@ if (!CSS.supports("selector(::details-content)")) {
     for (const one of unfolded) one.open = false;
   });
 }
+
+// A chart that shows a choice is as wide on paper as that is, whatever the screen.
+addEventListener("beforeprint", () => {
+  for (const { figure, view } of charts) if (figure.matches(".altered")) view.width(PAPER).run();
+});
+addEventListener("afterprint", () => dispatchEvent(new Event("resize"))); // as after any change of the width
 
 // On a telephone the contents are folded.
 for (const contents of document.querySelectorAll(".contents details")) contents.open = innerWidth >= 600;
