@@ -350,6 +350,12 @@ def said_change(pairs):
     return mean(changes), [sum(sign * change > 0 for change in changes) for sign in (1, -1)]
 
 
+def one_decimal(value):
+    """As it is printed: a half goes away from 0."""
+    tenths = math.floor(abs(value) * 10 + 0.5 + 1e-9)
+    return f"{'-' if value < 0 and tenths else ''}{tenths // 10}.{tenths % 10}"
+
+
 def interval_of_8_sessions(pairs):
     """Cluster-robust (CR1) interval of the mean change of 8 sessions of equal size, 7 degrees of freedom."""
     change, _ = said_change(pairs)
@@ -529,8 +535,8 @@ def test_headline_is_that_of_the_pairs_with_the_interval_of_8_sessions(pages):
     assert row["n_pairs"] == len(pairs) == 120
     assert (row["mean_change"], row["lower"], row["upper"]) == pytest.approx((change, lower, upper))
     assert (
-        f"In 120 pairs of answers, before and after, scores rose by {change:.1f} points out of 12 on average "
-        f"(95% interval {lower:.1f} to {upper:.1f}, allowing for 8 sessions)."
+        f"In 120 pairs of answers, before and after, scores rose by {one_decimal(change)} points out of 12 on average "
+        f"(95% interval {one_decimal(lower)} to {one_decimal(upper)}, allowing for 8 sessions)."
     ) in made.text
     same = len(pairs) - rose - fell
     if min(rose, same, fell) > 5:
@@ -639,7 +645,8 @@ def test_fall_is_called_a_fall_and_allows_for_the_clusters_that_were_named(pages
     made, pairs = page(pages, "falls"), pairs_of(falls())
     change, (rose, _) = said_change(pairs)
     assert change < -0.5
-    said = rf"In 120 pairs of answers, before and after, scores fell by {-change:.1f} points out of 12 on average "
+    fall = one_decimal(-change)
+    said = rf"In 120 pairs of answers, before and after, scores fell by {fall} points out of 12 on average "
     assert re.search(rf"{said}\(95% interval -[\d.]+ to -?[\d.]+, allowing for 4 (?:clusters|districts)\)", made.text)
     assert f"{rose} ({rose / 120:.1%}) rose" in made.text or f"{rose} ({round(100 * rose / 120)}%) rose" in made.text
     assert "Scores fell: the whole interval lies below 0." in made.text

@@ -350,7 +350,7 @@ SENTENCES = [
     ("parameters", "boards: whole agencies drawn at random from those who voted, and some more than once."),
     ("parameters", "Whoever starts the drawing at the number 1 draws the same boards."),
     ("one issue", "By 6 ballots the first is Bullying."),
-    ("one issue", "its column of wins adds up to 0 and that of losses to 0; the difference is its score, 0."),
+    ("one issue", "it was put above the others 0 times in all and below them 0 times; the difference is its score, 0."),
 ]
 
 

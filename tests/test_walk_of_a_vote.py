@@ -42,7 +42,7 @@ def test_score_of_neglect_is_the_one_that_a_plain_count_gives(release):
     (row,) = [row for row in rows_of(release / "tables" / "priorities.csv") if row["issue"] == "Neglect"]
     assert (float(row["above"]), float(row["below"]), float(row["score"])) == (374, 42, 332)
     page = (release / "pack" / "priorities.html").read_text(encoding="utf-8")
-    assert "its column of wins adds up to 374 and that of losses to 42; the difference is its score, 332." in page
+    assert "put above the others 374 times in all and below them 42 times; the difference is its score, 332." in page
 
 
 def test_score_can_be_counted_again_from_the_published_tallies_of_any_issue(release):
