@@ -80,6 +80,7 @@ MODULES = (
     "sources.annex_a_sheets",
     "sources.annex_a",
     "sources.census_steps",
+    "sources.census_check",
     "sources.census_xml",
     "sources.cin_records",
     "sources.cin_census",

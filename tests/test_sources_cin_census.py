@@ -24,8 +24,9 @@ from safeguarding_analytics.child_protection import repeat_plan_rate
 from safeguarding_analytics.contracts import check_table, say_problems
 from safeguarding_analytics.errors import ParameterError, TableError
 from safeguarding_analytics.pseudonyms import Key
-from safeguarding_analytics.sources import census_xml, cin_census
-from safeguarding_analytics.sources.census_xml import CHUNK, parse_rows, validate_against
+from safeguarding_analytics.sources import census_check, census_xml, cin_census
+from safeguarding_analytics.sources.census_check import CHUNK
+from safeguarding_analytics.sources.census_xml import parse_rows, validate_against
 from safeguarding_analytics.sources.cin_census import read_cin_census, table_of
 from safeguarding_analytics.sources.cin_records import LAYOUT, identities_in_census
 from safeguarding_analytics.sources.files import ROW
@@ -449,9 +450,12 @@ def test_a_census_without_children_gives_empty_tables(tmp_path):
         ("latin-1", '<?xml version="1.0" encoding="ISO-8859-1" standalone="yes"?>\n'),
     ],
 )
-def test_each_encoding_gives_the_same_tables(tmp_path, encoding, declaration):
+@pytest.mark.parametrize("large", [census_check.LARGE, 0])
+def test_each_encoding_gives_the_same_tables(tmp_path, monkeypatch, encoding, declaration, large):
+    monkeypatch.setattr(census_check, "LARGE", large)  # 0: in a process beside this one
     text = declaration + PLAIN.replace("C1", "Zoë – 1" if encoding != "latin-1" else "Zoë")
     found = read(tmp_path, text.encode(encoding))
+    assert found.digests == {"census_1.xml": hashlib.sha256(text.encode(encoding)).hexdigest()}
     assert found.plans["child"].to_list() == [pseudonym("383/zoë – 1" if encoding != "latin-1" else "383/zoë")]
     assert found.years[0].plans["line"].to_list() == [
         next(number for number, line in enumerate(text.splitlines(), 1) if line == "<ChildProtectionPlans>")
@@ -739,8 +743,10 @@ BAD = {
 }
 
 
+@pytest.mark.parametrize("large", [census_check.LARGE, 0])
 @pytest.mark.parametrize("kind", BAD)
-def test_what_is_no_census_is_refused_in_one_sentence(tmp_path, kind):
+def test_what_is_no_census_is_refused_in_one_sentence(tmp_path, monkeypatch, kind, large):
+    monkeypatch.setattr(census_check, "LARGE", large)  # 0: in a process beside this one
     content, said = BAD[kind]
     message = refused(tmp_path, content)
     assert re.match(r"census\.xml, line \d+: ", message)

@@ -6,18 +6,29 @@ No value of the file is ever quoted in a message.
 from __future__ import annotations
 
 import codecs
-import hashlib
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
-from xml.parsers import expat
 
 import polars as pl
 
 from safeguarding_analytics.errors import ParameterError, TableError, numbered, shorten
+from safeguarding_analytics.sources import census_check
+from safeguarding_analytics.sources.census_check import (
+    CHUNK,
+    DECLARED,
+    PIECE,
+    WITHOUT,
+    Part,
+    check_file,
+    check_parts,
+    read_chunks,
+    recognise,
+)
 from safeguarding_analytics.sources.census_steps import (
     LINE,
     NOT_CLOSED,
@@ -34,12 +45,6 @@ from safeguarding_analytics.sources.census_steps import (
     Within,
 )
 
-CHUNK = 1 << 18
-"""Bytes read at a time. A tag, comment or instruction that is longer than this is none that a census has."""
-
-PIECE = 1 << 16
-"""Bytes that are checked, and then read, at once."""
-
 LONGEST_WAITING = CHUNK // 2
 """Most characters that wait for an element to end: many times what its beginning and a value have."""
 
@@ -47,19 +52,6 @@ FEW = 5
 """Lines that are named where there are many."""
 
 MOST_ROWS_WAITING = 5_000
-
-ENCODINGS = ("utf-8", "utf8", "utf-16", "utf-16le", "utf-16be", "us-ascii", "ascii", "iso-8859-1", "windows-1252")
-
-_NO_XML = {
-    b"\x1f\x8b": "a compressed file (gzip). Unpack it",
-    b"PK\x03\x04": "a ZIP archive or a workbook. Unpack it, or export the census as XML",
-    b"\xd0\xcf\x11\xe0": "an old workbook or document, or one with a password. Export the census as XML",
-    b"PAR1": "a Parquet file. Export the census as XML",
-    b"%PDF": "a PDF. Export the census as XML",
-    b"7z\xbc\xaf": "a compressed file (7z). Unpack it",
-    b"BZh": "a compressed file (bzip2). Unpack it",
-    b"\xfd7zXZ": "a compressed file (xz). Unpack it",
-}
 
 
 @dataclass(frozen=True)
@@ -102,33 +94,34 @@ def read_rows(path: Path, layout: Mapping[str, Place], shape: Shape = _as_it_is)
         When the file is missing, empty, no XML, cut off, not well-formed, in another encoding; when it declares a
         document type or entities; when it is nested too deeply or has values, tags or names that no census has.
     """
-    return parse_rows(_chunks(path), path.name, layout, shape)
+    return _rows_of(check_file(path), path.name, layout, shape)
 
 
 def parse_rows(chunks: Iterable[bytes], name: str, layout: Mapping[str, Place], shape: Shape = _as_it_is) -> CensusRows:
-    """Read the records of a file that comes in pieces, as `read_rows` does.
+    """Read the records of a file that comes in pieces, as `read_rows` does, without another process."""
+    return _rows_of(check_parts(chunks, name), name, layout, shape)
 
-    Notes
-    -----
-    Expat checks the file piece by piece, and calls back for nothing but declarations, since a call for every element
-    takes longer than all else. What it has found well-formed is then taken apart at its tags. Nothing is kept but the
-    rows: they become columns every few thousand. Document types and entities are refused at their first letter,
-    so that nothing is expanded or opened.
-    """
+
+def _rows_of(parts: Generator[Part], name: str, layout: Mapping[str, Place], shape: Shape) -> CensusRows:
+    """The records of what was found well-formed: nothing is kept but rows, which become columns every few thousand."""
     reader = _Reader(name, layout, shape)
-    digest = hashlib.sha256()
-    for chunk in filter(None, chunks):
-        if not reader.fed:
-            _recognise(chunk, name)
-        digest.update(chunk)
-        for start in range(0, len(chunk), PIECE):
-            reader.feed(chunk[start : start + PIECE])
-        for table in reader.tables:
-            if len(table.lines) > MOST_ROWS_WAITING:
-                table.flush(keep=1)
-    if not reader.fed:
-        _recognise(b"", name)
-    reader.feed(b"", last=True)
+    digest = ""
+    with closing(parts):
+        for kind, content in parts:
+            match kind:
+                case census_check.CODEC:
+                    reader.decode_as(content.decode())
+                case census_check.CHECKED:
+                    reader.read_bytes(content)
+                case census_check.REFUSED:
+                    reader.read("", last=True)  # What is wrong before it is told first.
+                    raise TableError(content.decode(errors="surrogateescape"))
+                case census_check.DIGEST:
+                    reader.read("", last=True)
+                    digest = content.decode()
+            for table in reader.tables:
+                if len(table.lines) > MOST_ROWS_WAITING:
+                    table.flush(keep=1)
     for table in reader.tables:
         table.flush(keep=0)
     return CensusRows(
@@ -137,7 +130,7 @@ def parse_rows(chunks: Iterable[bytes], name: str, layout: Mapping[str, Place], 
         reader.unknown_count,
         tuple(reader.twice),
         reader.twice_count,
-        digest.hexdigest(),
+        digest,
     )
 
 
@@ -182,15 +175,15 @@ def validate_against(path: Path, schema: Path) -> pl.DataFrame:
     parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False, load_dtd=False)
     trees = []
     for each in (path, schema):
-        content = b"".join(_chunks(each))
-        _recognise(content[:CHUNK], each.name)
+        content = b"".join(read_chunks(each))
+        recognise(content[:CHUNK], each.name)
         try:
             tree = etree.fromstring(content, parser).getroottree()
         except etree.XMLSyntaxError as error:
             line = error.lineno or 1
             raise TableError(f"{each.name}, line {line:,}: the file is not well-formed XML. Export it again.") from None
         if tree.docinfo.internalDTD is not None:
-            raise TableError(f"{each.name}: {_DECLARED}. {_WITHOUT}.")
+            raise TableError(f"{each.name}: {DECLARED}. {WITHOUT}.")
         trees.append(tree)
     try:
         rules = etree.XMLSchema(trees[1])
@@ -204,10 +197,6 @@ def validate_against(path: Path, schema: Path) -> pl.DataFrame:
     return pl.DataFrame(found, schema=columns, orient="row").unique(subset=[LINE, "element"], keep="first").sort(LINE)
 
 
-_DECLARED = "it declares a document type or entities, which a census never does"
-_WITHOUT = "They can make a program open other files, so nothing was read. Export the census again"
-
-
 class _Reader:
     """Rows of the elements that the layout names, of text that the parser has found well-formed."""
 
@@ -218,57 +207,19 @@ class _Reader:
         self.unknown: list[int] = []
         self.twice: list[int] = []
         self.unknown_count = self.twice_count = 0
-        self.fed, self.lines, self.text = 0, 1, _NO_END
-        self.unread = b""
-        self.encoding = "utf-8"
-        self.decoder: io.IncrementalNewlineDecoder | None = None
-        self.parser = expat.ParserCreate()
-        self.parser.XmlDeclHandler = self.declaration
-        for handler in ("StartDoctypeDeclHandler", "EntityDeclHandler", "ExternalEntityRefHandler"):
-            setattr(self.parser, handler, self.declared)
+        self.lines, self.text = 1, _NO_END
+        self.decode_as("utf-8")
 
-    def declaration(self, version: str, encoding: str | None, standalone: int) -> None:
-        self.encoding = (encoding or self.encoding).lower()
-        if self.encoding not in ENCODINGS:
-            self.refuse(_WRONG["XML_ERROR_UNKNOWN_ENCODING"][0], f"Save it as UTF-8. Read are: {', '.join(ENCODINGS)}")
+    def decode_as(self, codec: str) -> None:
+        """Read what follows in this encoding."""
+        self.decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(codec)("replace"), translate=True)
 
-    def declared(self, *_: object) -> NoReturn:
-        self.refuse(_DECLARED, _WITHOUT)
+    def read_bytes(self, content: bytes) -> None:
+        """Read some more of the file."""
+        self.read(self.decoder.decode(content))
 
-    def refuse(self, found: str, step: str) -> NoReturn:
-        raise TableError(f"{self.name}, line {self.parser.CurrentLineNumber:,}: {found}. {step}.")
-
-    def feed(self, piece: bytes, *, last: bool = False) -> None:
-        """Let the parser check a piece, then read as far as it has come, also when it has found a mistake there."""
-        self.fed += len(piece)
-        self.unread += piece
-        try:
-            self.parser.Parse(piece, last)
-        except expat.ExpatError as error:
-            start = self.fed - len(self.unread)
-            wrong = self.unread[self.parser.ErrorByteIndex - start :][:1]
-            self.read(self.checked(), last=True)
-            found, step = _say_error(error, wrong)
-            raise TableError(f"{self.name}, line {error.lineno:,}: {found}. {step}.") from None
-        self.read(self.checked(everything=last), last=last)
-        if len(self.unread) > CHUNK:
-            self.refuse(
-                f"a tag, comment or instruction is longer than {CHUNK:,} bytes, or spaces are",
-                "It is no census as case systems write it. Export it again",
-            )
-
-    def checked(self, *, everything: bool = False) -> str:
-        """What the parser has gone through and nobody has read yet: tags, comments and instructions as a whole."""
-        gone_through = self.fed if everything else self.parser.CurrentByteIndex
-        count = gone_through - (self.fed - len(self.unread))
-        if count <= 0:
-            return ""
-        if self.decoder is None:
-            by_itself = "utf-8" if self.encoding.startswith("utf-16") else self.encoding
-            codec = _BYTE_ORDERS.get(self.unread[:2], by_itself)
-            self.decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(codec)("replace"), translate=True)
-        content, self.unread = self.unread[:count], self.unread[count:]
-        return self.decoder.decode(content)
+    def refuse(self, found: str, step: str, within: int = 0) -> NoReturn:
+        raise TableError(f"{self.name}, line {self.lines + within:,}: {found}. {step}.") from None
 
     def read(self, text: str, *, last: bool = False) -> None:
         """Take text apart where elements end; the last end waits for what is behind it to be complete.
@@ -314,8 +265,8 @@ class _Reader:
                             self.again(table, slot, value, lines + piece.count("\n", 0, piece.rfind("<")))
                 lines += count
         except RefusalError as refusal:
-            found, step, within = refusal.args
-            raise TableError(f"{self.name}, line {lines + within:,}: {found}. {step}.") from None
+            self.lines = lines
+            self.refuse(*refusal.args)
         self.state, self.lines = state, lines
 
     def act(self, table: Table | None, slot: int, line: int) -> None:
@@ -343,7 +294,6 @@ _NO_END = "</>"
 
 _NO_TAG = re.compile(r"<!--.*?-->|<\?.*?\?>|<!\[CDATA\[(.*?)]]>", re.DOTALL)
 _NO_TAG_YET = re.compile("<[!?]")
-_BYTE_ORDERS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"<\0": "utf-16-le", b"\0<": "utf-16-be"}
 
 
 def _as_text(found: re.Match[str]) -> str:
@@ -352,63 +302,6 @@ def _as_text(found: re.Match[str]) -> str:
         lines = "\n" * found[0].count("\n")
         return f"&{lines};" if lines else ""
     return found[1].replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _chunks(path: Path) -> Iterator[bytes]:
-    """The bytes of a file, some at a time."""
-    if path.is_dir():
-        raise TableError(f"{path.name}: this is a folder, not a file. Name the XML file in it.")
-    try:
-        with path.open("rb", buffering=0) as file:
-            while chunk := file.read(CHUNK):
-                yield chunk
-    except FileNotFoundError:
-        raise TableError(
-            f"{path.name}: file not found in {path.parent}. Put it there, or name another file in board.toml."
-        ) from None
-    except OSError as error:
-        reason = (error.strerror or "unknown reason").lower()
-        raise TableError(f"{path.name}: the file cannot be read ({reason}). Ask for the right to read it.") from None
-
-
-def _recognise(head: bytes, name: str) -> None:
-    """Refuse what is no XML by its first bytes."""
-    for signature, what in _NO_XML.items():
-        if head.startswith(signature):
-            raise TableError(f"{name}, line 1: its name says XML, but it is {what}.")
-    visible = head.removeprefix(b"\xef\xbb\xbf").removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff").strip(b" \t\r\n\0")
-    if not visible:
-        raise TableError(f"{name}, line 1: the file is empty. Wanted the XML of a census. Export it again.")
-    if not visible.startswith(b"<"):
-        raise TableError(f"{name}, line 1: this is no XML, although its name says so. Export the census as XML.")
-    if visible[:64].lower().replace(b"\0", b"").startswith((b"<!doctype html", b"<html")):
-        raise TableError(f"{name}, line 1: this is a web page, not a census. Was its sign-in page saved instead?")
-
-
-_WRONG = {
-    "XML_ERROR_NO_ELEMENTS": ("the file ends before its outermost element does: it is cut off", "Copy it again"),
-    "XML_ERROR_TAG_MISMATCH": ("an element is closed that is not the last one opened", "Export the census again"),
-    "XML_ERROR_JUNK_AFTER_DOC_ELEMENT": ("there is more behind the outermost element", "Keep one census a file"),
-    "XML_ERROR_UNDEFINED_ENTITY": ("an entity is used that XML does not know", "Write & as &amp;"),
-    "XML_ERROR_MISPLACED_XML_PI": ("something stands before the XML declaration", "Remove it, also empty lines"),
-    "XML_ERROR_UNKNOWN_ENCODING": ("it declares an encoding that is not read", "Save it as UTF-8"),
-    "XML_ERROR_INCORRECT_ENCODING": ("its bytes are not in the encoding that it declares", "Save it as UTF-8"),
-    "XML_ERROR_DUPLICATE_ATTRIBUTE": ("an attribute stands twice", "Export the census again"),
-}
-_CUT_OFF = ("XML_ERROR_UNCLOSED_TOKEN", "XML_ERROR_PARTIAL_CHAR", "XML_ERROR_UNCLOSED_CDATA_SECTION")
-
-
-def _say_error(error: expat.ExpatError, wrong: bytes) -> tuple[str, str]:
-    """An error of the parser in words, and what to do."""
-    words = {getattr(expat.errors, name): said for name, said in _WRONG.items()}
-    words |= {getattr(expat.errors, name): _WRONG["XML_ERROR_NO_ELEMENTS"] for name in _CUT_OFF}
-    said = words.get(expat.errors.messages.get(error.code, ""))
-    if said is None and wrong >= b"\x80":
-        return (
-            "its bytes are not in the encoding that it declares (UTF-8 where it declares none)",
-            'Save it as UTF-8, or begin it with <?xml version="1.0" encoding="Windows-1252"?> if it is that',
-        )
-    return said or ("the file is not well-formed XML", "Look for a < or & in a value, or export the census again")
 
 
 def _element(path: str, names: set[str]) -> str:
