@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,8 +13,8 @@ from typing import Any
 import duckdb
 import numpy as np
 import polars as pl
-from polars.testing import assert_frame_equal
-from training import PEER, Cost, most_memory, processor_seconds, pseudonyms_of, skewed, surroundings, table
+from measuring import Cost, Way, compared, cost_of, run, started, surroundings, tell
+from training import PACKAGES, PEER, pseudonyms_of, skewed, table
 
 from safeguarding_analytics.child_protection import repeat_plan_rate
 from safeguarding_analytics.intervals import normal_quantile
@@ -168,12 +165,13 @@ WITH judged AS (
          year(start_date) + CASE WHEN month(start_date) > 3 THEN 1 ELSE 0 END AS reporting_year
   FROM plans
 ), children AS (
-  SELECT reporting_year, authority, child, count(*) FILTER (repeat) AS x, count(*) AS n,
-         count(*) FILTER (lost) AS lost, max(number) AS number
-  FROM judged WHERE previous_plans IS NOT NULL GROUP BY ALL
+  SELECT reporting_year, authority, child, count(*) FILTER (previous_plans IS NOT NULL AND repeat) AS x,
+         count(previous_plans) AS n, count(*) FILTER (lost) AS lost, max(number) AS number
+  FROM judged GROUP BY ALL
 )
 SELECT reporting_year::VARCHAR AS time_period, authority, sum(x)::BIGINT AS numerator, sum(n)::BIGINT AS denominator,
-       count(*) AS clusters, sum(x * x)::DOUBLE AS xx, sum(x * n)::DOUBLE AS xn, sum(n * n)::DOUBLE AS nn,
+       count(*) FILTER (n > 0) AS clusters,
+       sum(x * x)::DOUBLE AS xx, sum(x * n)::DOUBLE AS xn, sum(n * n)::DOUBLE AS nn,
        sum(lost)::BIGINT AS lost, max(number) AS plans
 FROM children GROUP BY ALL"""
 
@@ -181,7 +179,8 @@ FROM children GROUP BY ALL"""
 ENDS = f"""
 WITH shares AS (
   SELECT *, numerator::DOUBLE AS x, denominator::DOUBLE AS n, clusters::DOUBLE AS k,
-         numerator / denominator AS p, {normal_quantile(0.95)}::DOUBLE AS z
+         numerator / nullif(denominator, 0) AS p, {normal_quantile(0.95)}::DOUBLE AS z,
+         CASE WHEN denominator < 100 THEN 100 ELSE 1000 END AS steps
   FROM groups JOIN quantiles USING (clusters)
 ), sizes AS (
   SELECT *, CASE WHEN x = 0 OR x = n THEN k
@@ -197,11 +196,12 @@ WITH shares AS (
   FROM sizes
 )
 SELECT time_period, authority, numerator, denominator, p AS proportion,
-       CASE WHEN x = 0 THEN 0 ELSE middle - half END AS lower, CASE WHEN x = n THEN 1 ELSE middle + half END AS upper,
-       CASE WHEN k = 1 THEN NULL WHEN x = 0 THEN 0
-            ELSE floor((middle_m - half_m) * 1000 + 1e-9) / 1000 END AS lower_clustered,
-       CASE WHEN k = 1 THEN NULL WHEN x = n THEN 1
-            ELSE ceil((middle_m + half_m) * 1000 - 1e-9) / 1000 END AS upper_clustered
+       CASE WHEN n = 0 THEN NULL WHEN x = 0 THEN 0 ELSE middle - half END AS lower,
+       CASE WHEN n = 0 THEN NULL WHEN x = n THEN 1 ELSE middle + half END AS upper,
+       CASE WHEN k < 10 THEN NULL WHEN x = 0 THEN 0
+            ELSE floor((middle_m - half_m) * steps + 1e-9) / steps END AS lower_clustered,
+       CASE WHEN k < 10 THEN NULL WHEN x = n THEN 1
+            ELSE ceil((middle_m + half_m) * steps - 1e-9) / steps END AS upper_clustered
 FROM ends ORDER BY time_period, authority"""
 
 
@@ -219,51 +219,40 @@ WAYS: dict[str, Callable[[str, Path], Answer]] = {
 
 def worker(way: str, measure: str, folder: Path, answer: Path) -> None:
     """Go one way once: write the answer, print the cost."""
-    before, start = processor_seconds(), time.perf_counter()
-    found = WAYS[way](measure, folder)
-    cost = Cost(time.perf_counter() - start, processor_seconds() - before, most_memory())
-    if found is not None:
-        found.write_parquet(answer)
-    print(json.dumps(asdict(cost)))
+    found: list[Answer] = []
+    cost = cost_of(lambda: found.append(WAYS[way](measure, folder)))
+    if found[0] is not None:
+        found[0].write_parquet(answer)
+    tell(cost)
 
 
-def run(*command: str | Path) -> str:
-    """Run this script in a fresh interpreter, and stop with its last words if it fails."""
-    done = subprocess.run([sys.executable, __file__, *map(str, command)], capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"{' '.join(map(str, command))}\nended with exit code {done.returncode}:\n{done.stderr[-2000:]}")
-    return done.stdout
+def measured(
+    measure: str, folder: Path, repeat: int, ways: Sequence[str] = tuple(WAYS), more: Mapping[str, Way] | None = None
+) -> dict[str, list[Cost]]:
+    """Let these ways and those of others take turns, and compare their answers."""
+    ours = {way: partial(started, sys.executable, __file__, "--run", way, measure, folder) for way in ways}
+    return compared(f"repeat_plan_rate {measure}", ours | dict(more or {}), repeat, PEER, GROUPS)
 
 
-def measured(measure: str, folder: Path, repeat: int, ways: Sequence[str]) -> dict[str, list[Cost]]:
-    """Let the ways take turns, and compare their answers."""
-    costs: dict[str, list[Cost]] = {way: [] for way in ways}
-    with TemporaryDirectory(prefix="benchmark") as place:
-        for turn in range(repeat):
-            for number, way in list(enumerate(ways))[:: -1 if turn % 2 else 1]:
-                print(f"turn {turn + 1} of {repeat}: {measure}, {way}", file=sys.stderr)
-                answer = Path(place) / f"{number}.parquet"
-                costs[way].append(Cost(**json.loads(run("--run", way, measure, folder, answer))))
-        answers = {way: Path(place) / f"{number}.parquet" for number, way in enumerate(ways) if way != FLOOR}
-        wanted = pl.read_parquet(answers[PEER])
-        for answer in answers.values():
-            assert_frame_equal(pl.read_parquet(answer), wanted, rel_tol=1e-9)
-    return costs
+def made(folder: Path, rows: int) -> Path:
+    """The folder of so many plans, which are written unless they are there."""
+    register = folder / f"plans_{rows}"
+    if not (register / "complete").exists():
+        print(f"writing {rows:,} plans", file=sys.stderr, flush=True)
+        run(sys.executable, __file__, "--write", register, rows)
+    return register
 
 
 def repeat_plans(folder: Path, rows: int, repeat: int, measures: Sequence[str]) -> None:
     """Make the plans unless they are there, measure, and print a table per measure."""
-    about, register = surroundings(), folder / f"plans_{rows}"
-    if not (register / "complete").exists():
-        print(f"writing {rows:,} plans", file=sys.stderr)
-        run("--write", register, str(rows))
+    about, register = surroundings(PACKAGES), made(folder, rows)
     plans = pl.scan_parquet(register / "plans_*.parquet")
     children = plans.select(pl.col("child").n_unique()).collect().item()
     size = sum(path.stat().st_size for path in register.iterdir()) / 2**20
     print(f"{plans.select(pl.len()).collect().item():,} plans of {children:,} children, {size:,.0f} MiB of Parquet.")
     print(f"Turns: {repeat}. Medians (smallest–largest); memory: the largest.")
     for measure in measures:
-        costs = measured(measure, register, repeat, list(WAYS))
+        costs = measured(measure, register, repeat)
         print(f"\nrepeat_plan_rate, {measure}, by {' and '.join(GROUPS)}:\n\n{table(costs)}", flush=True)
     print(f"\n{about}")
 

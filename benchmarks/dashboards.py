@@ -12,12 +12,11 @@ import shutil
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from itertools import takewhile
@@ -28,6 +27,7 @@ from typing import Any
 from urllib.request import urlopen
 
 import psutil
+from measuring import Highest
 
 ABOUT = """\
 Serve one release of the synthetic board (or RELEASE) in these ways, and look at its overview in Chromium:
@@ -257,30 +257,6 @@ def running(way: Way, release: Path) -> Iterator[Server]:
             server.stop()
 
 
-@dataclass
-class Highest:
-    """The most memory that a server held while it was watched."""
-
-    server: Server
-    most: float = 0.0
-    ended: threading.Event = field(default_factory=threading.Event)
-
-    def watch(self) -> None:
-        """Look twice a second until told to end, and once more then."""
-        while not self.ended.wait(0.5):
-            self.most = max(self.most, self.server.memory())
-        self.most = max(self.most, self.server.memory())
-
-    def __enter__(self) -> Highest:
-        self.thread = threading.Thread(target=self.watch)
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.ended.set()
-        self.thread.join()
-
-
 # The viewers.
 
 
@@ -330,7 +306,7 @@ async def visit(browser: Any, way: Way, release: Path, *, viewers: int, charts: 
         alone = server.process.memory_full_info().pss / MIB
         heating = server.heated() if way.heated else None
         before = server.processor()
-        with Highest(server) as highest:
+        with Highest(server.memory) as highest:
             views = await views_of(browser, server.address, viewers=viewers, charts=charts, last=way.last)
         return Visit(listening, heating, views, server.processor() - before, alone, highest.most)
 

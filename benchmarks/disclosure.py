@@ -22,6 +22,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from disclosure_attacker import TOTAL, Cell, Sheet, Verdict, attack, rollups
+from measuring import most_memory
 
 ABOUT = """\
 Hide the counts 1 to 5 of the same tables with several systems, and print for each how many other cells it hides, what
@@ -288,7 +289,7 @@ def worker(name: str, given: Path, answer: Path) -> None:
     run = SYSTEMS[name].run(Table(**told))
     sheets = [[[*cell, value] for cell, value in sorted(sheet.items())] for sheet in run.sheets]
     seconds = {step: [one.wall, one.processor] for step, one in run.seconds.items()}
-    answer.write_text(json.dumps({"sheets": sheets, "seconds": seconds}), encoding="utf-8")
+    answer.write_text(json.dumps({"sheets": sheets, "seconds": seconds, "memory": most_memory()}), encoding="utf-8")
 
 
 def measure(table: Table, names: Sequence[str], python: Path, repeat: int) -> dict[str, Record]:

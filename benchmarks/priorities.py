@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,6 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from measuring import most_memory
 from numpy.typing import NDArray
 
 ABOUT = """\
@@ -211,7 +213,7 @@ def worker(part: str, way: str, given: Sequence[str]) -> object:
         return [[one.wall, one.processor, number] for one, number in find(given[0], int(given[1]))]
     issues, members, repeat = map(int, given)
     costs = our_rules(issues, members, repeat) if way == "ours" else peer_rules(issues, members, repeat, PEER_WAYS[way])
-    return [[one.wall, one.processor] for one in costs]
+    return [[one.wall, one.processor, most_memory()] for one in costs]
 
 
 # The measuring.
@@ -231,10 +233,10 @@ def ask(python: Path, part: str, way: str, *given: object) -> Any:
     return f"failed: {done.stderr.strip().splitlines()[-1]}"
 
 
-def versions_of(python: Path | None) -> dict[str, str]:
+def versions_of(python: Path | None, peers: Sequence[str] = PEERS) -> dict[str, str]:
     """Versions of the peers in an environment."""
     found = {}
-    for peer in PEERS:
+    for peer in peers:
         if python is None:
             found[peer] = NOT_THERE
             continue
@@ -249,12 +251,12 @@ def short(seconds: float) -> str:
 
     Examples
     --------
-    >>> short(0.0123), short(9.04), short(51.6)
-    ('0.012', '9.0', '52')
+    >>> short(0.0123), short(9.04), short(51.6), short(0.0000404)
+    ('0.012', '9.0', '52', '0.00004')
     """
     if seconds >= 10:
         return f"{seconds:,.0f}"
-    return f"{seconds:.1f}" if seconds >= 1 else f"{seconds:.2g}"
+    return f"{seconds:.1f}" if seconds >= 1 else f"{Decimal(f'{seconds:.2g}'):f}"
 
 
 def spread(numbers: Sequence[float]) -> str:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import resource
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from importlib.metadata import version
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
+
+import psutil
+from measuring import Cost, Highest, surroundings
 
 from safeguarding_analytics.demo import write_demo_board
 from safeguarding_analytics.report import notebooks
@@ -31,17 +31,9 @@ Every command starts in a fresh interpreter. The ways take turns, in an order th
 what else runs on the computer meets all of them. CPU seconds are user and system time of all processes, kernels too.
 Needs Linux or macOS. README.md beside this file says what is and what is not compared."""
 
-PACKAGES = ("papermill", "nbconvert", "nbclient", "ipykernel", "polars", "altair")
+PACKAGES = ("safeguarding-analytics", "papermill", "nbconvert", "nbclient", "ipykernel", "polars", "altair")
 OURS = (sys.executable, "-c", "from safeguarding_analytics.cli import main; main()")
 PEER = "papermill + nbconvert"
-
-
-@dataclass(frozen=True)
-class Timing:
-    """What one run of one way took."""
-
-    wall: float
-    processor: float
 
 
 def run(*command: str | Path) -> None:
@@ -87,12 +79,22 @@ def require_pages(folder: Path) -> None:
         sys.exit(f"pages were not made: {', '.join(missing)}")
 
 
-def timed(way: Callable[[Path, Path], None], board: Path) -> Timing:
+def timed(way: Callable[[Path, Path], None], board: Path) -> Cost:
     """Run one way in a folder of its own."""
     with TemporaryDirectory(prefix="benchmark") as folder:
         before, start = processor_seconds(), time.perf_counter()
-        way(board, Path(folder))
-        return Timing(time.perf_counter() - start, processor_seconds() - before)
+        with Highest(memory) as highest:
+            way(board, Path(folder))
+        return Cost(time.perf_counter() - start, processor_seconds() - before, highest.most)
+
+
+def memory() -> float:
+    """MiB of all processes that were started here and have not ended, what they share counted once (PSS)."""
+    held = 0
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            held += process.memory_full_info().pss
+    return held / 2**20
 
 
 def processor_seconds() -> float:
@@ -101,9 +103,9 @@ def processor_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def measure(ways: dict[str, Callable[[Path, Path], None]], repeat: int) -> dict[str, list[Timing]]:
+def measure(ways: dict[str, Callable[[Path, Path], None]], repeat: int) -> dict[str, list[Cost]]:
     """Let the ways take turns."""
-    timings: dict[str, list[Timing]] = {name: [] for name in ways}
+    timings: dict[str, list[Cost]] = {name: [] for name in ways}
     with TemporaryDirectory(prefix="benchmark") as folder:
         board = Path(folder) / "board"
         write_demo_board(board)
@@ -126,7 +128,7 @@ def spread(seconds: list[float]) -> str:
     return f"{median(seconds):.1f}{most}"
 
 
-def table(timings: dict[str, list[Timing]]) -> str:
+def table(timings: dict[str, list[Cost]]) -> str:
     """One line per way, in Markdown, with the peer's median as a multiple of the way's."""
     walls = {name: [each.wall for each in runs] for name, runs in timings.items()}
     processors = {name: [each.processor for each in runs] for name, runs in timings.items()}
@@ -138,14 +140,6 @@ def table(timings: dict[str, list[Timing]]) -> str:
     return "\n".join(lines)
 
 
-def surroundings() -> str:
-    """Describe the computer and the versions."""
-    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
-    system = f"{platform.system()} {platform.machine()}, {cores} cores, load {os.getloadavg()[0]:.1f} at the start"
-    versions = ", ".join(f"{name} {version(name)}" for name in ("safeguarding-analytics", *PACKAGES))
-    return f"{system}; Python {platform.python_version()}; {versions}"
-
-
 def main() -> None:
     """Read the arguments, measure, and print one table."""
     parser = argparse.ArgumentParser(description=ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -155,7 +149,7 @@ def main() -> None:
     repeat = parser.parse_args().repeat
     if repeat < 1:
         parser.error(f"--repeat must be 1 or more. Found: {repeat}.")
-    about = surroundings()
+    about = surroundings(PACKAGES)
     ways: dict[str, Callable[[Path, Path], None]] = {
         "safeguarding report --jobs 2": lambda board, folder: ours(board, folder, 2),
         "safeguarding report --jobs 1": lambda board, folder: ours(board, folder, 1),

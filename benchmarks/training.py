@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
-import resource
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -22,7 +15,7 @@ import duckdb
 import numpy as np
 import polars as pl
 import polars.selectors as cs
-from polars.testing import assert_frame_equal
+from measuring import Cost, Way, compared, cost_of, run, started, surroundings, tell
 
 from safeguarding_analytics.intervals import normal_quantile
 from safeguarding_analytics.tables import STATUSES
@@ -55,15 +48,6 @@ COLUMNS = {
 GROUPS = {"training_reach": ["agency"], "attendance": ["course", "district"]}
 
 Answer = pl.DataFrame | None
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What one run took: seconds, seconds of all cores together, MiB."""
-
-    wall: float
-    processor: float
-    memory: float
 
 
 # The bookings.
@@ -290,51 +274,28 @@ WAYS: dict[str, Callable[[str, Path], Answer]] = {
 
 def worker(way: str, measure: str, folder: Path, answer: Path) -> None:
     """Go one way once: write the answer, print the cost."""
-    before, start = processor_seconds(), time.perf_counter()
-    found = WAYS[way](measure, folder)
-    cost = Cost(time.perf_counter() - start, processor_seconds() - before, most_memory())
-    if found is not None:
-        found.write_parquet(answer)
-    print(json.dumps(asdict(cost)))
+    found: list[Answer] = []
+    cost = cost_of(lambda: found.append(WAYS[way](measure, folder)))
+    if found[0] is not None:
+        found[0].write_parquet(answer)
+    tell(cost)
 
 
-def processor_seconds() -> float:
-    """User and system time of this process."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
+def measured(
+    measure: str, folder: Path, repeat: int, ways: Sequence[str] = tuple(WAYS), more: Mapping[str, Way] | None = None
+) -> dict[str, list[Cost]]:
+    """Let these ways and those of others take turns, and compare their answers."""
+    ours = {way: partial(started, sys.executable, __file__, "--run", way, measure, folder) for way in ways}
+    return compared(measure, ours | dict(more or {}), repeat, PEER, GROUPS[measure])
 
 
-def most_memory() -> float:
-    """The most resident memory this process had, in MiB."""
-    status = Path("/proc/self/status")
-    if status.exists():  # what getrusage says on Linux may be that of the process that started this one
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-
-
-def run(*command: str | Path) -> str:
-    """Run this script in a fresh interpreter, and stop with its last words if it fails."""
-    done = subprocess.run([sys.executable, __file__, *map(str, command)], capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"{' '.join(map(str, command))}\nended with exit code {done.returncode}:\n{done.stderr[-2000:]}")
-    return done.stdout
-
-
-def measured(measure: str, folder: Path, repeat: int) -> dict[str, list[Cost]]:
-    """Let the ways take turns, and compare their answers."""
-    costs: dict[str, list[Cost]] = {way: [] for way in WAYS}
-    with TemporaryDirectory(prefix="benchmark") as place:
-        for turn in range(repeat):
-            for number, way in list(enumerate(WAYS))[:: -1 if turn % 2 else 1]:
-                print(f"turn {turn + 1} of {repeat}: {measure}, {way}", file=sys.stderr)
-                answer = Path(place) / f"{number}.parquet"
-                costs[way].append(Cost(**json.loads(run("--run", way, measure, folder, answer))))
-        answers = {way: Path(place) / f"{number}.parquet" for number, way in enumerate(WAYS) if way != FLOOR}
-        wanted = pl.read_parquet(answers[PEER]).sort(GROUPS[measure])
-        for answer in answers.values():
-            assert_frame_equal(pl.read_parquet(answer), wanted, rel_tol=1e-9)
-    return costs
+def made(folder: Path, rows: int) -> Path:
+    """The folder of so many bookings, which are written unless they are there."""
+    register = folder / f"bookings_{rows}"
+    if not (register / "complete").exists():
+        print(f"writing {rows:,} bookings", file=sys.stderr, flush=True)
+        run(sys.executable, __file__, "--write", register, rows)
+    return register
 
 
 def spread(numbers: Sequence[float], digits: int = 1) -> str:
@@ -371,20 +332,9 @@ def table(costs: dict[str, list[Cost]]) -> str:
     return "\n".join(lines)
 
 
-def surroundings() -> str:
-    """Describe the computer and the versions."""
-    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
-    system = f"{platform.system()} {platform.machine()}, {cores} cores, load {os.getloadavg()[0]:.1f} at the start"
-    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    return f"{system}; Python {platform.python_version()}; {versions}"
-
-
 def report(folder: Path, rows: int, repeat: int, measures: Sequence[str]) -> None:
     """Make the bookings unless they are there, measure, and print a table per measure."""
-    about, register = surroundings(), folder / f"bookings_{rows}"
-    if not (register / "complete").exists():
-        print(f"writing {rows:,} bookings", file=sys.stderr)
-        run("--write", register, str(rows))
+    about, register = surroundings(PACKAGES), made(folder, rows)
     size = sum(path.stat().st_size for path in register.iterdir()) / 2**20
     print(f"{rows:,} bookings of {max(rows // BOOKINGS_PER_PERSON, 100):,} people, {size:,.0f} MiB of Parquet.")
     print(f"Turns: {repeat}. Medians (smallest–largest); memory: the largest.")

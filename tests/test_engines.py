@@ -12,7 +12,9 @@ import shutil
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 from itertools import combinations
+from pathlib import Path
 from statistics import NormalDist
 
 import duckdb
@@ -20,6 +22,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from safeguarding_analytics.child_protection import repeat_plan_rate
 from safeguarding_analytics.errors import TableError
 from safeguarding_analytics.tables import LEARNERS, STATUSES
 from safeguarding_analytics.training import attendance, training_reach
@@ -342,7 +345,20 @@ def on_duckdb(register, name):
     return duckdb.read_parquet([str(path) for path in files(register, name)])
 
 
-FAST = {"polars": in_memory, "polars, lazy": lazily, "DuckDB": on_duckdb}
+@cache
+def duckdb_file(folder):
+    """A DuckDB file with the tables of a register, opened to be read only: one connection for all of them."""
+    with duckdb.connect(folder / "board.duckdb") as connection:
+        for table in folder.glob("*/"):
+            connection.execute(f"CREATE TABLE \"{table.name}\" AS FROM '{table}/*.parquet'")
+    return duckdb.connect(folder / "board.duckdb", read_only=True)
+
+
+def in_duckdb_file(register, name):
+    return duckdb_file(register.folder).table(f'"{name}"')
+
+
+FAST = {"polars": in_memory, "polars, lazy": lazily, "DuckDB": on_duckdb, "DuckDB file": in_duckdb_file}
 
 
 def on_spark(session):
@@ -420,6 +436,22 @@ def test_random_registers_are_the_same_on_polars_and_duckdb(tmp_path, seed):
             assert_frame_equal(found_reach(opened, register, by, True), expected_reach(register, by, True))
         for by in OF_ATTENDANCE:
             assert_frame_equal(found_attendance(opened, register, by, True), expected_attendance(register, by, True))
+
+
+def test_tables_on_two_engines_are_counted_too(small):
+    for by in (("agency",), ("course", "agency")):
+        mixed = attendance(on_duckdb(small, "bookings"), in_memory(small, "sessions"), by=by)
+        assert_frame_equal(mixed, expected_attendance(small, by, False))
+
+
+def test_dask_frame_is_refused_in_one_plain_sentence_as_the_page_says():
+    dask = type("DataFrame", (), {"__module__": "dask.dataframe.dask_expr._collection"})()
+    with pytest.raises(TableError) as told:
+        attendance(dask, dask)
+    page = (Path(__file__).parents[1] / "ENGINES.md").read_text(encoding="utf-8")
+    assert f'"{told.value}"' in " ".join(page.split())
+    with pytest.raises(TableError, match=r"^plans: a Dask frame would be counted wrongly without a sign"):
+        repeat_plan_rate(dask)
 
 
 def test_reference_counts_the_small_register_as_a_reader_does():

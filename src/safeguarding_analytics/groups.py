@@ -21,7 +21,7 @@ def open_frame(frame: IntoFrame, needed: Sequence[str], table: str) -> nw.LazyFr
     Raises
     ------
     TableError
-        When a needed column is missing.
+        When a needed column is missing, or it is a Dask frame, whose distinct counts come out wrong.
 
     Examples
     --------
@@ -29,6 +29,11 @@ def open_frame(frame: IntoFrame, needed: Sequence[str], table: str) -> nw.LazyFr
     >>> open_frame(pl.DataFrame({"session": ["s1"]}), ["session"], "sessions").collect_schema().names()
     ['session']
     """
+    if type(nw.to_native(frame, pass_through=True)).__module__.partition(".")[0] == "dask":
+        raise TableError(
+            f"{table}: a Dask frame would be counted wrongly without a sign. Write it as Parquet, and hand over "
+            "polars.scan_parquet(…) or a Spark frame."
+        )
     opened = nw.from_native(frame)
     lazy = opened if isinstance(opened, nw.LazyFrame) else opened.lazy(backend="polars")
     require_columns(lazy.collect_schema().names(), needed, table)

@@ -1,0 +1,136 @@
+"""Measures ours beside its peers at growing sizes, prints one table, and writes RESULTS.md with a chart beside it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import measures
+import results
+from measuring import surroundings
+
+ABOUT = """\
+Measure this package beside its peers, at sizes that grow tenfold, and print ONE table: seconds of ours and of the peer,
+ours as a multiple of the peer with its spread, growth, the floor that no program can do without, the most memory.
+The table, the targets (met or not) and how to do it again are written to RESULTS.md, a chart of growth to RESULTS.svg.
+
+measures, and the sizes of each:
+{measures}
+
+peers: DuckDB, SciPy, papermill, nbconvert and Voilà are looked for in this environment. pandas, statsmodels,
+pref_voting, votekit and acro are no dependencies of this package: --peer-python names an interpreter of an environment
+that has them. Without it, their lines say that they were not measured.
+
+Let the computer rest meanwhile. Two measures up to 1e5 take a minute or two:
+  benchmarks/run --only training_reach repeat_plan_rate --largest 1e5
+Everything takes about two and a half hours on two cores, 24 GiB of memory and 3 GB of disk."""
+
+PEERS = ("duckdb", "pandas", "pyarrow", "statsmodels", "pref_voting", "votekit", "acro")
+PACKAGES = (
+    "safeguarding-analytics",
+    "polars",
+    "narwhals",
+    "duckdb",
+    "numpy",
+    "scipy",
+    "papermill",
+    "nbconvert",
+    "voila",
+)
+LARGEST = 100_000_000
+HERE = Path(__file__).resolve().parent
+
+
+def listed() -> str:
+    """The measures with their sizes, for --help."""
+    return "\n".join(
+        f"  {name:<17} {each.said} ({', '.join(f'{size:,}' for size in each.sizes)})"
+        for name, each in measures.MEASURES.items()
+    )
+
+
+def arguments(given: Sequence[str]) -> argparse.Namespace:
+    """Read and check the arguments."""
+    parser = argparse.ArgumentParser(
+        prog="benchmarks/run",
+        description=ABOUT.format(measures=listed()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--only", nargs="+", choices=measures.MEASURES, metavar="MEASURE", help="these (default: all)")
+    parser.add_argument(
+        "--largest", type=float, default=LARGEST, metavar="N", help="leave out sizes above N (default: 1e8)"
+    )
+    parser.add_argument("--repeat", type=int, default=3, metavar="N", help="turns of each way, 1 or more (default: 3)")
+    parser.add_argument("--peer-python", type=Path, metavar="PATH", help="an interpreter that has the other peers")
+    parser.add_argument(
+        "--out", type=Path, default=HERE, metavar="FOLDER", help="where the results go (default: beside this file)"
+    )
+    parser.add_argument(
+        "--folder", type=Path, metavar="FOLDER", help="keep the made-up rows here for the next time (default: nowhere)"
+    )
+    parser.add_argument(
+        "--chromium", default=shutil.which("chromium"), metavar="PATH", help="where Chromium is, for dashboard"
+    )
+    chosen = parser.parse_args(given)
+    if chosen.repeat < 1:
+        parser.error(f"--repeat must be 1 or more. Found: {chosen.repeat}.")
+    chosen.only = chosen.only or list(measures.MEASURES)
+    chosen.steps = measures.plan(chosen.only, int(chosen.largest))
+    if not chosen.steps:
+        parser.error(f"--largest {chosen.largest:g} leaves nothing to measure; the smallest sizes stand in --help.")
+    return chosen
+
+
+def measured(steps: Sequence[tuple[str, int]], setting: measures.Setting) -> list[measures.Measured]:
+    """Measure step by step, and say how far it is."""
+    found, start = [], time.monotonic()
+    for number, (name, size) in enumerate(steps, 1):
+        minutes = (time.monotonic() - start) / 60
+        print(f"step {number} of {len(steps)}, {minutes:.0f} min so far: {name}, {size:,}", file=sys.stderr, flush=True)
+        found += measures.MEASURES[name].run(size, setting)
+    # Sizes of one measure stand together, though both engines of a step were measured at once.
+    order = list(dict.fromkeys(each.measure for each in found))
+    return sorted(found, key=lambda each: order.index(each.measure))
+
+
+def machine(versions: dict[str, str], turns: int) -> str:
+    """The computer, the versions of both environments, and how often each way was gone."""
+    gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    peers = ", ".join(f"{name} {version}" for name, version in versions.items())
+    times = "1 turn" if turns == 1 else f"{turns} turns"
+    return f"{times}. {surroundings(PACKAGES)}; {gigabytes:.0f} GiB of memory; peers: {peers}."
+
+
+def main(given: Sequence[str] | None = None) -> None:
+    """Measure, print the table, and write the results."""
+    words = sys.argv[1:] if given is None else given
+    chosen = arguments(words)
+    versions = measures.versions_of_peers(chosen.peer_python)
+    about = machine(versions, chosen.repeat)
+    with TemporaryDirectory(prefix="benchmark") as place:
+        folder = chosen.folder or Path(place)
+        folder.mkdir(parents=True, exist_ok=True)
+        setting = measures.Setting(chosen.repeat, folder, chosen.peer_python, versions, chosen.chromium)
+        found = measured(chosen.steps, setting)
+    written = results.write(chosen.out, found, about, command(chosen), " ".join(PEERS))
+    print(f"{about}\n\n{results.table(found)}\n\n{results.targets(found)}\n")
+    print(f"Written: {', '.join(map(str, written))}")
+
+
+def command(chosen: argparse.Namespace) -> str:
+    """The command that measures the same again, without folders of this computer."""
+    words = ["benchmarks/run"]
+    if chosen.only != list(measures.MEASURES):
+        words += ["--only", *chosen.only]
+    if chosen.largest != LARGEST:
+        words += ["--largest", f"{chosen.largest:g}"]
+    if chosen.peer_python:
+        words += ["--peer-python", "peers/bin/python"]
+    return shlex.join([*words, "--repeat", str(chosen.repeat)])
