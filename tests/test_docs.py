@@ -201,7 +201,7 @@ def test_scripts_of_the_readme_print_what_it_says():
         assert done.stdout == printed
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "GLOSSARY.md"])
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "GLOSSARY.md", "ENGINES.md"])
 def test_relative_links_lead_somewhere(document):
     links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", re.sub(r"(?ms)^```.*?^```", "", read(document)))
     inside = [link for link in links if "://" not in link and not link.startswith("mailto:")]

@@ -22,13 +22,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from safeguarding_analytics.build_folders import being_built, sweep
 from safeguarding_analytics.disclosure import Policy, already_public, suppress
 from safeguarding_analytics.errors import DisclosureError, ParameterError, SafeguardingError
 from safeguarding_analytics.release import (
     BEING_BUILT,
     Entry,
     Release,
-    being_built,
     gather,
     joint_audit,
     previous,
@@ -36,7 +36,6 @@ from safeguarding_analytics.release import (
     publish,
     published_before,
     replace_folder,
-    sweep,
 )
 from safeguarding_analytics.release_audit import audit_published, open_published
 from safeguarding_analytics.safe import reads_as_total

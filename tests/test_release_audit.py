@@ -19,14 +19,15 @@ from polars.testing import assert_frame_equal
 
 from safeguarding_analytics import release_audit
 from safeguarding_analytics.board_pdf import BOARD_PDF, Chapter, digests_of, pack_pdf
+from safeguarding_analytics.build_folders import being_built
 from safeguarding_analytics.disclosure import Policy, already_public, suppress
 from safeguarding_analytics.errors import DisclosureError, ParameterError, SafeguardingError, TableError
 from safeguarding_analytics.exports import write_csv, write_workbook
+from safeguarding_analytics.left_out_pages import LEFT_OUT
 from safeguarding_analytics.pages import index_html, message_html
-from safeguarding_analytics.release import Release, being_built, previous, promote, publish
+from safeguarding_analytics.release import Release, previous, promote, publish
 from safeguarding_analytics.release_audit import (
     BEING_REPAIRED,
-    LEFT_OUT,
     audit_published,
     entangled,
     open_published,
@@ -560,7 +561,7 @@ def test_release_with_another_file_that_shows_the_numbers_is_not_repaired(tmp_pa
 # Stopped half-way
 
 
-@pytest.mark.parametrize("stopped", ["_repair_tables", "_leave_out_pages", "refuse_leaks", "replace_folder"])
+@pytest.mark.parametrize("stopped", ["_repair_tables", "leave_out_pages", "refuse_leaks", "replace_folder"])
 def test_release_stands_as_it_was_where_a_repair_is_stopped(tmp_path, old, new, monkeypatch, stopped):
     before = files(tmp_path)
 

@@ -21,12 +21,13 @@ import pytest
 from safeguarding_analytics import kernels, report
 from safeguarding_analytics.auditing import audit
 from safeguarding_analytics.board import read_board
+from safeguarding_analytics.build_folders import being_built
 from safeguarding_analytics.demo import write_demo_board
 from safeguarding_analytics.disclosure import Policy, suppress
 from safeguarding_analytics.errors import DisclosureError, ParameterError, SafeguardingError, TableError
 from safeguarding_analytics.kernels import Task
 from safeguarding_analytics.pages import vega_bundle
-from safeguarding_analytics.release import Release, being_built, lookups_of, promote, publish
+from safeguarding_analytics.release import Release, lookups_of, promote, publish
 from safeguarding_analytics.release_audit import audit_published, open_published
 from safeguarding_analytics.report import make_report, notebooks
 from safeguarding_analytics.tables import IDENTIFYING
@@ -373,7 +374,7 @@ def test_demonstration_run_from_another_place_is_the_same_byte_for_byte(demo, tm
     command = [*COMMAND, "demo", "elsewhere", "--jobs", "3"]
     run = subprocess.run(command, cwd=tmp_path, env=own, capture_output=True, text=True, timeout=120)
     assert run.returncode == 0, run.stderr
-    assert "Training reach: made\n- Knowledge gain: made\n- Repeat plans: made\n- Priorities: made\n" in run.stdout
+    assert "Training: made\n- Knowledge gain: made\n- Child protection: made\n- Priorities: made\n" in run.stdout
     made = tmp_path / "elsewhere" / "release"
     assert f"Open it in a browser: {(made / 'pack' / 'index.html').as_uri()}\n" in run.stdout
     assert contents(tmp_path / "elsewhere" / "board") == contents(demo.board)
@@ -494,25 +495,25 @@ def test_missing_folder_is_refused_and_no_folder_is_made(tmp_path):
         ),
         (
             {"parameters": {"seat": 3}, "only": ["priorities"]},
-            'no notebook has a parameter "seat". Did you mean "seats"? Known: seats, seed, unranked, weight; '
+            'no notebook has a parameter "seat". Did you mean "seats"? Known: area, seats, seed, unranked, weight; '
             "to set it for one notebook alone, write its name and a dot before it.",
         ),
         (
             {"parameters": {"seats": 3}, "only": ["repeat_plans"]},
-            'no notebook has a parameter "seats". Known: authority, comparator_set, group, indicator, months, rebase, '
-            "ruleset, time_period; "
+            'no notebook has a parameter "seats". Known: area, authority, comparator_set, group, indicator, months, '
+            "rebase, ruleset, time_period; "
             "to set it for one notebook alone, write its name and a dot before it.",
         ),
         (
             {"parameters": {"release": "/tmp"}, "only": ["repeat_plans"]},
-            'no notebook has a parameter "release". Did you mean "rebase"? Known: authority, comparator_set, group, '
-            "indicator, months, rebase, ruleset, time_period; "
+            'no notebook has a parameter "release". Did you mean "rebase"? Known: area, authority, comparator_set, '
+            "group, indicator, months, rebase, ruleset, time_period; "
             "to set it for one notebook alone, write its name and a dot before it.",
         ),
         (
             {"parameters": {"repeat_plans.grup": "category"}, "only": ["repeat_plans"]},
             'no notebook has a parameter "repeat_plans.grup". Did you mean "repeat_plans.group"? '
-            "Known: authority, comparator_set, group, indicator, months, rebase, ruleset, time_period; "
+            "Known: area, authority, comparator_set, group, indicator, months, rebase, ruleset, time_period; "
             "to set it for one notebook alone, write its name and a dot before it.",
         ),
         ({"parameters": {"seats": "four"}}, 'seats must be a whole number. Found: "four".'),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -19,6 +19,7 @@ from safeguarding_analytics.agency_names import (
     notes_of_mergers,
     propose_aliases,
 )
+from safeguarding_analytics.areas import Area, checked_column, config_of, references, told_apart, with_history
 from safeguarding_analytics.ballot_flags import check_form_order, check_seats, check_voters, say_ballots
 from safeguarding_analytics.config import PolicySection, read_config
 from safeguarding_analytics.contracts import (
@@ -54,13 +55,13 @@ class Tables(Mapping[str, pl.DataFrame]):
         self._board = board
 
     def __iter__(self) -> Iterator[str]:
-        return (name for name in TABLES if self._board.holds(name))
+        return (name for name in TABLES if name in self)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
     def __contains__(self, name: object) -> bool:
-        return name in TABLES and self._board.holds(str(name))
+        return name in TABLES and self._board.holds(str(name)) and self._board.tells(str(name))
 
     def __getitem__(self, name: str) -> pl.DataFrame:
         if name not in TABLES:
@@ -72,7 +73,7 @@ class Tables(Mapping[str, pl.DataFrame]):
         problems = pl.concat([board.problems_of(each) for each in together])
         if not problems.is_empty():
             raise TableError("\n".join(say_problems(problems, board.file_names, board.heights(together))))
-        return board.merged(name).drop(ROW)
+        return board.of_its_area(name, board.merged(name).drop(ROW))
 
     def or_empty(self, name: str) -> pl.DataFrame:
         """A table that an analysis can do without: the contract's columns and no rows where there is no file."""
@@ -92,7 +93,13 @@ class Board(Origins):
     ``[ballots_export]`` names, and plans, conferences and reviews from a return that ``[child_protection]`` names; any
     table comes from a database where ``[database.tables]`` names it. Rows of an agency that merged are those of its
     successor. Row-level data: nothing of it may be printed or published.
+
+    With an ``area``, ``tables`` are the rows of it; a table that nobody can tell the areas of is as one that is not
+    there, and so are targets of the whole board and figures that others publish of it.
     """
+
+    area: Area | None = None
+    all_areas: Board | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def tables(self) -> Tables:
@@ -112,6 +119,8 @@ class Board(Origins):
         It is the version of the bytes that were read: a file not read yet counts as it is now, and a table that has
         changed by the time it is read is refused. A table of a database is read for it, and counts as it was then.
         """
+        if self.area:
+            return self.whole.data_version
         in_database = [name for name in TABLES if name in self.config.database.tables]
         files = [self.path(name) for name in TABLES if name not in in_database]
         files += [self.folder / file for file in self.config.comparators.files if file]
@@ -122,6 +131,58 @@ class Board(Origins):
             if digest:
                 version.update(f"{name}\0{digest}\0".encode())
         return version.hexdigest()[:12]
+
+    @property
+    def whole(self) -> Board:
+        """The board with all its areas."""
+        return self.all_areas or self
+
+    def of(self, area: Area | None) -> Board:
+        """The same board with the rows of one area; of none, itself.
+
+        Raises
+        ------
+        ParameterError
+            When no table has a row of the area.
+        """
+        if area is None:
+            return self
+        known = self.areas(area.column)
+        if area.value not in known:
+            raise ParameterError(
+                f'no row has {area.column} "{area.value}".{nearest(area.value, known)} Known: {", ".join(known)}.'
+            )
+        return replace(self, config=config_of(self.config, area), area=area, all_areas=self)
+
+    def areas(self, column: str) -> list[str]:
+        """The values of a column of areas in all tables that have it, sorted."""
+        names = [name for name in TABLES if checked_column(column) in self.known(name)]
+        found = {value for name in names for value in self.tables[name][column].drop_nulls()}
+        return sorted(map(str, found))
+
+    def tells(self, table: str) -> bool:
+        """Whether the rows of a table can be told apart by area, where this is the board of one."""
+        return self.area is None or table in self._told_apart
+
+    @cached_property
+    def _told_apart(self) -> dict[str, str]:
+        if self.area is None:
+            return {}
+        columns = {name: self._columns_with_values(name) for name in TABLES if self.holds(name)}
+        return told_apart(columns, self.area.column)
+
+    def _columns_with_values(self, table: str) -> list[str]:
+        return [name for name in self.known(table) if self.checked(table).frame[name].is_not_null().any()]
+
+    def of_its_area(self, table: str, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows of a table that are of the area of this board."""
+        if self.area is None or self._told_apart[table] == table:
+            return rows
+        through = self._told_apart[table]
+        if not through:
+            return self.area.rows(with_history(rows) if table == "plans" else rows)
+        target, column = references(table)[through]
+        return rows.join(self.tables[target].select(pl.col(column).alias(through)), on=through, how="semi")
 
     def policy(self, population: Literal["children", "staff", "board_members"]) -> Policy:
         """Which numbers are hidden in tables that count one population."""
@@ -143,7 +204,7 @@ class Board(Origins):
 
     def register_days(self, authority: str | None = None) -> RegisterDays:
         """From which day to which the plans of an authority are complete: as stated, by the return, or by the plans."""
-        stated, plans = self.config.child_protection, self.tables["plans"]
+        stated, plans = self.config.child_protection, self.whole.tables["plans"]
         first, last = self.plan_return().days if self._has_return() else (None, None)
         own = plans.filter(pl.col("authority") == authority) if authority else plans
         return days_of_register(own, stated.plans_from or first, stated.plans_to or last)
@@ -274,7 +335,7 @@ class Board(Origins):
         notes = []
         origin = self.origin_of(table)
         if has_header(raw.frame, TABLES[table]):
-            notes += say_unused(raw.frame.columns, checked.frame.columns)
+            notes += say_unused(raw.frame.columns, [*checked.frame.columns, *checked.renamed])
             if table in MERGED:
                 notes += notes_of_mergers(table, checked.frame, self.mergers())
             if [table] == self.foreign()[-1:] and others_can_read(self.key_path()):
@@ -309,13 +370,15 @@ class Board(Origins):
         return nobody.union(*(personal for personal, _ in found)), nobody.union(*(rare for _, rare in found))
 
 
-def read_board(folder: str | Path) -> Board:
+def read_board(folder: str | Path, *, area: str = "") -> Board:
     """Open a board's folder.
 
     Parameters
     ----------
     folder
         Folder with one file per table and, if the board wants other than the defaults, `board.toml`.
+    area
+        One area alone, as a column and a value, such as ``district=Thanet``; empty for all.
 
     Returns
     -------
@@ -326,12 +389,14 @@ def read_board(folder: str | Path) -> Board:
     ------
     TableError
         When the folder does not exist, or `board.toml` breaks a rule (all mistakes at once).
+    ParameterError
+        When there is no such area.
     """
     path = Path(folder)
     config, problems, digest = read_config(path)
     if not problems.is_empty():
         raise TableError("\n".join(say_problems(problems, {}, {})))
-    return Board(path, config, digest)
+    return Board(path, config, digest).of(Area.of(area) if area else None)
 
 
 def check_board(folder: str | Path) -> pl.DataFrame:

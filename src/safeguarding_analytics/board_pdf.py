@@ -10,7 +10,7 @@ import hashlib
 import json
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
@@ -20,15 +20,10 @@ from unicodedata import category
 from safeguarding_analytics import __version__
 from safeguarding_analytics.dates import day_in_words
 from safeguarding_analytics.errors import SafeguardingError
-from safeguarding_analytics.page_parts import (
-    ACROSS,
-    BETWEEN_COLUMNS,
-    MOST_UPRIGHT,
-    WIDEST,
-    Block,
-    blocks_of,
-)
+from safeguarding_analytics.page_parts import blocks_of
 from safeguarding_analytics.pages import PROTECTION, TEMPLATES
+from safeguarding_analytics.paper_flow import ORDINARY, SPACE, WHOLE_TEXT, Part, arranged, parts_of
+from safeguarding_analytics.paper_tables import for_paper
 
 BOARD_PDF = "board_pack.pdf"
 """Name of the file in the folder of the pack."""
@@ -36,25 +31,6 @@ BOARD_PDF = "board_pack.pdf"
 TITLE = "Safeguarding figures"
 FONTS = TEMPLATES / "fonts"
 """Arimo, which is as wide as the Arial that the charts are drawn for; so no font of the machine is needed."""
-
-MOST_ROWS, FIRST_ROWS = 100, 40
-"""A table of more rows than the first number, which would fill pages that nobody reads, has this many of them."""
-
-CLOSER = 6.0
-"""Points between two columns of a table whose words have no room otherwise."""
-
-_WIDTHS = {
-    each: width
-    for letters, width in (
-        ("ijlI.,;:'|!", 0.34),
-        ("frt()[]-/", 0.39),
-        ("aceksvxyz0123456789", 0.56),
-        ("w", 0.78),
-        ("mMW%@", 0.95),
-    )
-    for each in letters
-}
-_WIDTH, _CAPITAL, _PLAIN = 0.62, 0.74, 0.94  # of other letters, as parts of their height; where they are not bold
 
 NO_GLYPH = "?"
 """Stands for a character that the font does not have."""
@@ -105,14 +81,16 @@ def pack_pdf(chapters: Sequence[Chapter], *, board: str, made_on: date, notes: S
     Notes
     -----
     Charts are the pictures of the pages, with their descriptions as alternative texts and the same numbers: the third
-    figure of the second page is "Figure 2.3". Tables repeat their headings on every page; those of more than twelve
-    columns lie across. Of a table of more than a hundred rows the first forty are printed, and a sentence under them
-    says how many there are and where all of them stand: on the page of the pack and in the workbook of the release. A
-    character that the font does not have is printed as "?".
+    figure of the second page is "Figure 2.3". Tables repeat their headings on every page. A table whose columns have no
+    room beside each other is printed in parts, each with the first column. Of a table of more than forty rows
+    twelve are printed, the last ones where the rows are months, and a sentence under them says how many there are and
+    where all of them stand: on the page of the pack, in the workbook and in the CSV files of the release. A chart may
+    stand behind the table of its section, where that fills the page. A character that the font does not have is
+    printed as "?".
     """
-    blocks = [_for_paper(blocks_of(each.html), each.title) for each in chapters]
-    parts = [{"title": each.title, "blocks": shown} for each, shown in zip(chapters, blocks, strict=True)]
-    figures = sum(block["block"] == "chart" for shown in blocks for block in shown)
+    made = datetime(made_on.year, made_on.month, made_on.day, tzinfo=UTC)
+    shown = [parts_of(for_paper(blocks_of(each.html), each.title)) for each in chapters]
+    figures = sum(part.kind == "chart" for parts in shown for part in parts)
     answers = [
         {"number": number, "title": each.title, "question": each.question, "headline": each.headline}
         for number, each in enumerate(chapters, 1)
@@ -124,77 +102,45 @@ def pack_pdf(chapters: Sequence[Chapter], *, board: str, made_on: date, notes: S
         "made_with": f"Made with safeguarding_analytics {__version__}.",
         "protection": PROTECTION,
         "answers": answers,
-        "chapters": parts,
         "figures": figures,
     }
-    return _compiled(_printable(pack), datetime(made_on.year, made_on.month, made_on.day, tzinfo=UTC))
+    titles = [each.title for each in chapters]
+    measured = _measured(_printable({**pack, "chapters": _as_data(titles, shown)}), shown)
+    return _compiled(_printable({**pack, "chapters": _as_data(titles, measured)}), made)
 
 
-def _for_paper(blocks: Sequence[Block], title: str) -> list[Block]:
-    """The blocks of a page without the later rows of very long tables, and with room for the words of every column."""
-    placed: list[Block] = []
-    for block in blocks:
-        if block["block"] == "list":
-            placed.append({**block, "entries": [_for_paper(entry, title) for entry in block["entries"]]})
-            continue
-        if block["block"] != "table":
-            placed.append(block)
-            continue
-        rows = len(block["body"])
-        placed.append({**_spread(block), "body": block["body"][:FIRST_ROWS] if rows > MOST_ROWS else block["body"]})
-        if rows > MOST_ROWS:
-            placed.append(_rows_left_out(rows, title))
-    return placed
+def _as_data(titles: Sequence[str], chapters: Sequence[Sequence[Part]]) -> list[dict[str, Any]]:
+    """Chapters as the template takes them: each part with the space around it, and whether it may be torn."""
+    return [
+        {"title": title, "parts": [_part_as_data(part) for part in parts]}
+        for title, parts in zip(titles, chapters, strict=True)
+    ]
 
 
-def _rows_left_out(rows: int, title: str) -> Block:
-    """The sentence under a table that is printed in part."""
-    said = (
-        f"These are the first {FIRST_ROWS} of {rows:,} rows. All {rows:,} are on the page “{title}” of the board pack, "
-        "and in the workbook and the CSV files of the release."
-    )
-    return {"block": "paragraph", "kind": "note", "runs": [{"text": said}]}
+def _part_as_data(part: Part) -> dict[str, Any]:
+    above, below = SPACE.get(part.kind, ORDINARY)
+    whole = not part.torn and (part.kind != "text" or part.height <= WHOLE_TEXT)
+    return {
+        "kind": part.kind,
+        "blocks": list(part.blocks),
+        "above": above,
+        "below": below,
+        "whole": whole,
+        "begins": part.begins,
+    }
 
 
-def _spread(table: Block) -> Block:
-    """A table that shares the width of the page, with no column narrower than its longest word.
-
-    What is left is shared as it was to be. Where there is not even room for the words, they are broken.
-    """
-    shares, columns = table["shares"], table["columns"]
-    if not shares:
-        return {**table, "gap": BETWEEN_COLUMNS, "crowded": False}
-    least, page = _longest_words(table), ACROSS if columns > MOST_UPRIGHT else WIDEST
-    for gap in (BETWEEN_COLUMNS, CLOSER):
-        room = page - gap * (columns - 1)
-        more = [room * share / sum(shares) - word for share, word in zip(shares, least, strict=True)]
-        if all(one >= 0 for one in more):
-            return {**table, "gap": gap, "crowded": False}
-        left, wanted = room - sum(least), sum(one for one in more if one > 0)
-        if left >= 0:
-            spread = [round(word + left * max(one, 0) / wanted, 2) for word, one in zip(least, more, strict=True)]
-            return {**table, "shares": spread, "gap": gap, "crowded": False}
-    return {**table, "shares": least, "gap": CLOSER, "crowded": True}
-
-
-def _longest_words(table: Block) -> list[float]:
-    """Points of the longest word of each column."""
-    columns, size = table["columns"], table["size"]
-    least = [size] * columns
-    for row in (*table["head"], *table["body"]):
-        place = 0
-        for cell in row:
-            if cell["columns"] == 1 and place < columns:
-                words = "".join(run.get("text", " ") for run in cell["runs"]).split()
-                letter = size if cell["head"] else size * _PLAIN
-                least[place] = max([least[place], *(letter * _width_of(word) for word in words)])
-            place += cell["columns"]
-    return least
-
-
-def _width_of(word: str) -> float:
-    """How wide a bold word is, as a part of its height; rather too wide than too narrow."""
-    return sum(_WIDTHS.get(each, _CAPITAL if each.isupper() else _WIDTH) for each in word)
+def _measured(pack: Any, chapters: Sequence[Sequence[Part]]) -> list[list[Part]]:
+    """The parts of each chapter as they are to be set, from the heights that the template gives them."""
+    found = json.loads(_typst("query", pack, selector="<heights>", field="value", one=True, measure="heights"))
+    arranged_chapters = []
+    for parts, heights in zip(chapters, found, strict=True):
+        high = [
+            replace(part, height=each["height"], head=each["head"], rows=tuple(each["rows"]))
+            for part, each in zip(parts, heights["parts"], strict=True)
+        ]
+        arranged_chapters.append(arranged(high, title=heights["title"]))
+    return arranged_chapters
 
 
 def digests_of(pack: Path) -> dict[str, str]:
@@ -215,27 +161,29 @@ def digests_of(pack: Path) -> dict[str, str]:
 
 
 def _compiled(pack: Any, made: datetime) -> bytes:
+    return bytes(_typst("compile", pack, format="pdf", pdf_standards=["ua-1"], timestamp=made))
+
+
+def _typst(what: str, pack: Any, *, measure: str = "", **settings: Any) -> Any:
+    """What Typst makes of the template and the pack."""
     import typst
 
     try:
         fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(FONTS)])
-        made_pdf = typst.compile(
+        return getattr(typst, what)(
             TEMPLATES / "board_pack.typ",
             root=TEMPLATES,
             font_paths=fonts,
             ignore_system_fonts=True,
-            format="pdf",
-            sys_inputs={"pack": json.dumps(pack, ensure_ascii=False)},
-            pdf_standards=["ua-1"],
-            timestamp=made,
+            sys_inputs={"pack": json.dumps(pack, ensure_ascii=False), "measure": measure},
+            **settings,
         )
-    except (typst.TypstError, OSError) as error:
-        why = error.message if isinstance(error, typst.TypstError) else "its template cannot be read"
+    except (RuntimeError, OSError) as error:  # a mistake of Typst is a RuntimeError too
+        why = "its template cannot be read" if isinstance(error, OSError) else getattr(error, "message", str(error))
         raise SafeguardingError(
             f"the PDF of the board pack could not be made: {why}. No release was made; the previous one, if "
             "there is one, stays. Run the report without --pdf to get the pages alone."
         ) from None
-    return bytes(made_pdf)
 
 
 def _printable(value: Any) -> Any:

@@ -14,9 +14,17 @@ from typing import TYPE_CHECKING
 import click
 
 from safeguarding_analytics import __version__
-from safeguarding_analytics.cli_audit import CONTEXT, audit
+from safeguarding_analytics.cli_audit import CONTEXT, audit, say
 from safeguarding_analytics.cli_pages import FOLDER, dashboards, live, progress_bar, publish
-from safeguarding_analytics.errors import ParameterError, SafeguardingError, in_words, numbered, say_system_error
+from safeguarding_analytics.errors import (
+    ParameterError,
+    SafeguardingError,
+    in_words,
+    numbered,
+    program_called,
+    quoted,
+    say_system_error,
+)
 
 if TYPE_CHECKING:
     from safeguarding_analytics.report import Report
@@ -69,7 +77,7 @@ def init(folder: Path) -> None:
 
     for path in write_empty_board(folder):
         click.echo(f"Wrote {path}")
-    click.echo("Fill the tables you have, delete the others, then run: safeguarding check " + str(folder))
+    say(f"Fill the tables you have, delete the others, then run: safeguarding check {quoted(folder)}")
 
 
 @commands.command()
@@ -132,7 +140,7 @@ def aliases(folder: Path) -> None:
     proposals = board.unknown_agencies()
     if proposals.is_empty():
         click.echo("Nothing to propose: every name is that of an agency, or resembles none and may be a person's.")
-        click.echo("Names that are not known are listed, with their rows, by: safeguarding check " + str(folder))
+        say(f"Names that are not known are listed, with their rows, by: safeguarding check {quoted(folder)}")
         return
     click.echo("# Names by likeness of spelling: check each. Those with a # in front resemble no agency.")
     click.echo("# As lines they mend the bookings; a name in the aliases of agencies.csv is mended in every table.")
@@ -182,7 +190,7 @@ def ballots(folder: Path, out: Path | None, copies: int, seed: int | None) -> No
     board = read_board(folder)
     ballot, start = ballot_of(board), board.config.priorities.seed if seed is None else seed
     made = write_ballots(ballot, out or folder / "ballots_to_hand_out", copies=copies, seed=start)
-    click.echo(say_handed_out(board, folder, made))
+    say(say_handed_out(board, folder, made))
 
 
 @commands.command()
@@ -190,7 +198,19 @@ def ballots(folder: Path, out: Path | None, copies: int, seed: int | None) -> No
 @click.option("--out", type=FOLDER, help="Where to put the release.  [default: FOLDER with _report behind its name]")
 @click.option("-p", "parameters", nargs=2, multiple=True, metavar="NAME VALUE", help="Set a parameter.")
 @click.option("--only", multiple=True, metavar="NOTEBOOK", help="Run this notebook; may be given more than once.")
-@click.option("--jobs", default=2, show_default=True, type=click.IntRange(1), help="Notebooks to run at once.")
+@click.option(
+    "--for-each",
+    "each",
+    metavar="COLUMN|FILE",
+    help="Make a report for each district, area, agency or authority, or for each row of FILE.",
+)
+@click.option(
+    "--jobs",
+    default=2,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Notebooks to run at once; with --for-each, reports.",
+)
 @click.option("--repair", is_flag=True, help="Hide more where a hidden number could be worked out of the tables.")
 @click.option("--pdf", is_flag=True, help="Make the board pack as one PDF, too, for papers and for print.")
 def report(
@@ -198,6 +218,7 @@ def report(
     out: Path | None,
     parameters: tuple[tuple[str, str], ...],
     only: tuple[str, ...],
+    each: str | None,
     jobs: int,
     repair: bool,
     pdf: bool,
@@ -213,9 +234,26 @@ def report(
     pages. Where that cannot be made, no release is.
 
     -p time_period 2012 sets a parameter of every notebook that has it, -p repeat_plans.group category of one.
+
+    With --for-each district, every district has a report of its own rows, in a folder of its own in OUT. All reports
+    are audited together, and beside the one of the whole board if that stands in OUT: none is put in place before
+    nothing can be worked out of them, and --repair hides what that takes. What is finished is kept when the run is
+    stopped: give the command again. A CSV with the columns name and, if need be, folder (that of another board), and
+    others named after parameters makes a report of each of its rows.
+
+    Exit code 1 if a page could not be made; the others are.
     """
     place = out or folder.resolve().with_name(f"{folder.resolve().name}_report")
-    _print_report(_run_report(folder, place, only, dict(parameters), jobs, repair=repair, pdf=pdf))
+    if each:
+        from safeguarding_analytics.area_reports import Wanted
+        from safeguarding_analytics.cli_areas import report_for_each
+
+        wanted = Wanted(out=place, only=only, today=_today(), jobs=jobs, pdf=pdf, repair=repair)
+        sys.exit(0 if report_for_each(each, folder, dict(parameters), wanted) else 1)
+    made = _run_report(folder, place, only, dict(parameters), jobs, repair=repair, pdf=pdf)
+    _print_report(made)
+    if any(page.failed for page in made.pages):
+        sys.exit(1)
 
 
 commands.add_command(audit)
@@ -266,7 +304,7 @@ def _check(folder: Path, csv_file: Path | None = None) -> bool:
     heights = {table: board.height(table) for table in board.tables}
     for table in board.tables:
         for note in board.notes_of(table):
-            click.echo(f"Note: {note}")
+            say(note, before="Note: ")
     if csv_file:
         noted = board.rule_notes()
         pl.concat([problems, noted]).write_csv(csv_file)
@@ -280,7 +318,7 @@ def _check(folder: Path, csv_file: Path | None = None) -> bool:
     broken = "1 rule is broken" if len(sentences) == 1 else f"{len(sentences):,} rules are broken"
     click.echo(f"{broken} (row 1 of a file is its header):", err=True)
     for sentence in sentences:
-        click.echo(f"- {sentence}", err=True)
+        say(sentence, before="- ", err=True)
     return False
 
 
@@ -333,7 +371,7 @@ def _run_report(
 
 def _print_report(made: Report) -> None:
     for page in made.pages:
-        click.echo(f"- {page.notebook.title}: {page.why_not or 'made'}")
+        say(f"- {page.notebook.title}: {page.why_not or 'made'}")
     if made.repaired:
         click.echo(
             f"Hid more, so that nothing can be worked out of the tables together: {in_words(list(made.repaired))}"
@@ -347,8 +385,8 @@ def _print_report(made: Report) -> None:
     if made.pdf:
         click.echo(f"As a PDF:   {made.pdf}")
     click.echo(f"Open it in a browser: {made.index.resolve().as_uri()}")
-    click.echo(f"Dashboard:  safeguarding dashboards {made.release.folder}")
-    click.echo(f"Web site:   safeguarding publish {made.release.folder} OUT")
+    say(f"Dashboard:  safeguarding dashboards {quoted(made.release.folder)}")
+    say(f"Web site:   safeguarding publish {quoted(made.release.folder)} OUT")
 
 
 def main() -> None:
@@ -364,12 +402,12 @@ def main() -> None:
 
     before = signal.signal(signal.SIGTERM, end)
     try:
-        commands.main(prog_name="safeguarding", standalone_mode=False)
+        commands.main(prog_name=program_called(sys.argv[0]), standalone_mode=False)
     except SafeguardingError as error:
-        click.echo(f"Error: {error}", err=True)
+        say(str(error), before="Error: ", err=True)
         sys.exit(2)
     except OSError as error:
-        click.echo(f"Error: {say_system_error(error)}", err=True)
+        say(say_system_error(error), before="Error: ", err=True)
         sys.exit(2)
     except click.exceptions.Abort as stop:
         _stopped(*stop.args, by=signal.SIGTERM if told else signal.SIGINT)
@@ -391,7 +429,7 @@ def _stopped(what_stands: str = "", *, by: signal.Signals) -> None:
             kernel.kill()
     if "safeguarding_analytics.warm_kernels" in sys.modules:
         sys.modules["safeguarding_analytics.warm_kernels"].end_server()
-    behind_the_sign = "\n" if by == signal.SIGINT else ""  # terminals show ^C
+    behind_the_sign = "\n" if by == signal.SIGINT and not what_stands else ""  # terminals show ^C; see progress_bar
     click.echo(f"{behind_the_sign}Stopped.{what_stands}", err=True)
     sys.stderr.flush()
     os._exit(128 + by)

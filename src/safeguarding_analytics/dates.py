@@ -1,11 +1,11 @@
-"""Reporting years and whether days cover them; quarters, months, ages, and the day of an evaluation."""
+"""Reporting years and whether days cover them; quarters, months and how they are written; ages; an evaluation's day."""
 
 from __future__ import annotations
 
 import re
 from calendar import monthrange
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import narwhals as nw
 import polars as pl
@@ -55,7 +55,8 @@ def month(day: nw.Expr) -> nw.Expr:
     Returns
     -------
     nw.Expr
-        Text such as ``"2011-05"``; null for a null day.
+        Text such as ``"2011-05"``, the form of files, which sorts by time; null for a null day. `period_in_words`
+        writes it for readers.
 
     Examples
     --------
@@ -79,7 +80,8 @@ def quarter(day: nw.Expr) -> nw.Expr:
     Returns
     -------
     nw.Expr
-        Text such as ``"2007-04 to 2007-06"``, which sorts in the order of time; null for a null day.
+        Text such as ``"2007-04 to 2007-06"``, the form of files, which sorts by time; null for a null day.
+        `period_in_words` writes it for readers.
 
     Notes
     -----
@@ -319,6 +321,58 @@ def day_in_words(day: date) -> str:
     '3 May 2011'
     """
     return f"{day.day} {day:%B %Y}"
+
+
+def month_in_words(name: str, form: str = "%B %Y") -> str:
+    """Write a month for readers; any other text stays as it is.
+
+    Parameters
+    ----------
+    name
+        Such as ``"2011-05"``, as `month` gives it.
+    form
+        As for ``strftime``.
+
+    Returns
+    -------
+    str
+        Such as ``"May 2011"``.
+
+    Examples
+    --------
+    >>> month_in_words("2011-05"), month_in_words("2011-05", "%b"), month_in_words("Q1")
+    ('May 2011', 'May', 'Q1')
+    """
+    try:
+        return datetime.strptime(name, "%Y-%m").strftime(form)
+    except ValueError:
+        return name
+
+
+def period_in_words(name: str, month: str = "%b") -> str:
+    """Write a month or a quarter for readers, who may take "2003-04" for a financial year.
+
+    Parameters
+    ----------
+    name
+        Such as ``"2003-04"`` or ``"2003-04 to 2003-06"``, as `month` and `quarter` give them. Any other text, such as a
+        year, stays as it is.
+    month
+        How a month is written, as for ``strftime``: ``"%b"``, short, or ``"%B"``, in full.
+
+    Returns
+    -------
+    str
+        Such as ``"Apr 2003"`` or ``"Apr to Jun 2003"``.
+
+    Examples
+    --------
+    >>> [period_in_words(name) for name in ("2003-04", "2003-04 to 2003-06", "2004")]
+    ['Apr 2003', 'Apr to Jun 2003', '2004']
+    """
+    first, to, last = name.partition(" to ")
+    end = month_in_words(last or first, f"{month} %Y")
+    return f"{month_in_words(first, month)}{to}{end}" if to else end
 
 
 def first_day(year: str) -> date:

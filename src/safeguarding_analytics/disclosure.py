@@ -40,7 +40,7 @@ from safeguarding_analytics.means import hidden_means
 from safeguarding_analytics.policy import Policy, groups_of_few_ballots
 from safeguarding_analytics.protection import protect
 from safeguarding_analytics.rounding import controlled_rounding, nearest_multiple, recomputed
-from safeguarding_analytics.safe import Safe, already_public, number_columns
+from safeguarding_analytics.safe import Binding, Safe, already_public, number_columns
 from safeguarding_analytics.shapes import SHAPES, Shape, shape_of
 from safeguarding_analytics.systems import write_down
 from safeguarding_analytics.tables import TOTAL
@@ -137,7 +137,7 @@ def suppress(
     previous
         Last period's tables, as they were published. What was hidden in them is hidden again rather than something
         else, where it still protects: a row is the same where its group values are, in group columns of the same names;
-        columns of which every value is new, such as the year, are left aside.
+        columns of which every value is new, such as the year, are left aside. All that a `Binding` hides is hidden.
     progress
         Called with the number of steps done and the number of all, while a large table is protected part by part.
 
@@ -285,7 +285,9 @@ def _hidden(
     """Protect tables that belong together, and attack the result once more."""
     pairs = list(zip(frames, ledger.sheets, strict=True))
     told = [known for frame, sheet in pairs for known in _told_of_questions(frame, sheet, ledger, policy)]
-    names = _names_to_hide(ledger, policy, effort, _places_hidden(before, ledger), progress, told)
+    binding: list[Safe] = [one for one in before if isinstance(one, Binding)]
+    rather, surely = _places_hidden(before, ledger), _places_hidden(binding, ledger)
+    names = _names_to_hide(ledger, policy, effort, rather, surely, progress, told)
     hidden = [
         {(one.values, one.column) for name in names for one in ledger.prints.get(name, ()) if one.sheet == number}
         for number in range(len(frames))
@@ -362,10 +364,11 @@ def _names_to_hide(
     policy: Policy,
     effort: Effort,
     preferred: set[Place],
+    required: set[Place],
     progress: Progress,
     told: Sequence[Mapping[Name, float]],
 ) -> set[Name]:
-    """The counts that are small, those that protect them, and all others of their rows."""
+    """The counts that are small or required, those that protect them, and all others of their rows."""
     written = write_down(ledger, linked.promise_of(policy), told)
     names, system = written.names, written.system
     if effort == "exact" and len(ledger.prints) > optimum.MOST_NUMBERS:
@@ -376,7 +379,8 @@ def _names_to_hide(
     system = system.knowing([name in ledger.prints and policy.hides(ledger.counts[name]) for name in names])
     system = system.preferring([not preferred.isdisjoint(_places(ledger, name)) for name in names])
     beyond = [name in ledger.prints and policy.hides(_beyond_the_lead(ledger, name)) for name in names]
-    start = system.free | np.array([*beyond, *[False] * (len(system.free) - len(beyond))], dtype=np.bool_)
+    surely = [one or not required.isdisjoint(_places(ledger, name)) for one, name in zip(beyond, names, strict=True)]
+    start = system.free | np.array([*surely, *[False] * (len(system.free) - len(surely))], dtype=np.bool_)
     found = protect(_seen_rounded(_complete(system), policy), linked.modules_of(ledger, written), progress, start)
     if effort == "exact":
         found = optimum.fewest(_complete(system), found)

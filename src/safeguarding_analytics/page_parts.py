@@ -6,6 +6,7 @@ as rows of cells, charts as pictures with their descriptions.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,27 +14,19 @@ from html.parser import HTMLParser
 from itertools import pairwise
 from typing import Any
 
-WIDEST, HIGHEST = 481.0, 640.0
+WIDEST, HIGHEST = 481.0, 660.0
 """Points that a chart may take on a page."""
 
 POINTS_OF_A_PIXEL = 0.75
 
-ACROSS = 728.0
-"""Points that a table may take on a page that lies across."""
+LEAST_LETTERS = 8.0
+"""Points of the smallest letters in a chart."""
 
-MOST_UPRIGHT = 12
-"""Columns of a table that stand on an upright page."""
-
-BETWEEN_COLUMNS = 9.0
-"""Points between two columns of a table."""
-
-WIDTH_OF_A_LETTER = 0.56
-"""Of its height, on the whole, with room to spare."""
-
-LONGEST_CELL = 34
-"""Characters of a cell that are asked to stand in one line where a table is as wide as the page."""
+LONGEST_NAME = 0.25
+"""Of the width of a chart, that its names take at its sides."""
 
 _PICTURE = re.compile(r"<svg\b.*?</svg>", re.DOTALL)
+_LETTERS = re.compile(r'(?<=font-size=")[0-9.]+')
 _SCRIPT = re.compile(r"<script\b.*?</script>", re.DOTALL)
 _VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 _PASSED_OVER = {"style", "nav", "header", "footer", "title", "form", "button", "select", "template"}
@@ -234,7 +227,7 @@ def _folded(element: _Element, pictures: Sequence[str]) -> Iterator[Block]:
 
 
 def _chart(element: _Element, pictures: Sequence[str]) -> Iterator[Block]:
-    """A chart, as wide as on the page or, if that is too much, as wide as the paper."""
+    """A chart, as wide as on the page or, if that is too much, as wide as the paper; and how narrow it may become."""
     drawn, caption = element.first("svg"), element.first("figcaption")
     if drawn is None:
         return
@@ -242,8 +235,12 @@ def _chart(element: _Element, pictures: Sequence[str]) -> Iterator[Block]:
     subtitle = [child for child in caption.children if child is not title] if caption else []
     picture = pictures[int(drawn.attributes["data-picture"])]
     begins = picture[: picture.index(">")]
-    wide, high = (_length(begins, name) * POINTS_OF_A_PIXEL for name in ("width", "height"))
-    scale = min(1.0, WIDEST / wide, HIGHEST / high)
+    wide, high = (_length(begins, name) for name in ("width", "height"))
+    scale = min(POINTS_OF_A_PIXEL, WIDEST / wide, HIGHEST / high)
+    smallest = min(map(float, _LETTERS.findall(picture)), default=LEAST_LETTERS / scale)
+    if smallest * scale < LEAST_LETTERS:
+        picture, wide = _with_larger_letters(picture, LEAST_LETTERS / scale, wide)
+        scale = min(scale, WIDEST / wide)
     named = _Reader(f"{begins}></svg>").page.children[0]
     yield {
         "block": "chart",
@@ -253,7 +250,25 @@ def _chart(element: _Element, pictures: Sequence[str]) -> Iterator[Block]:
         "description": named.attributes.get("aria-label", "") if isinstance(named, _Element) else "",
         "picture": re.sub(r'font-family="[^"]*"', 'font-family="Arimo"', picture),
         "width": round(wide * scale, 2),
+        "least": round(wide * min(scale, LEAST_LETTERS / smallest), 2),
+        "slope": round(high / wide, 6),
     }
+
+
+def _with_larger_letters(picture: str, least: float, wide: float) -> tuple[str, float]:
+    """A picture in which no letters are smaller than that, with room for them at its sides; and how wide it is then."""
+    smallest = min(map(float, _LETTERS.findall(picture)))
+    room = math.ceil(wide * LONGEST_NAME * (least / smallest - 1))
+    larger = _LETTERS.sub(lambda found: str(max(float(found[0]), math.ceil(least * 100) / 100)), picture)
+    begins, rest = larger[: larger.index(">")], larger[larger.index(">") :]
+    begins = re.sub(r'(\swidth=")[0-9.]+', rf"\g<1>{wide + 2 * room:g}", begins, count=1)
+    begins = re.sub(
+        r'(\sviewBox=")([0-9.-]+) ([0-9.-]+) [0-9.]+',
+        lambda found: f"{found[1]}{float(found[2]) - room:g} {found[3]} {wide + 2 * room:g}",
+        begins,
+        count=1,
+    )
+    return begins + rest, wide + 2 * room
 
 
 def _number_of(title: _Element) -> str:
@@ -278,36 +293,13 @@ def _table(element: _Element, _: Sequence[str]) -> Iterator[Block]:
     if any(widths):
         heads, rows = ([[*row, *_empty(max(widths), row)] for row in part] for part in (heads, rows))
         text = _runs(caption.children) if caption else []
-        size, shares = _fitted(heads, rows, max(widths))
         yield {
             "block": "table",
             "caption": text,
             "columns": max(widths),
-            "across": max(widths) > MOST_UPRIGHT,
-            "size": size,
-            "shares": shares,
             "head": heads,
             "body": rows,
         }
-
-
-def _fitted(heads: Sequence[list[Block]], rows: Sequence[list[Block]], columns: int) -> tuple[float, list[int]]:
-    """Points of the letters of a table, and the shares of its columns where they must share the width of the page."""
-    size = 8.5 if columns <= 7 else 7.5 if columns <= MOST_UPRIGHT else 7.0
-    lengths, words, texts = ([1] * columns for _ in range(3))
-    for row in (*heads, *rows):
-        place = 0
-        for cell in row:
-            text = "".join(run.get("text", " ") for run in cell["runs"])
-            if cell["columns"] == 1 and place < columns:
-                lengths[place] = max(lengths[place], len(text))
-                words[place] = max(words[place], *map(len, text.split()), 1)
-                texts[place] = max(texts[place], 1 if cell["head"] else min(len(text), LONGEST_CELL))
-            place += cell["columns"]
-    room = (ACROSS if columns > MOST_UPRIGHT else WIDEST) - BETWEEN_COLUMNS * (columns - 1)
-    if sum(lengths) * size * WIDTH_OF_A_LETTER <= room:
-        return size, []
-    return size, [max(word, text) + 1 for word, text in zip(words, texts, strict=True)]
 
 
 def _cells_of(row: _Element) -> list[_Element]:

@@ -22,7 +22,7 @@ from urllib.parse import quote
 from safeguarding_analytics import __version__
 from safeguarding_analytics.answers import scroll_region
 from safeguarding_analytics.cells import HIDDEN_NOTE
-from safeguarding_analytics.chart_rows import MARGINS
+from safeguarding_analytics.chart_rows import MARGINS, TO_CHOOSE
 from safeguarding_analytics.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).parent / "templates"
 STATIC_WIDTH = 680
 """Pixels of a chart where no script draws it: on paper, in JupyterLab."""
+
+OVERVIEW = "Overview"
+"""What pages call the first one: of a pack, of a site and of a dashboard."""
 
 LOW, TALL = 0.6, 1.35
 """Height of a picture by its width: below the first it stands with its question, above the second it has a page."""
@@ -182,6 +185,7 @@ def page_html(
         chapter=chapter,
         more=more,
         margins=json.dumps(MARGINS),
+        choices=json.dumps(TO_CHOOSE),
     )
 
 
@@ -193,13 +197,14 @@ def text_html(
     board: str = "",
     assets: str = "",
     more: Sequence[tuple[str, str]] = (),
+    again: int = 0,
 ) -> str:
-    """A page of text that is HTML already, without charts."""
+    """A page of text that is HTML already, without charts; loaded anew after so many seconds, if they are given."""
     return _filled(
         "page.html.j2",
         body=body,
         heading=True,
-        scripts=[],
+        scripts=[f"setTimeout(() => location.reload(), {1000 * again});"] if again else [],
         assets=assets,
         charts=False,
         title=title,

@@ -50,7 +50,8 @@ class PlanRegister:
     """The plans of one authority, and the days for which they are complete.
 
     ``years`` are the reporting years wholly covered, ``period`` is the one closest looked at: the year asked for or the
-    latest, or the days themselves where no whole year is covered.
+    latest, or the days themselves where no whole year is covered. ``area`` is set where only the plans of one area are
+    in it: those that its children had elsewhere are not, so that nothing is told of the time between two plans.
     """
 
     plans: pl.DataFrame
@@ -59,6 +60,7 @@ class PlanRegister:
     years: tuple[str, ...]
     period: str
     cluster: str
+    area: str = ""
 
     @property
     def is_year(self) -> bool:
@@ -71,7 +73,11 @@ class PlanRegister:
         return f"year to 31 March {self.period}" if self.is_year else self.period
 
 
-def open_register(plans: pl.DataFrame, days: RegisterDays, *, time_period: str = "") -> PlanRegister:
+NOT_OF_AN_AREA = "Not told for one area: the plan before or after may have been in another, and is not among these."
+"""Why nothing is said of the time between two plans where the register holds one area alone."""
+
+
+def open_register(plans: pl.DataFrame, days: RegisterDays, *, time_period: str = "", area: str = "") -> PlanRegister:
     """Open a register for the periods it covers.
 
     Parameters
@@ -82,6 +88,8 @@ def open_register(plans: pl.DataFrame, days: RegisterDays, *, time_period: str =
         As `Board.register_days` gives it.
     time_period
         Reporting year to look at closely; empty for the latest.
+    area
+        The area of which alone the plans are; empty for the whole authority.
 
     Returns
     -------
@@ -124,7 +132,7 @@ def open_register(plans: pl.DataFrame, days: RegisterDays, *, time_period: str =
         )
     period = time_period or (years[-1] if years else _days_in_words(days.first, days.last))
     named = "family" in plans.columns and plans["family"].count() > 0
-    return PlanRegister(plans, days.first, days.last, tuple(years), period, "family" if named else "child")
+    return PlanRegister(plans, days.first, days.last, tuple(years), period, "family" if named else "child", area)
 
 
 def _days_in_words(first: date, last: date) -> str:
@@ -494,6 +502,8 @@ def next_plans_of(register: PlanRegister, policy: Policy) -> tuple[pl.DataFrame,
     found = time_to_next_plan(
         register.plans, register.last, since=register.first, competing=left, fewest=fewest, threshold=threshold
     )
+    if register.area:
+        return found.clear(), NOT_OF_AN_AREA
     if not found.is_empty():
         return found, ""
     why = why_not_told(

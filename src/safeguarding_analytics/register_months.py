@@ -12,7 +12,7 @@ from safeguarding_analytics.dates import covered_years, day_in_words, month, qua
 from safeguarding_analytics.indicators import control_chart_of
 from safeguarding_analytics.next_plans import DAYS_OF_MONTH
 from safeguarding_analytics.plan_indicators import ENDED, STARTED
-from safeguarding_analytics.plan_register import PlanRegister, repeat_plans
+from safeguarding_analytics.plan_register import NOT_OF_AN_AREA, PlanRegister, repeat_plans
 from safeguarding_analytics.policy import Policy
 from safeguarding_analytics.process_control import Ruleset
 from safeguarding_analytics.tables import TOTAL
@@ -21,6 +21,12 @@ from safeguarding_analytics.working_days import FIRST, LAST
 
 SIX_WEEKS = timedelta(days=42)
 """Where the first conference lies this soon after 1 April, the table is taken to cover the year."""
+
+STANDS_OUT = (
+    "A month stands out where it lies beyond a limit, where two of three in a row lie near one, and where seven in a "
+    "row rise, fall, or lie on one side of the mean."
+)
+"""What the rules of a control chart look for."""
 
 
 def monthly_starts(register: PlanRegister, policy: Policy) -> pl.DataFrame:
@@ -199,7 +205,7 @@ def starts_in_control(shown: pl.DataFrame, *, ruleset: Ruleset, rebase: str = ""
         return nothing, [f"Not shown: {few}, and limits would help to work those out."]
     months = [each.strip() for each in rebase.split(",") if each.strip()]
     found = control_chart_of(counts, ruleset=ruleset, desired="neutral", rebase=months)
-    return found.table, [f"Rules: {ruleset}.", *found.chart.notes]
+    return found.table, [STANDS_OUT, *found.chart.notes]
 
 
 def plans_within(register: PlanRegister, months: int) -> tuple[pl.DataFrame, str]:
@@ -222,6 +228,8 @@ def plans_within(register: PlanRegister, months: int) -> tuple[pl.DataFrame, str
         f"on, and the register is complete from {day_in_words(register.first)} only; the number of earlier plans says "
         "nothing about when they ended."
     )
+    if register.area:
+        return repeat_plans(register).clear(), NOT_OF_AN_AREA
     if not register.is_year:  # of a part of a year nothing is known so many months back
         return repeat_plans(register).clear(), why
     known = covered_years(_months_later(register.first, months), register.last)

@@ -12,18 +12,17 @@ import ctypes
 import hashlib
 import json
 import os
-import platform
 import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
 import polars as pl
 
 from safeguarding_analytics import __version__, linked
+from safeguarding_analytics.areas import Area, in_the_whole
 from safeguarding_analytics.auditing import Effort, audit, systems_of
 from safeguarding_analytics.dimensions import fitted, read_lookups, values_of
 from safeguarding_analytics.disclosure import Within
@@ -31,17 +30,21 @@ from safeguarding_analytics.errors import DisclosureError, ParameterError, Safeg
 from safeguarding_analytics.exports import from_csv, parquet_bytes, plain, to_csv
 from safeguarding_analytics.ledger import MOST_ATOMS, open_ledger
 from safeguarding_analytics.policy import Policy
-from safeguarding_analytics.safe import Safe, refuse_identifying
+from safeguarding_analytics.safe import Binding, Safe, refuse_identifying
 
 MANIFEST = "manifest.json"
 PACKAGE = "safeguarding_analytics"
 PLACE = "release"
 """Name of the folder in which the release stands."""
 
+RUNS = "runs"
+"""Folder, inside that of a run, in which each notebook has a folder of its own to publish into."""
+
+DATA_VERSION = "data_version"
+"""File among these folders that says of what data the run is."""
+
 BEING_BUILT = ".release-being-built-"
 """How the folder of a run, beside the release that stands, begins."""
-
-_ONE_DAY = 24 * 60 * 60
 
 _NO_FOLDER, _EXCHANGE = -100, 2
 """Of the system's call that renames: that names are whole paths (AT_FDCWD), and RENAME_EXCHANGE."""
@@ -241,6 +244,16 @@ class Release:
             ) from None
         return cls(place, manifest)
 
+    @property
+    def area(self) -> Area | None:
+        """The area of the board that it is of; None where it is of the whole."""
+        said = self.manifest.get("area")
+        return Area.of(said) if said else None
+
+    def in_the_whole(self, name: str) -> Safe:
+        """A table as one of the whole board, to lay it beside those of other areas."""
+        return in_the_whole(self[name], self.area) if self.area and not self.entry(name).source else self[name]
+
     def tables(self) -> list[str]:
         """Names of the tables, in alphabetical order."""
         return sorted(self.manifest["tables"])
@@ -351,7 +364,8 @@ def published_before(into: str | Path, measure: str) -> list[Safe]:
     Returns
     -------
     list[Safe]
-        In the order of their names. None where no release stands, where it cannot be opened, or where the folder is not
+        In the order of their names; one of which more was hidden in a repair, for data that are those of this run, is a
+        `Binding`. None where no release stands, where it cannot be opened, or where the folder is not
         that of a run; without tables that are missing, that were changed, or that are not safe by today's rules: a
         damaged release does not stop a run, it is only not looked at. Any other error is raised.
 
@@ -371,9 +385,21 @@ def published_before(into: str | Path, measure: str) -> list[Safe]:
     found = []
     for name in release.tables():
         with contextlib.suppress(SafeguardingError):
-            if release.entry(name).measure == measure and not release.entry(name).source:
-                found.append(release[name])
+            entry = release.entry(name)
+            if entry.measure == measure and not entry.source:
+                same = bool(entry.data_version) and entry.data_version == _data_version(runs[0])
+                found.append(_binding(release[name]) if entry.repaired and same else release[name])
     return found
+
+
+def _binding(table: Safe) -> Binding:
+    return Binding(table.frame(), table.policy, table.source)
+
+
+def _data_version(built: Path) -> str:
+    """The data of a run, which says so to its notebooks."""
+    file = built / RUNS / DATA_VERSION
+    return file.read_text(encoding="utf-8") if file.is_file() else ""
 
 
 def _standing(
@@ -666,58 +692,6 @@ def exchange(one: Path, other: Path) -> bool:
         return False
     names = [os.fsencode(os.path.abspath(path)) for path in (one, other)]
     return bool(rename(_NO_FOLDER, names[0], _NO_FOLDER, names[1], _EXCHANGE) == 0)
-
-
-def being_built(place: Path, beginning: str) -> Path:
-    """Where this run builds what will stand at a place: beside it, under a name that no other run has.
-
-    Parameters
-    ----------
-    place
-        What is built.
-    beginning
-        How the folders of such runs begin. A digest of this computer's name follows, as a drive may be shared by
-        computers, and the number of this process.
-    """
-    return place.with_name(f"{beginning}{_computer()}-{os.getpid()}")
-
-
-def _computer() -> str:
-    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
-
-
-def sweep(folder: Path, beginning: str) -> None:
-    """Remove what runs that were killed have left beside a place: it was never audited.
-
-    Parameters
-    ----------
-    folder
-        Folder that holds the place.
-    beginning
-        How the folders of runs begin (see `being_built`). Those of processes that run on this computer are kept, and
-        those of other computers for a day: whether their processes run cannot be told from here.
-    """
-    own = f"{beginning}{_computer()}-"
-    for left in folder.iterdir() if folder.is_dir() else ():
-        ours = left.name.startswith(own)
-        if left.name.startswith(beginning) and (not _runs(left.name.removeprefix(own)) if ours else _is_old(left)):
-            shutil.rmtree(left, ignore_errors=True)
-
-
-def _runs(process: str) -> bool:
-    """Whether another process of this computer has that number."""
-    import psutil
-
-    return process.isdigit() and int(process) != os.getpid() and psutil.pid_exists(int(process))
-
-
-def _is_old(left: Path) -> bool:
-    """Whether a folder is older than a day, by the clock of the drive that it is on."""
-    try:
-        with TemporaryFile(dir=left.parent) as now:
-            return os.fstat(now.fileno()).st_mtime - left.stat().st_mtime > _ONE_DAY
-    except OSError:  # it has gone meanwhile, or is on a drive that cannot be written to
-        return False
 
 
 def _remove(release: Path, kind: Kind = RELEASE) -> None:

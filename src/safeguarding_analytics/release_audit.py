@@ -12,32 +12,22 @@ import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
-from html import unescape
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
 
+from safeguarding_analytics.areas import as_it_was
 from safeguarding_analytics.auditing import HIDING_MARKS, Effort, audit
-from safeguarding_analytics.board_pdf import BOARD_PDF
-from safeguarding_analytics.dates import day_in_words
+from safeguarding_analytics.build_folders import being_built, sweep
 from safeguarding_analytics.dimensions import fitted, read_lookups
 from safeguarding_analytics.disclosure import check_adds_up
 from safeguarding_analytics.errors import DisclosureError, ParameterError, nearest, numbered
 from safeguarding_analytics.exports import parquet_bytes, plain, to_csv
 from safeguarding_analytics.leaks import refuse_leaks
 from safeguarding_analytics.ledger import open_ledger, sheet_of
-from safeguarding_analytics.pages import index_html, message_html
-from safeguarding_analytics.release import (
-    MANIFEST,
-    Release,
-    being_built,
-    lookups_of,
-    previous,
-    replace_folder,
-    sweep,
-)
+from safeguarding_analytics.left_out_pages import leave_out_pages, write_json
+from safeguarding_analytics.release import MANIFEST, Release, lookups_of, previous, replace_folder
 from safeguarding_analytics.release_workbook import WORKBOOK, write_release_workbook
 from safeguarding_analytics.repairs import repair
 from safeguarding_analytics.safe import Safe, already_public, number_columns
@@ -48,15 +38,8 @@ from safeguarding_analytics.sources.published_tables import read_published
 BEING_REPAIRED = ".release-being-repaired-"
 """How the copy of a release begins that is being repaired."""
 
-LEFT_OUT = "This page is left out: tables that it showed hide more now than when it was made."
-
 _PUBLIC = "public: "
 _FEW_COUNTS = 4
-_ANSWER = re.compile(
-    r'<h2><a href="([^"]*)">([^<]*)</a></h2>'
-    r'(?:\s*<p class="question">([^<]*)</p>)?(?:\s*<p class="headline">([^<]*)</p>)?'
-)
-"""An answer in the contents of a pack: address, title, question and headline."""
 
 
 class Published(NamedTuple):
@@ -320,7 +303,7 @@ def repair_release(collection: Collection, *, rounded: Mapping[str, int] | None 
         # A rounded file would be taken at its word here; the audit below is the judge of it.
         exact = [one for one in others if one.name not in bases]
         rows = _repair_tables(beside, exact, collection.lookups, others_first=True)
-        pages = _leave_out_pages(beside, rows)
+        pages = leave_out_pages(beside, rows)
         if (beside / WORKBOOK).exists():
             write_release_workbook(Release.open(beside), beside / WORKBOOK)
         refuse_leaks(
@@ -397,7 +380,8 @@ def _is_audited(table: Safe | pl.DataFrame) -> bool:
 
 def _tables_of(release: Release, prefix: str, place: Path) -> list[Published]:
     return [
-        Published(f"{prefix}{name}", release[name], place, release.entry(name).measure) for name in release.tables()
+        Published(f"{prefix}{name}", release.in_the_whole(name), place, release.entry(name).measure)
+        for name in release.tables()
     ]
 
 
@@ -486,8 +470,7 @@ def _repair_tables(
 
     The order matters where tables contradict each other: each goes with the first that it does not contradict.
     """
-    entries = _entries(folder)
-    release = Release(folder, {"tables": entries})
+    release = _opened(folder)
     lookups = [*within, *_lookups_of([release])]
     own = [one for one in _tables_of(release, "", folder) if _is_audited(one.table)]
     public = [_apart(one) for one in others]
@@ -503,10 +486,38 @@ def _repair_tables(
                 now |= repair(named, within=fits, fixed=fixed, one_system=not public)
     rows = {name: _newly_hidden(table, now[name]) for name, table in before.items()}
     changed = {name: number for name, number in sorted(rows.items()) if number}
-    for name in changed:
-        entries[name] |= _rewritten(folder, name, now[name])
-    _write_entries(folder, entries, changed)
+    _rewrite(release, {name: _as_of_area(release, name, now[name]) for name in changed})
     return changed
+
+
+def _opened(folder: Path) -> Release:
+    """The release in a folder, also one that is being built."""
+    if (folder / MANIFEST).exists():
+        return Release.open(folder)
+    parts = sorted((folder / "tables").glob("*.json"))
+    return Release(folder, {"tables": {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in parts}})
+
+
+def _as_of_area(release: Release, name: str, table: Safe) -> Safe:
+    """A table that was laid beside those of other areas, as its own release has it."""
+    return as_it_was(release[name], table, release.area) if release.area else table
+
+
+def _rewrite(release: Release, tables: Mapping[str, Safe]) -> None:
+    """Write tables that hide more, and what is said of them."""
+    entries = dict(release.manifest["tables"])
+    for name, table in tables.items():
+        entries[name] |= _rewritten(release.folder, name, table)
+    _write_entries(release.folder, entries, tables)
+
+
+def hide_in_release(place: Path, tables: Mapping[str, Safe]) -> list[str]:
+    """Put tables that hide more into a release that nobody has seen; titles of the pages that are left out for it."""
+    _rewrite(Release.open(place), tables)
+    pages = leave_out_pages(place, tables)
+    if (place / WORKBOOK).exists():
+        write_release_workbook(Release.open(place), place / WORKBOOK)
+    return pages
 
 
 def _apart(public: Published) -> Published:
@@ -539,25 +550,13 @@ def _newly_hidden(before: Safe, now: Safe) -> int:
     )
 
 
-def _entries(folder: Path) -> dict[str, Any]:
-    """What is said of each table: in the manifest or, before there is one, beside the tables."""
-    if (folder / MANIFEST).exists():
-        return dict(Release.open(folder).manifest["tables"])
-    parts = sorted((folder / "tables").glob("*.json"))
-    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in parts}
-
-
 def _write_entries(folder: Path, entries: Mapping[str, Any], changed: Iterable[str]) -> None:
     if not (folder / MANIFEST).exists():
         for name in changed:
-            _write_json(folder / "tables" / f"{name}.json", entries[name])
+            write_json(folder / "tables" / f"{name}.json", entries[name])
         return
     manifest = Release.open(folder).manifest
-    _write_json(folder / MANIFEST, {**manifest, "tables": entries})
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+    write_json(folder / MANIFEST, {**manifest, "tables": entries})
 
 
 def _rewritten(folder: Path, name: str, table: Safe) -> dict[str, Any]:
@@ -569,55 +568,3 @@ def _rewritten(folder: Path, name: str, table: Safe) -> dict[str, Any]:
     digests = {"sha256": hashlib.sha256(content), "parquet_sha256": hashlib.sha256(parquet)}
     said = {one: digest.hexdigest() for one, digest in digests.items()}
     return {"headline": "", "hidden": table.hidden, "repaired": True, **said}
-
-
-def _leave_out_pages(folder: Path, changed: Iterable[str]) -> list[str]:
-    """Put a sentence in the place of the pages that may show what is hidden now; their titles."""
-    pack, manifest = folder / "pack", Release.open(folder).manifest
-    stems = {path.stem for path in pack.glob("*.html")} - {"index"}
-    notebooks = {manifest["tables"][name].get("notebook", "") for name in changed}
-    if not notebooks or not pack.is_dir():
-        return []
-    gone = {f"{stem}.html" for stem in (notebooks if notebooks <= stems else stems)}
-    answers = _answers(pack, stems)
-    board = manifest.get("board", "")
-    navigation = [("index.html", "Contents"), *((one["href"], one["title"]) for one in answers)]
-    left_out = [one for one in answers if one["href"] in gone]
-    for one in left_out:
-        html = message_html(LEFT_OUT, title=one["title"], navigation=navigation, board=board)
-        (pack / one["href"]).write_text(html, encoding="utf-8")
-    (pack / BOARD_PDF).unlink(missing_ok=True)  # it shows what is hidden now
-    _write_json(folder / MANIFEST, {name: said for name, said in manifest.items() if name != "pdf"})
-    index = index_html(
-        board=board,
-        pages=[{**one, "headline": LEFT_OUT} if one in left_out else one for one in answers],
-        made_on=_day(manifest.get("made_on")),
-        notes=[
-            *([f"As at {_day(manifest['as_at'])}."] if manifest.get("as_at") else []),
-            *([f"Data version {manifest['data_version']}."] if manifest.get("data_version") else []),
-            "More is hidden now than when it was made.",
-        ],
-        tables=[(f"../tables/{name}.csv", entry["title"]) for name, entry in sorted(manifest["tables"].items())],
-        workbook=f"../{WORKBOOK}" if (folder / WORKBOOK).exists() else "",
-    )
-    (pack / "index.html").write_text(index, encoding="utf-8")
-    return [one["title"] for one in left_out]
-
-
-def _answers(pack: Path, stems: Iterable[str]) -> list[dict[str, str]]:
-    """The answers that the contents of a pack list, and the pages that they do not list."""
-    index = pack / "index.html"
-    text = index.read_text(encoding="utf-8") if index.exists() else ""
-    names = ("href", "title", "question", "headline")
-    listed = [dict(zip(names, map(unescape, found), strict=True)) for found in _ANSWER.findall(text)]
-    others = sorted({f"{stem}.html" for stem in stems} - {one["href"] for one in listed})
-    titles = [Path(href).stem.replace("_", " ").capitalize() for href in others]
-    unlisted = [
-        {"href": href, "title": title, "question": "", "headline": ""}
-        for href, title in zip(others, titles, strict=True)
-    ]
-    return [*listed, *unlisted]
-
-
-def _day(day: str | None) -> str:
-    return day_in_words(date.fromisoformat(day)) if day else "a day that is not known"

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from safeguarding_analytics.answers import tables_answering
+from safeguarding_analytics.areas import Area
 from safeguarding_analytics.board import Board, check_all
 from safeguarding_analytics.board_pdf import BOARD_PDF, Chapter, digests_of, pack_pdf
+from safeguarding_analytics.build_folders import being_built, sweep
 from safeguarding_analytics.contracts import say_problems
 from safeguarding_analytics.dates import day_in_words, evaluation_day
 from safeguarding_analytics.errors import ParameterError, SafeguardingError, TableError, in_words, nearest
@@ -25,17 +27,17 @@ from safeguarding_analytics.package_files import folder_of
 from safeguarding_analytics.page_parts import outline_of
 from safeguarding_analytics.release import (
     BEING_BUILT,
+    DATA_VERSION,
     PLACE,
+    RUNS,
     Draft,
     Release,
-    being_built,
     gather,
     is_release,
     lookups_of,
     previous,
     promote,
     refuse_other_folders,
-    sweep,
 )
 from safeguarding_analytics.release_audit import repair_tables
 from safeguarding_analytics.release_workbook import WORKBOOK, write_release_workbook
@@ -44,11 +46,10 @@ from safeguarding_analytics.temporary_folders import lock
 NOTEBOOKS = folder_of("notebooks", "notebooks")
 """Folder of the notebooks of the pack."""
 
-RUNS = "runs"
-"""Folder, inside that of a run, in which each notebook has a folder of its own to publish into."""
-
 OF_THE_MACHINE = ("board", "release")
 """Parameters that name places of the computer; they never stand in a release."""
+
+FAILED = "This page could not be made. Whoever made the others has been told why."
 
 LEFT_OUT = "Left out: numbers on this page were hidden when the tables were protected together; see the tables."
 
@@ -193,37 +194,34 @@ def make_report(
         `promote`) and are not to be repaired, or cannot be; or a page holds an identifying value or a number that
         stands in no published table.
     SafeguardingError
-        When a notebook failed, or the PDF cannot be made; the previous release stays.
+        When a notebook failed and a release stands, which stays, or no notebook was left; or the PDF cannot be made.
+
+    Notes
+    -----
+    Where no release stands and a notebook fails, the others are published, and its page says that it could not be made.
     """
     wanted = notebooks(only)
     given = dict(parameters or {})
-    own = {name for notebook in wanted for name in notebook.parameters} - {*OF_THE_MACHINE}
-    known = [*sorted(own), *sorted(f"{each.name}.{name}" for each in wanted for name in each.parameters if name in own)]
-    for name in given:
-        if name not in known:
-            raise ParameterError(
-                f'no notebook has a parameter "{name}".{nearest(name, known)} Known: {", ".join(sorted(own))}; '
-                "to set it for one notebook alone, write its name and a dot before it."
-            )
-    for notebook in wanted:
-        _values(notebook, given)
-    if given.get("as_at"):
-        evaluation_day(str(given["as_at"]))
+    check_parameters(wanted, given)
+    area = Area.of(str(given["area"])) if given.get("area") else None
     place = Path(out) / PLACE
     refuse_other_folders(place)
+    _refuse_another_area(place, area)
     _refuse_to_lose_pages(place, wanted)
     board, problems = check_all(folder)
     if not problems.is_empty():
         heights = board.heights(board.tables)
         raise TableError("\n".join(say_problems(problems, board.file_names, heights)))
+    board = board.of(area)
     sweep(place.parent, BEING_BUILT)
     built = being_built(place, BEING_BUILT)
     runs = built / RUNS
     try:
         for notebook in wanted:
             (runs / notebook.name).mkdir(parents=True)
+        (runs / DATA_VERSION).write_text(board.data_version, encoding="utf-8")
         pages = _run_all(board, wanted, runs, given, jobs, progress)
-        _refuse_failures(pages)
+        _refuse_failures(pages, place)
         gather(built, runs, {notebook.name: _about(notebook, given, board) for notebook in wanted})
         repaired = _repaired(built, place, board.data_version) if repair else []
         pages = _without_what_is_hidden(pages, built, repaired)
@@ -234,6 +232,7 @@ def make_report(
             "made_on": today.isoformat(),
             "as_at": board.config.board.as_at.isoformat() if board.config.board.as_at else None,
             "data_version": board.data_version,
+            "area": str(area) if area else None,
             "parameters": {name: str(value) for name, value in given.items()},
             "pages": [notebook.name for notebook in wanted],
         }
@@ -246,6 +245,30 @@ def make_report(
             return Report(promote(built, place, about=about), tuple(pages), tuple(repaired))
     finally:
         _remove(built)
+
+
+def check_parameters(wanted: Sequence[Notebook], given: Mapping[str, Any]) -> None:
+    """Raise a `ParameterError` when a parameter is none of these notebooks', or its value is not of the declared type.
+
+    Parameters
+    ----------
+    wanted
+        The notebooks that are to run.
+    given
+        Values by the name of the parameter, or by that of its notebook, a dot, and its own.
+    """
+    own = {name for notebook in wanted for name in notebook.parameters} - {*OF_THE_MACHINE}
+    known = [*sorted(own), *sorted(f"{each.name}.{name}" for each in wanted for name in each.parameters if name in own)]
+    for name in given:
+        if name not in known:
+            raise ParameterError(
+                f'no notebook has a parameter "{name}".{nearest(name, known)} Known: {", ".join(sorted(own))}; '
+                "to set it for one notebook alone, write its name and a dot before it."
+            )
+    for notebook in wanted:
+        _values(notebook, given)
+    if given.get("as_at"):
+        evaluation_day(str(given["as_at"]))
 
 
 def _about(notebook: Notebook, given: Mapping[str, Any], board: Board) -> dict[str, Any]:
@@ -285,6 +308,18 @@ def _refuse_to_lose_pages(place: Path, wanted: list[Notebook]) -> None:
         raise ParameterError(
             f"{place} also has {in_words(lost)}, which would be lost. "
             "Run all notebooks, or name another folder with --out."
+        )
+
+
+def _refuse_another_area(place: Path, area: Area | None) -> None:
+    """A release of one area must not take the place of that of another, or of all."""
+    if not is_release(place) and not is_release(previous(place)):
+        return
+    stands = Release.open(place).manifest.get("area")
+    if stands != (str(area) if area else None):
+        raise ParameterError(
+            f"{place} holds a release of {stands or 'the whole board'}, not of {area or 'the whole board'}. "
+            "Name another folder with --out."
         )
 
 
@@ -334,8 +369,14 @@ def _run_all(
 
 
 def _page_without(notebook: Notebook, missing: list[str], board: Board) -> PackPage:
-    files = in_words([board.path(table).name for table in missing])
-    return PackPage(notebook, why_not=f"This page needs {files}, which the board's folder does not hold.")
+    absent = [board.path(table).name for table in missing if not board.holds(table)]
+    if absent:
+        why_not = f"This page needs {in_words(absent)}, which the board's folder does not hold."
+    else:
+        files = in_words([board.path(table).name for table in missing])
+        column = board.area.column if board.area else ""
+        why_not = f"This page needs {files}, where no row says its {column}."
+    return PackPage(notebook, why_not=why_not)
 
 
 def _page_of(notebook: Notebook, outcome: Outcome) -> PackPage:
@@ -366,9 +407,11 @@ def _typed(name: str, value: Any, kind: str) -> Any:
         raise ParameterError(f'{name} must be {wanted}. Found: "{value}".') from None
 
 
-def _refuse_failures(pages: list[PackPage]) -> None:
+def _refuse_failures(pages: list[PackPage], place: Path) -> None:
+    """Where a notebook failed, a release that stands is not given up for one that lacks its page."""
     failed = [page for page in pages if page.failed]
-    if failed:
+    nothing_lost = not is_release(place) and not is_release(previous(place)) and any(page.executed for page in pages)
+    if failed and not nothing_lost:
         raise SafeguardingError(
             "\n".join(f"{page.notebook.name}: {page.why_not}" for page in failed)
             + "\nNo release was made; the previous one, if there is one, stays."
@@ -391,18 +434,19 @@ def _write_pack(
     board: Board, pages: list[PackPage], built: Path, today: date, notes: Sequence[str], *, pdf: bool
 ) -> list[Chapter]:
     """Write the pages and their contents; the pages as chapters of the PDF."""
-    from safeguarding_analytics.pages import index_html, message_html, page_html, vega_bundle
+    from safeguarding_analytics.pages import OVERVIEW, index_html, message_html, page_html, vega_bundle
 
     name = board.config.board.name
     pack = built / "pack"
     pack.mkdir()
-    navigation = [("index.html", "Contents"), *((f"{page.notebook.name}.html", page.notebook.title) for page in pages)]
+    navigation = [("index.html", OVERVIEW), *((f"{page.notebook.name}.html", page.notebook.title) for page in pages)]
     published = [_said_of_table(path) for path in sorted((built / "tables").glob("*.json"))]
     chapters = []
     for number, page in enumerate(pages, 1):
         notebook = page.notebook
+        why_not = FAILED if page.failed else page.why_not
         if page.executed is None:
-            html = message_html(page.why_not, title=notebook.title, navigation=navigation, board=name)
+            html = message_html(why_not, title=notebook.title, navigation=navigation, board=name)
         else:
             html = page_html(
                 page.executed,
@@ -413,7 +457,7 @@ def _write_pack(
                 chapter=number,
             )
         (pack / f"{notebook.name}.html").write_text(html, encoding="utf-8")
-        headline = page.why_not or _headline(notebook.name, published)
+        headline = why_not or _headline(notebook.name, published)
         chapters.append(Chapter(notebook.title, notebook.question, headline, html))
     entries = [_contents(page.notebook.name, chapter) for page, chapter in zip(pages, chapters, strict=True)]
     index = index_html(

@@ -115,6 +115,10 @@ class Safe:
         return f"Safe({self.shape.name}, {self._frame.height:,} rows, {self.hidden:,} hidden)"
 
 
+class Binding(Safe):
+    """A table of the same data of which more was hidden for the sake of others: all it hides must be hidden again."""
+
+
 def already_public(table: pl.DataFrame, source: str) -> Safe:
     """Wrap figures that a publisher has already controlled; nothing is hidden and nothing is proven.
 

@@ -1,6 +1,7 @@
 "use strict";
 // Turns each chart's picture into one that fits the width and answers to the pointer. Without it the picture stays.
 const MARGINS = JSON.parse(document.querySelector("main").dataset.margins); // rows of everybody, which nobody chooses
+const IN_ORDER = JSON.parse(document.querySelector("main").dataset.choices); // headings of what can be chosen
 const PAPER = 672; // pixels that a chart may take on paper
 const embed = vegaEmbed; // nothing is done where it is missing
 const charts = [...document.querySelectorAll("script.vega-lite-spec")].map((script) => {
@@ -99,7 +100,7 @@ function startChoosing() {
   for (const { heading, names: found } of charts.flatMap(({ fields }) => fields)) {
     names.set(heading, new Set([...(names.get(heading) || []), ...found]));
   }
-  const headings = [...names.keys()].filter((heading) => names.get(heading).size > 1);
+  const headings = IN_ORDER.filter((heading) => names.has(heading) && names.get(heading).size > 1);
   const before = document.querySelector("main h2") || document.querySelector("main .chart");
   // A page for a room has one view of everything, which nobody operates.
   if (!headings.length || !before || document.body.classList.contains("projector")) return;
@@ -141,7 +142,7 @@ function startChoosing() {
   const tables = tablesOf();
   const questions = questionsOf();
   const links = [...document.querySelectorAll("header nav a[href]")].map((link) => [link, link.getAttribute("href")]);
-  let elsewhere = []; // what was chosen on another page and is not to be chosen here
+  let elsewhere = []; // what is asked for and cannot be chosen here: it may be of another page
 
   function show() {
     const chosen = new Map(headings.map((heading, number) => [heading, lists[number].value]).filter((one) => one[1]));
@@ -149,8 +150,8 @@ function startChoosing() {
     choice = { chosen, isOnly };
     const drawn = charts.map((chart) => chooseInChart(chart, chosen, isOnly));
     const printed = tables.map((table) => chooseInTable(table, chosen, isOnly));
-    said.textContent = inWords(chosen, drawn, printed);
-    where.replaceChildren(...linksTo(charts.filter((_, number) => drawn[number].size).map(({ figure }) => figure)));
+    said.textContent = [...notHere(elsewhere, headings), inWords(chosen, drawn, printed)].join(" ");
+    where.replaceChildren(...linksTo(charts, (_, number) => drawn[number].size > 0));
     numbers.replaceChildren(...numbersOf(tables, printed).map((sentence) => made("p", {}, sentence)));
     const showing = [
       ...charts.filter((_, number) => drawn[number].size).map(({ figure }) => figure),
@@ -159,21 +160,22 @@ function startChoosing() {
     onPaper.textContent = leftOutOnPaper(questions, showing, [...chosen.values()]);
     form.classList.toggle("active", chosen.size > 0);
     const state = new URLSearchParams([...elsewhere, ...chosen, ...(only.checked ? [["only", "1"]] : [])]).toString();
-    history.replaceState(null, "", state ? `#${state}` : location.pathname + location.search);
+    history.replaceState(null, "", `${location.pathname}${without(headings)}${state ? `#${state}` : ""}`);
     for (const [link, address] of links) link.setAttribute("href", state ? `${address}#${state}` : address);
   }
 
   /** Take over what an address asks for; names and headings that are not on this page change nothing here. */
   function read() {
-    const asked = [...new URLSearchParams(location.hash.slice(1))].filter((one) => one[1]);
-    if (!asked.length && location.hash) return; // a place on the page
-    const wanted = new Map(asked);
+    const inQuery = asksFor(location.search).filter(([heading]) => headings.includes(heading)); // others are not ours
+    const inHash = asksFor(location.hash);
+    if (!inHash.length && !inQuery.length && location.hash) return; // a place on the page
+    const asked = [...new Map([...inQuery, ...inHash])];
+    const wanted = new Map(asked.map(([heading, name]) => [heading, alike(name, names.get(heading) || [])]));
     headings.forEach((heading, number) => {
-      const name = wanted.get(heading);
-      lists[number].value = names.get(heading).has(name) ? name : "";
+      lists[number].value = wanted.get(heading) ?? "";
     });
-    only.checked = wanted.get("only") === "1";
-    elsewhere = asked.filter(([heading, name]) => heading !== "only" && !(names.get(heading) || new Set()).has(name));
+    only.checked = new Map(asked).get("only") === "1";
+    elsewhere = asked.filter(([heading]) => heading !== "only" && wanted.get(heading) === undefined);
     show();
   }
 
@@ -190,6 +192,37 @@ function startChoosing() {
   });
   addEventListener("hashchange", read);
   read();
+}
+
+/** What a part of an address asks for: heading and name, each heading as this program writes it. */
+function asksFor(part) {
+  const asked = [...new URLSearchParams(part.slice(1))].filter((one) => one[1]);
+  return asked.map(([heading, name]) => [alike(heading, IN_ORDER) ?? heading, name]);
+}
+
+/** The word that is the same, or else the same but for capital letters; undefined where there is none. */
+function alike(word, words) {
+  const all = [...words];
+  return all.find((one) => one === word) ?? all.find((one) => one.toLowerCase() === word.toLowerCase());
+}
+
+/** The query of the address without choices: these stand behind the sign for a place on the page. */
+function without(headings) {
+  const kept = new URLSearchParams(location.search);
+  for (const key of [...kept.keys()]) if (headings.includes(alike(key, IN_ORDER))) kept.delete(key);
+  return `${kept}` && `?${kept}`;
+}
+
+/** Sentences on what is asked for and cannot be chosen on this page. */
+function notHere(elsewhere, headings) {
+  return elsewhere
+    .filter(([heading]) => IN_ORDER.includes(heading))
+    .map(([heading, name]) => {
+      const short = name.length > 60 ? `${name.slice(0, 60)}…` : name;
+      return headings.includes(heading)
+        ? `Sorry, this page has no ${heading} “${short}”: check the address, or choose from the list.`
+        : `This page shows nothing by ${heading}, so “${short}” changes nothing here.`;
+    });
 }
 
 /** Set the parameters of a chart. What became of it, by heading: "alone" or "set off"; nothing where it is as it was. */
@@ -286,13 +319,22 @@ function leftOutOnPaper(questions, showing, names) {
   return asked.length ? `${rows} Questions that do not show ${who} are left out: ${asked.join(" ")}` : rows;
 }
 
-/** Links to the charts that show what was chosen, by their numbers. */
-function linksTo(figures) {
-  const links = figures.map((figure) => {
-    const { number } = figure.querySelector("figcaption strong").dataset;
-    return made("a", { href: `#${figure.id}` }, `Figure ${number}`);
+/** Links to the charts that show what was chosen, by their numbers; of three or more in a row to the ends alone. */
+function linksTo(charts, isShowing) {
+  const rows = [[]];
+  charts.forEach((chart, number) => {
+    if (isShowing(chart, number)) rows.at(-1).push(chart.figure);
+    else rows.push([]);
   });
-  return links.length ? ["Go to: ", ...links.flatMap((link, place) => (place ? [", ", link] : [link]))] : [];
+  const link = (figure) => made("a", { href: `#${figure.id}` }, `Figure ${numberOf(figure)}`);
+  const parts = rows
+    .filter((row) => row.length)
+    .flatMap((row) => (row.length < 3 ? row.map((one) => [link(one)]) : [[link(row[0]), " to ", link(row.at(-1))]]));
+  return parts.length ? ["Go to: ", ...parts.flatMap((part, place) => (place ? [", ", ...part] : part))] : [];
+}
+
+function numberOf(figure) {
+  return figure.querySelector("figcaption strong").dataset.number;
 }
 
 // Tables that are folded on the screen are open on paper, also where the style sheet alone cannot open them.

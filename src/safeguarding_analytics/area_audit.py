@@ -1,0 +1,147 @@
+"""Releases of the areas of one board, and of the board, audited as one system; and what must be hidden besides.
+
+What the whole hides an area must not show, and of what a total leaves when all areas but one are taken from it nobody
+may learn either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import polars as pl
+
+from safeguarding_analytics.areas import as_it_was
+from safeguarding_analytics.auditing import audit
+from safeguarding_analytics.dimensions import fitted
+from safeguarding_analytics.errors import DisclosureError
+from safeguarding_analytics.release import STANDING, Release, effort_for, lookups_of
+from safeguarding_analytics.repairs import repair
+from safeguarding_analytics.safe import Safe
+
+
+class Placed(NamedTuple):
+    """A table of a release as one of the whole board, and whether it is public already."""
+
+    release: Release
+    name: str
+    table: Safe
+    is_public: bool
+
+
+def audit_areas(releases: Sequence[Release], public: Sequence[Release] = ()) -> pl.DataFrame:
+    """What can be worked out of the tables of all areas and of the whole board together.
+
+    Parameters
+    ----------
+    releases
+        New releases of the same board and data: of its areas, and perhaps of the whole.
+    public
+        Those that stand already. A table that is the same in both is looked at once.
+
+    Returns
+    -------
+    pl.DataFrame
+        As `audit` says it; a table is named with its area before it, such as ``district=Thanet: repeat_plans``.
+
+    Raises
+    ------
+    DisclosureError
+        See `audit`.
+
+    Notes
+    -----
+    Tables of one measure are one system, whichever release they stand in: what is counted in an area is counted in the
+    whole. Where that is not so, as for people who are paired across areas, the whole is less than its areas together,
+    nothing can be taken from it, and the areas are audited without it.
+    """
+    lookups = _lookups([*public, *releases])
+    found = [made for tables in _by_measure(releases, public) for _, made in _audited(tables, lookups)]
+    return pl.concat([audit([]), *found])
+
+
+def repair_areas(releases: Sequence[Release], public: Sequence[Release] = ()) -> list[dict[str, Safe]]:
+    """The tables of new releases that must hide more, so that nothing can be worked out of all of them together.
+
+    Parameters
+    ----------
+    releases, public
+        See `audit_areas`.
+
+    Returns
+    -------
+    list[dict[str, Safe]]
+        For each of the new releases, the tables that change, by name.
+
+    Raises
+    ------
+    DisclosureError
+        When they cannot be repaired: what is public gives a number away, whatever the others hide.
+    """
+    changed: list[dict[str, Safe]] = [{} for _ in releases]
+    number = {id(release): place for place, release in enumerate(releases)}
+    lookups = _lookups([*public, *releases])
+    for tables in _by_measure(releases, public):
+        for system, made in _audited(tables, lookups):
+            for one, table in [] if made.is_empty() else _repaired(system, lookups):
+                changed[number[id(one.release)]][one.name] = table
+    return changed
+
+
+def _repaired(system: Mapping[str, Placed], lookups: Sequence[pl.DataFrame]) -> list[tuple[Placed, Safe]]:
+    """The tables of a system that change, as their releases have them."""
+    frames = {name: one.table for name, one in system.items()}
+    fixed = [name for name, one in system.items() if one.is_public]
+    done = repair(frames, within=_fitted(frames, lookups), fixed=fixed, one_system=True)
+    changed = [(one, done[name]) for name, one in system.items() if done[name].hidden != one.table.hidden]
+    return [
+        (one, as_it_was(one.release[one.name], table, one.release.area) if one.release.area else table)
+        for one, table in changed
+    ]
+
+
+def _by_measure(releases: Sequence[Release], public: Sequence[Release]) -> list[dict[str, Placed]]:
+    """The tables of all releases by what they count, by name; those of other publishers are left out."""
+    found: dict[str, dict[str, Placed]] = {}
+    seen = set[tuple[str, str, str]]()
+    for release in (*public, *releases):
+        is_public = release in public
+        of = str(release.area or "the whole board")
+        for entry in map(release.entry, release.tables()):
+            if entry.source or (of, entry.name, entry.sha256) in seen:
+                continue
+            seen.add((of, entry.name, entry.sha256))
+            named = f"{STANDING}, {of}: {entry.name}" if is_public else f"{of}: {entry.name}"
+            placed = Placed(release, entry.name, release.in_the_whole(entry.name), is_public)
+            found.setdefault(entry.measure, {})[named] = placed
+    return [found[measure] for measure in sorted(found)]
+
+
+def _lookups(releases: Sequence[Release]) -> list[pl.DataFrame]:
+    return lookups_of(release.entry(name) for release in releases for name in release.tables())
+
+
+def _fitted(tables: Mapping[str, Safe], lookups: Sequence[pl.DataFrame]) -> list[pl.DataFrame]:
+    return fitted(lookups, [table.frame() for table in tables.values()])
+
+
+def _audited(
+    tables: Mapping[str, Placed], lookups: Sequence[pl.DataFrame]
+) -> list[tuple[Mapping[str, Placed], pl.DataFrame]]:
+    """The tables of one measure as systems, and what was found in each: one system, if they add up."""
+    parts = [
+        {name: one for name, one in tables.items() if (one.release.area is not None) == own} for own in (True, False)
+    ]
+    try:
+        made = _audit(tables, lookups)
+    except DisclosureError:
+        return [(part, _audit(part, lookups)) for part in parts if part]
+    if made["low"].has_nulls():  # no numbers fit all of them
+        return [(part, _audit(part, lookups)) for part in parts if part]
+    return [(tables, made)]
+
+
+def _audit(tables: Mapping[str, Placed], lookups: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    frames = {name: one.table for name, one in tables.items()}
+    own = _fitted(frames, lookups)
+    return audit(frames, within=own, effort=effort_for(frames, own, one_run=True), one_system=True)

@@ -1,0 +1,281 @@
+"""Reports for many areas: made side by side, kept until all are there, audited as one system, and then put in place."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import polars as pl
+
+from safeguarding_analytics import __version__
+from safeguarding_analytics.area_audit import audit_areas, repair_areas
+from safeguarding_analytics.area_runs import AreaRun
+from safeguarding_analytics.area_worker import Worker
+from safeguarding_analytics.board import read_board
+from safeguarding_analytics.errors import DisclosureError, numbered
+from safeguarding_analytics.release import PLACE, Release, is_release, previous, refuse_other_folders, replace_folder
+from safeguarding_analytics.release_audit import audit_published, hide_in_release, open_published
+from safeguarding_analytics.report import NOTEBOOKS
+
+STAGED = ".areas-being-made"
+"""Folder in which reports wait for the others. It is private, and removed when all are in place."""
+
+STATE = "made.json"
+"""Says of a report that waits that it is finished, and of what it was made."""
+
+ROUNDS = 3
+"""How often reports are made again after more of them is hidden, before pages that show it are left out."""
+
+Done = Callable[[int, int], None]
+Say = Callable[[str], None]
+
+
+MOST_SHOWN = 20
+"""Rows that are named where there are many."""
+
+
+@dataclass(frozen=True)
+class AreaReports:
+    """What became of the reports: releases by name, sentences on what failed, and the areas that hide more."""
+
+    releases: Mapping[str, Release]
+    failed: Mapping[str, tuple[str, ...]]
+    repaired: tuple[str, ...]
+    kept: int
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What every report of a run is made with."""
+
+    out: Path
+    only: tuple[str, ...]
+    today: date
+    jobs: int
+    pdf: bool
+    repair: bool
+
+    @property
+    def staged(self) -> Path:
+        """Where reports wait for the others."""
+        return self.out / STAGED
+
+
+def make_reports(runs: Sequence[AreaRun], wanted: Wanted, *, progress: Done, say: Say) -> AreaReports:
+    """Make reports, audit them together, and put their releases into ``out/NAME/release``.
+
+    Parameters
+    ----------
+    runs
+        See `area_runs`.
+    wanted
+        ``jobs`` is how many are made at once; what comes out does not depend on it.
+    progress
+        Called with the number of reports done and of all.
+    say
+        Called with sentences on what goes on.
+
+    Returns
+    -------
+    AreaReports
+        ``failed`` are reports that were not made, or lack pages; the others stand. One that lacks pages does not take
+        the place of one that stands. ``kept`` were finished before.
+
+    Raises
+    ------
+    ParameterError
+        When something else than a release stands where one is to be put.
+    DisclosureError
+        When a hidden number could be worked out of the reports together, or with those that stand and are of the same
+        data, and they are not to be repaired, or cannot be. Nothing is put in place.
+
+    Notes
+    -----
+    A report that is finished waits in a private folder, also when the run is stopped: the next run of the same data,
+    parameters, day and version takes it from there.
+    """
+    for run in runs:
+        refuse_other_folders(wanted.out / run.name / PLACE)
+    wanted.staged.mkdir(parents=True, exist_ok=True, mode=0o700)
+    states = {run.name: _state(run, wanted) for run in runs}
+    due = [run for run in runs if not _is_made(wanted.staged / run.name, states[run.name])]
+    failed = _make(due, wanted, states, progress=progress, before=len(runs) - len(due))
+    made = [
+        run for run in runs if is_release(wanted.staged / run.name / PLACE) and not _would_lose(run, wanted, failed)
+    ]
+    repaired = _protect(made, wanted, states, say)
+    for run in made:
+        place = wanted.out / run.name / PLACE
+        place.parent.mkdir(exist_ok=True)
+        replace_folder(wanted.staged / run.name / PLACE, place)
+    if not any(failed.values()):
+        shutil.rmtree(wanted.staged)
+    releases = {run.name: Release.open(wanted.out / run.name / PLACE) for run in made}
+    return AreaReports(releases, failed, repaired, len(runs) - len(due))
+
+
+def _would_lose(run: AreaRun, wanted: Wanted, failed: Mapping[str, Sequence[str]]) -> bool:
+    """Whether a report that lacks pages would take the place of one that stands."""
+    place = wanted.out / run.name / PLACE
+    return bool(failed.get(run.name)) and (is_release(place) or is_release(previous(place)))
+
+
+def _state(run: AreaRun, wanted: Wanted) -> str:
+    """A digest of all that a report is made of."""
+    notebooks = {path.name: _digest(path.read_bytes()) for path in sorted(NOTEBOOKS.glob("*.ipynb"))}
+    of_what = {
+        "package": __version__,
+        "notebooks": notebooks,
+        "board": str(run.board.resolve()),
+        "data_version": read_board(run.board).data_version,
+        "parameters": dict(run.parameters),
+        "only": wanted.only,
+        "today": wanted.today.isoformat(),
+        "pdf": wanted.pdf,
+    }
+    return _digest(json.dumps(of_what, sort_keys=True).encode())
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _is_made(folder: Path, state: str) -> bool:
+    """Whether a report waits that was made of the same; one that was made of something else is removed."""
+    file = folder / STATE
+    if file.is_file() and file.read_text(encoding="utf-8") == state and is_release(folder / PLACE):
+        return True
+    shutil.rmtree(folder, ignore_errors=True)
+    return False
+
+
+def _make(
+    runs: Sequence[AreaRun],
+    wanted: Wanted,
+    states: Mapping[str, str],
+    *,
+    progress: Done = lambda *_: None,
+    before: int = 0,
+) -> dict[str, tuple[str, ...]]:
+    """Make reports side by side; of those that failed, or lack pages, why."""
+    progress(before, before + len(runs))
+    failed: dict[str, tuple[str, ...]] = {}
+    with ExitStack() as until_all_are_made:
+        workers: SimpleQueue[Worker] = SimpleQueue()
+        pool = ThreadPoolExecutor(max_workers=max(1, wanted.jobs))
+        until_all_are_made.callback(pool.shutdown, cancel_futures=True)
+        for _ in range(min(wanted.jobs, len(runs))):
+            workers.put(until_all_are_made.enter_context(Worker()))
+
+        def make(run: AreaRun) -> tuple[str, ...]:
+            worker = workers.get()
+            try:
+                return worker.make(_job(run, wanted))
+            finally:
+                workers.put(worker)
+
+        waiting = {pool.submit(make, run): run for run in runs}
+        for number, finished in enumerate(as_completed(waiting), before + 1):
+            run = waiting[finished]
+            failed[run.name] = finished.result()
+            if not failed[run.name]:
+                (wanted.staged / run.name / STATE).write_text(states[run.name], encoding="utf-8")
+            progress(number, before + len(runs))
+    return {run.name: failed[run.name] for run in runs if failed[run.name]}
+
+
+def _job(run: AreaRun, wanted: Wanted) -> dict[str, Any]:
+    return {
+        "folder": str(run.board),
+        "out": str(wanted.staged / run.name),
+        "only": wanted.only,
+        "parameters": dict(run.parameters),
+        "today": wanted.today.isoformat(),
+        "pdf": wanted.pdf,
+        "repair": wanted.repair,
+    }
+
+
+def _protect(runs: Sequence[AreaRun], wanted: Wanted, states: Mapping[str, str], say: Say) -> tuple[str, ...]:
+    """Audit the reports of each board together, and hide more where that is wanted; names of those that hide more."""
+    boards: dict[Path, list[AreaRun]] = {}
+    for run in runs:
+        boards.setdefault(run.board.resolve(), []).append(run)
+    return tuple(name for each in boards.values() for name in _protect_together(each, wanted, states, say))
+
+
+def _protect_together(runs: Sequence[AreaRun], wanted: Wanted, states: Mapping[str, str], say: Say) -> Iterator[str]:
+    """The same for the reports of one board."""
+    staged = [wanted.staged / run.name / PLACE for run in runs]
+    public = _standing(wanted.out, Release.open(staged[0]))
+    if len(staged) + len(public) == 1:
+        return
+    beside = (
+        f", beside {numbered(len(public), 'release')} that stand{'s' if len(public) == 1 else ''}" if public else ""
+    )
+    say(f"Auditing {numbered(len(staged), 'report')} as one system{beside}.")
+    if not _are_alike(staged):
+        places = [*(release.folder for release in public), *staged]
+        _refuse(audit_published(open_published(places)).found)
+        return
+    changed = set[str]()
+    for again in range(ROUNDS + 1):
+        releases = [Release.open(place) for place in staged]
+        found = audit_areas(releases, public)
+        if found.is_empty():
+            break
+        if not wanted.repair:
+            _refuse(found)
+        more = {run.name: tables for run, tables in zip(runs, repair_areas(releases, public), strict=True) if tables}
+        due = [run for run in runs if run.name in more]
+        for run in due:
+            (wanted.staged / run.name / STATE).unlink(missing_ok=True)
+            hide_in_release(wanted.staged / run.name / PLACE, more[run.name])
+        if again < ROUNDS:
+            say(f"Hiding more in {numbered(len(due), 'report')}, and making them again.")
+            for name, sentences in _make(due, wanted, states).items():
+                say(f"{name}: pages are left out, as they cannot be made again: {' '.join(sentences)}")
+        changed |= more.keys()
+    yield from (run.said for run in runs if run.name in changed)
+
+
+def _standing(out: Path, like: Release) -> list[Release]:
+    """The releases of the same data that stand where these are to be put: of the whole board, and of areas."""
+    places = [out / PLACE, *sorted(folder / PLACE for folder in out.iterdir() if folder.name != STAGED)]
+    found = [Release.open(place) for place in places if is_release(place) or is_release(previous(place))]
+    return [release for release in found if release.manifest.get("data_version") == like.manifest["data_version"]]
+
+
+def _are_alike(places: Sequence[Path]) -> bool:
+    """Whether releases were made with the same parameters but for the area."""
+    given = [dict(Release.open(place).manifest["parameters"]) for place in places]
+    return all({**each, "area": ""} == {**given[0], "area": ""} and each.get("area") for each in given)
+
+
+def _refuse(found: pl.DataFrame) -> None:
+    """Say what could be worked out, if anything; no count is named."""
+    if found.is_empty():
+        return
+    rows = found.select("table", "cell").unique(maintain_order=True).rows()
+    shown = [f"- {table}, {cell}" for table, cell in rows[:MOST_SHOWN]]
+    more = [f"- and {len(rows) - MOST_SHOWN:,} more"] if len(rows) > MOST_SHOWN else []
+    raise DisclosureError(
+        "\n".join(
+            [
+                f"no report was put in place: {numbered(found.height, 'hidden number')} could be worked out of them "
+                "together, in these rows:",
+                *shown,
+                *more,
+                "Hide more until nothing can be worked out: safeguarding report FOLDER --for-each … --repair",
+            ]
+        )
+    )
