@@ -1,7 +1,9 @@
 """What tests in more than one file use."""
 
 import http.client
+import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -15,6 +17,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
+from safeguarding_analytics.dashboards import PAGES
 from safeguarding_analytics.demo import write_demo_board
 from safeguarding_analytics.report import make_report
 
@@ -57,6 +60,16 @@ class Served:
     def stop(self):
         self.process.terminate()
         return self.process.wait(timeout=20)
+
+
+def assert_log_tells_of_pages_alone(log, address):
+    """What a dashboard prints: where it is, and a line when a page begins to be worked out and when it is done."""
+    first, *lines = log.splitlines()
+    assert first == f"The dashboard is at {address}  (Ctrl-C stops it)"
+    titles = {json.loads(path.read_text(encoding="utf-8"))["metadata"]["title"] for path in PAGES.glob("*.ipynb")}
+    said = re.compile(rf"(Working out the page|The page) ({'|'.join(titles)})( …| is ready.*| could not be .*)")
+    assert [line for line in lines if not said.fullmatch(line)] == []
+    assert "Working out the page Overview …" in lines
 
 
 def _serves_kernels(process):

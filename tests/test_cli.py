@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import os
 import re
 import shutil
@@ -28,6 +29,7 @@ from safeguarding_analytics.cli import commands, main
 from safeguarding_analytics.demo import write_demo_board
 from safeguarding_analytics.dictionary import data_dictionary
 from safeguarding_analytics.disclosure import Policy, suppress
+from safeguarding_analytics.errors import as_called, say_system_error
 from safeguarding_analytics.release import Release, promote, publish
 from safeguarding_analytics.tables import TABLES
 
@@ -626,6 +628,72 @@ def test_audit_refuses_a_table_that_was_changed(tmp_path):
     )
 
 
+# How the program was called
+
+
+@pytest.mark.skipif(os.name != "posix", reason="words are quoted otherwise elsewhere")
+@pytest.mark.parametrize(
+    ("called", "said"),
+    [
+        (".venv/bin/safeguarding", ".venv/bin/safeguarding"),
+        ("../our tools/safeguarding", "'../our tools/safeguarding'"),
+        ("/opt/board's/bin/safeguarding", "'/opt/board'\"'\"'s/bin/safeguarding'"),
+        ("safeguarding", "safeguarding"),
+        ("-c", "safeguarding"),
+        ("/somewhere/safeguarding_analytics/cli.py", "safeguarding"),
+        ("", "safeguarding"),
+    ],
+)
+def test_commands_in_messages_call_the_program_as_it_was_called(called, said):
+    for message in ("Make one with: safeguarding report FOLDER", "Web site:   safeguarding publish a OUT"):
+        assert as_called(message, called) == message.replace("safeguarding", said)
+    steps = "4. safeguarding key a  (once)\n   safeguarding check a"
+    assert as_called(steps, called) == steps.replace("safeguarding", said)
+
+
+def test_folder_of_the_name_of_a_command_is_no_command():
+    for message in ("safeguarding report/board.toml: it is not there.", "part of a site made by safeguarding publish"):
+        assert as_called(message, "bin/safeguarding") == message
+
+
+def test_program_that_the_path_leads_to_is_called_by_its_name_alone(tmp_path, monkeypatch):
+    (tmp_path / "safeguarding").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert as_called("Next: safeguarding check a", f"{tmp_path}/safeguarding") == "Next: safeguarding check a"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["publish", "nowhere", "out"], "Error: nowhere: there is no such folder. Make one with: {} report FOLDER"),
+        (["check"], "Usage: {} check [OPTIONS] FOLDER"),
+    ],
+)
+def test_error_and_usage_name_the_program_as_it_was_called(tmp_path, monkeypatch, capsys, arguments, line):
+    monkeypatch.setattr(sys, "argv", [".venv/bin/safeguarding", *arguments])
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        main()
+    assert capsys.readouterr().err.splitlines()[0] == line.format(".venv/bin/safeguarding")
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("out/.release-being-built-0123abcd-77/runs/x", "out/release"),
+        ("web/.our site-being-built-0123abcd-77/site", "web/our site"),
+        (f".new.{os.getpid()}/board.toml", "new"),
+        ("boards/.new.2020/board.toml", "boards/.new.2020/board.toml"),
+        (".config/board.toml", ".config/board.toml"),
+    ],
+    ids=["release", "site", "new board", "a year", "hidden by its user"],  # no number of a process in a name
+)
+def test_what_cannot_be_written_is_named_by_the_place_the_user_gave(path, said):
+    refused = PermissionError(errno.EACCES, "Permission denied", path)
+    assert say_system_error(refused).startswith(f"{said}: you may not read or write it.")
+
+
 # report
 
 
@@ -640,7 +708,7 @@ def test_report_sets_parameters_and_says_what_it_made(board):
     assert {release.entry(name).notebook for name in tables} == {"repeat_plans"}
     hidden = sum(release.entry(name).hidden for name in tables)
     assert ended.stdout.splitlines()[:4] == [
-        "- Repeat plans: made",
+        "- Child protection: made",
         f"Published {len(tables)} tables with {hidden} hidden rows; the audit found nothing that can be worked out.",
         f"Release:    {out / 'release'}",
         f"Board pack: {out / 'release' / 'pack' / 'index.html'}",
@@ -752,7 +820,8 @@ def stopped_by(sent, shelf, *arguments):
     return Ended(stopped.returncode, said, complaint)
 
 
-ENDS = [(signal.SIGINT, 130, "\nStopped."), (signal.SIGTERM, 143, "Stopped.")]  # 128 and the number of the signal
+STOPPING = "Stopping: what runs is being ended …\nStopped."
+ENDS = [(signal.SIGINT, 130, f"\n{STOPPING}"), (signal.SIGTERM, 143, STOPPING)]  # 128 and the number of the signal
 
 
 @pytest.mark.skipif(os.name != "posix", reason="stops a process with a signal")

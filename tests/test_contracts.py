@@ -165,9 +165,26 @@ def test_bom_semicolons_and_capital_headers_with_spaces_are_read(tmp_path: Path)
 
 def test_missing_column_names_the_nearest_found(tmp_path: Path) -> None:
     folder = write(tmp_path, agencies=AGENCIES, sessions=SESSIONS, bookings=BOOKINGS.replace("status", "statuss"))
-    assert 'bookings.csv, column status: the column must be there. Did you mean "statuss"?' in sentences(folder)
+    assert sentences(folder) == (
+        'bookings.csv, column status: the column must be there. Found "statuss": if that is it, rename it to "status".'
+    )
+    assert read_board(folder).notes_of("bookings") == []  # it is said once
+
+
+def test_missing_column_that_rows_are_known_by_is_told_alone(tmp_path: Path) -> None:
+    twice = BOOKINGS + BOOKINGS.splitlines()[1].replace("S1", "S2") + "\n"  # one person at two sessions
+    folder = write(tmp_path, agencies=AGENCIES, sessions=SESSIONS, bookings=twice.replace("session", "sesion"))
+    assert sentences(folder) == (
+        'bookings.csv, column session: the column must be there. Found "sesion": if that is it, rename it to "session".'
+    )
+
+
+def test_columns_that_are_like_no_missing_one_are_noted_as_ever(tmp_path: Path) -> None:
+    header, *rows = BOOKINGS.splitlines()
+    text = "\n".join([f"{header.replace('status', 'statuss')},ward", *(f"{row},W1" for row in rows)])
+    folder = write(tmp_path, agencies=AGENCIES, sessions=SESSIONS, bookings=f"{text}\n")
     assert read_board(folder).notes_of("bookings") == [
-        "bookings.csv: column statuss is not in the contract and is not used; "
+        "bookings.csv: column ward is not in the contract and is not used; "
         "to group by it, name it under [columns] in board.toml."
     ]
 
@@ -369,7 +386,7 @@ def test_named_column_that_is_not_there_and_unknown_table_are_reported_with_the_
     write(tmp_path, board='[columns]\nplans = ["ward"]\n')
     assert sentences(folder) == (
         "plans.csv, column ward: the column must be there, because [columns] in board.toml names it. "
-        'Did you mean "wards"?'
+        'Found "wards": if that is it, rename it to "ward".'
     )
 
 

@@ -18,7 +18,9 @@ from safeguarding_analytics.dates import (
     day_in_words,
     first_day,
     last_day,
+    month,
     part_year,
+    period_in_words,
     quarter,
     reporting_year,
 )
@@ -71,6 +73,33 @@ def test_every_day_lies_between_the_ends_of_its_year(day):
 
 def test_days_are_written_for_readers():
     assert day_in_words(date(2011, 5, 3)) == "3 May 2011"
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("2003-04", "Apr 2003"),
+        ("2003-12", "Dec 2003"),
+        ("2003-01 to 2003-03", "Jan to Mar 2003"),
+        ("2003-10 to 2003-12", "Oct to Dec 2003"),
+        ("2004", "2004"),
+        ("1 October 2024 to 31 March 2025, 6 months", "1 October 2024 to 31 March 2025, 6 months"),
+        ("2003-13", "2003-13"),
+        ("Total", "Total"),
+    ],
+)
+def test_months_and_quarters_are_written_so_that_no_one_reads_a_financial_year(name, written):
+    assert period_in_words(name) == written
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.dates(date(1900, 1, 1), date(2200, 12, 31)))
+def test_months_and_quarters_of_files_are_those_that_are_written(day):
+    days = nw.from_native(pl.DataFrame({"day": [day]}))
+    names = days.select(month=month(nw.col("day")), quarter=quarter(nw.col("day"))).to_native().row(0)
+    begin = (day.month - 1) // 3 * 3 + 1
+    ends = [f"{date(day.year, number, 1):%b}" for number in (begin, begin + 2)]
+    assert [period_in_words(name) for name in names] == [f"{day:%b} {day.year}", f"{' to '.join(ends)} {day.year}"]
 
 
 def test_first_and_last_day_of_a_reporting_year():

@@ -760,7 +760,7 @@ def test_standardised_gain_is_shown_with_its_interval_in_one_column():
     found = cells_of(suppress(table, DFE), "Health")
     assert found["Standardised gain (g_av)"] == "0.57"
     assert found["95% interval of g_av"] == "0.23 to 0.90"
-    assert found["Shrunken change (points)"] == "1.8"
+    assert found["Likely change (points)"] == "1.8"
     assert found["95% interval"] == "1.0 to 3.0"
     assert found["Rose"] == "30"
     assert "G av upper" not in found

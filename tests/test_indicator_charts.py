@@ -386,6 +386,16 @@ def test_quarters_and_years_are_written_out(column, periods, shown, axis):
     assert {shown, axis} <= set(texts)
 
 
+def test_who_points_at_a_month_reads_its_name_in_words():
+    layers = [each for group in drawn("control_chart").to_dict()["layer"] for each in group.get("layer", [group])]
+    (points,) = (each for each in layers if "tooltip" in each["encoding"])
+    assert points["encoding"]["tooltip"][0] == {"field": "name", "title": "Month", "type": "nominal"}
+    (written,) = (each["calculate"] for each in points["transform"] if each.get("as") == "name")
+    names, order = (json.loads(each) for each in re.findall(r"\[\"[^\]]*\]", written))
+    assert dict(zip(order, names, strict=True))["2011-08"] == "Aug 2011"
+    assert order == MONTHS
+
+
 # Time to the next plan
 
 
@@ -417,9 +427,9 @@ def test_hidden_months_have_their_mark_at_the_baseline_and_under_it():
 
 
 def test_long_names_of_events_are_broken_into_lines():
-    names = pl.col("event").replace("died or moved away", "second or subsequent plan, had nobody died or moved")
+    names = pl.col("event").replace("died or moved away", "second or subsequent plan if nobody had died or moved away")
     texts = texts_of(plot_time_to_next(time_to_next(event=names), title="x"), 360)
-    assert {"second or subsequent plan, had nobody", "died or moved"} <= set(texts)
+    assert {"second or subsequent plan if nobody", "had died or moved away"} <= set(texts)
 
 
 def test_more_events_than_a_chart_tells_apart_are_refused():

@@ -147,9 +147,12 @@ def test_one_area_and_areas_that_are_all_the_same_lie_inside():
     assert (same.phi, same.tau2, same.outside_plain) == (pytest.approx(0), 0.0, 0)
     assert same.notes == (
         "0 of 5 areas lie outside the 99.8% limits of chance alone. The spread between areas is no more than chance "
-        "alone would make it (φ = 0.00: how many times as much the areas vary as they would by chance alone).",
-        "With the variation between areas allowed for (τ² = 0.00000: the variance between areas that chance does not "
-        "explain), 0 of 5 areas lie outside.",
+        "alone would make it.",
+        "With limits that allow for the ordinary differences between areas, 0 of 5 areas lie outside.",
+    )
+    assert same.spread == (
+        "φ = 0.00: how many times as much the areas vary as they would by chance alone; τ² = 0.00000: the variance "
+        "between areas that chance does not explain."
     )
 
 

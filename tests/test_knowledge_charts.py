@@ -559,14 +559,16 @@ def test_questions_stand_in_the_order_of_the_table_without_the_ratings():
 
 def test_newly_right_and_newly_wrong_stand_beside_each_other():
     texts = texts_of(drawn("questions"))
-    assert {"newly right 300, newly wrong 60", "800 pairs", "newly right 40, newly wrong 140"} <= set(texts)
+    assert {"newly right 300, newly wrong 60 of 800", "newly right 40, newly wrong 140 of 1,000"} <= set(texts)
 
 
 def test_questions_are_described_with_the_largest_and_the_smallest_change():
     assert said_of("questions", "Questions") == (
         "Questions. Two symbols, by question: share of right answers before and after. "
-        "Largest change: Who may share information?: 32.5% before, 62.5% after, newly right 300, newly wrong 60. "
-        f"Smallest change: {LONG}: 54.0% before, 44.0% after, newly right 40, newly wrong 140. Hidden ([c]): 1 of 3."
+        "Largest change: Who may share information?: 32.5% before, 62.5% after, newly right 300, newly wrong 60 "
+        "of 800. "
+        f"Smallest change: {LONG}: 54.0% before, 44.0% after, newly right 40, newly wrong 140 of 1,000. "
+        "Hidden ([c]): 1 of 3."
     )
 
 
@@ -751,8 +753,8 @@ def test_forest_is_described_row_by_row():
 def test_standardised_forest_draws_g_av_with_its_own_interval():
     rows = {row["row"]: row for row in rows_of(drawn("forest_standardised"))}
     assert [rows["Health"][name] for name in ("value", "lower", "upper")] == [0.88, 0.6, 1.16]
-    assert rows["Health"]["words"] == "0.88 (0.60 to 1.16)"
-    assert "Standardised mean gain (g_av; 0 = no change)" in texts_of(drawn("forest_standardised"))
+    assert rows["Health"]["words"] == "0.88 (0.60 to 1.16), 180 pairs"
+    assert "Mean gain, by spread of scores (0 = no change)" in texts_of(drawn("forest_standardised"))
 
 
 def test_points_are_not_drawn_beside_standardised_gains():
@@ -785,7 +787,7 @@ def test_agencies_are_not_ranked_and_have_no_interval():
 
 def test_shrunken_gain_stands_beside_the_raw_means():
     texts = texts_of(drawn("before_after"))
-    assert {"11.0 before, 12.9 after; shrunken gain 2.1", "10.2 before, 12.7 after", "8 pairs"} <= set(texts)
+    assert {"11.0 to 12.9; likely gain 2.1; 300 pairs", "10.2 to 12.7; 568 pairs", "8 pairs"} <= set(texts)
 
 
 def test_before_and_after_are_told_apart_by_shape_as_well():
@@ -796,9 +798,9 @@ def test_before_and_after_are_told_apart_by_shape_as_well():
 def test_before_and_after_are_described_row_by_row():
     said = said_of("before_after", "Agencies")
     assert said.startswith(
-        "Agencies. Two symbols, by agency: mean score before and after, in points. Total: 10.2 before"
+        "Agencies. Two symbols, by agency: mean score before and after, in points. Total: 10.2 to 12.7"
     )
-    assert "Education: 11.0 before, 12.9 after; shrunken gain 2.1, 300 pairs." in said
+    assert "Education: 11.0 to 12.9; likely gain 2.1; 300 pairs." in said
     assert "Probation" not in said
 
 
@@ -880,7 +882,7 @@ WRONG = [
     ("diverging", '"value":40,', '"value":41,'),
     ("forest", '"lower":2.2,', '"lower":2.0,'),
     ("forest_standardised", '"value":0.88,', '"value":0.9,'),
-    ("before_after", "shrunken gain 2.1", "shrunken gain 2.0"),
+    ("before_after", "likely gain 2.1", "likely gain 2.0"),
     ("waves", '"value":-1.1,', '"value":1.6,'),
 ]
 

@@ -740,7 +740,7 @@ def test_counts_are_rounded_where_the_board_rounds(pages):
 def test_tests_of_counts_are_not_said_where_counts_are_rounded(pages):
     for name in ROUNDED:
         assert "sign test" not in page(pages, name).text, name
-        assert "beyond chance" not in page(pages, name).text, name
+        assert "by more than chance would explain" not in page(pages, name).text, name
 
 
 def test_page_of_one_group_alone_needs_no_comparison(pages):

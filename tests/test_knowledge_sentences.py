@@ -692,15 +692,15 @@ def test_chance_has_three_decimals(p, words):
 def test_effect_is_named_by_its_definition():
     table = estimates("definition", ("g_av: …", 60, 0.4567, 0.301, 0.612, ""), ("d_z: …", 60, 0.9, 0.7, 1.1, ""))
     assert say_effect(table) == (
-        "Measured by how far scores spread, the change is 0.46 standard deviations, the average of those before and "
-        "after (g_av; 95% interval 0.30 to 0.61): compare it with other courses by this definition only."
+        "Set against how widely scores spread from person to person, the change is 0.46 of that spread (95% interval "
+        "0.30 to 0.61). Compare it only with what was worked out in the same way."
     )
 
 
 def test_effect_of_a_fall_is_negative_and_may_have_no_interval():
     assert say_effect(estimates("definition", ("g_av: …", 60, -0.4567, None, None, ""))) == (
-        "Measured by how far scores spread, the change is -0.46 standard deviations, the average of those before and "
-        "after (g_av): compare it with other courses by this definition only."
+        "Set against how widely scores spread from person to person, the change is -0.46 of that spread. Compare it "
+        "only with what was worked out in the same way."
     )
 
 
@@ -726,8 +726,8 @@ def test_questions_that_rose_and_those_that_fell_are_said():
         question("Q6", 9, 3, 0.06),
     )
     assert say_questions(table) == (
-        "Of 6 questions, 1 rose and 1 fell beyond chance (exact tests, corrected for all questions by Holm). On "
-        "balance these fell most: "
+        "Of 6 questions, 1 rose and 1 fell by more than chance would explain. More people fell than rose most "
+        "in these: "
         '"Q5" (20 newly wrong or lower, 5 newly right or higher), "Q2" (8 newly wrong or lower, 2 newly right or '
         'higher) and "Q4" (5 newly wrong or lower, 1 newly right or higher).'
     )
@@ -735,22 +735,22 @@ def test_questions_that_rose_and_those_that_fell_are_said():
 
 def test_questions_of_which_none_fell_are_said_to_be_so():
     assert say_questions(questions(question("Q1", 20, 2, 0.001))) == (
-        "Of 1 question, 1 rose and 0 fell beyond chance (exact tests, corrected for all questions by Holm). None fell "
-        "on balance."
+        "Of 1 question, 1 rose and 0 fell by more than chance would explain. In none of them did more people fall than "
+        "rise."
     )
 
 
 def test_question_that_fell_beyond_chance_has_not_risen():
     assert say_questions(questions(question("Q1", 2, 20, 0.001))) == (
-        "Of 1 question, 0 rose and 1 fell beyond chance (exact tests, corrected for all questions by Holm). On balance "
-        'these fell: "Q1" (20 newly wrong or lower, 2 newly right or higher).'
+        "Of 1 question, 0 rose and 1 fell by more than chance would explain. More people fell than rose in these: "
+        '"Q1" (20 newly wrong or lower, 2 newly right or higher).'
     )
 
 
 def test_ratings_among_the_questions_are_said_to_be_ratings():
     rating = ("Q2", 60, 30, 10, 14, 6, None, None, 0.001, 0.001, "")  # it has no share that is right
     assert say_questions(questions(question("Q1", 20, 2, 0.001), rating)).startswith(
-        "Of 2 questions and ratings, 2 rose and 0 fell beyond chance"
+        "Of 2 questions and ratings, 2 rose and 0 fell by more than chance would explain"
     )
 
 
@@ -758,7 +758,7 @@ def test_questions_without_a_shown_count_are_hidden():
     hidden = ("Q1", 60, None, None, None, None, None, None, None, None, "[c]")
     assert say_questions(questions(hidden)) == HIDDEN
     assert say_questions(questions(hidden, question("Q2", 9, 1, 0.02))).startswith(
-        "Of 2 questions, 1 can be shown: 1 rose and 0 fell beyond chance"
+        "Of 2 questions, 1 can be shown: 1 rose and 0 fell by more than chance would explain"
     )
     assert "Q1" not in say_questions(questions(hidden, question("Q2", 9, 1, 0.02)))
 
@@ -866,7 +866,7 @@ BOUNDS = (("Worst", 70, -1.26, None, None, ""), ("Best", 70, 4.31, None, None, "
 
 def test_assumptions_give_a_range_and_the_bounds():
     assert say_assumptions(estimates("assumption", *ASSUMED, *BOUNDS)) == (
-        "Worked out in these ways, the mean change runs from 1.8 to 2.0 points. If those who answered once had all "
+        "Worked out in different ways, the mean change runs from 1.8 to 2.0 points. If those who answered once had all "
         "done as badly, or all as well, as they could, it would be -1.3 or 4.3 points: without an assumption about "
         "them the answers cannot say more."
     )
@@ -874,14 +874,14 @@ def test_assumptions_give_a_range_and_the_bounds():
 
 def test_assumptions_without_bounds_give_the_range_alone():
     assert say_assumptions(estimates("assumption", *ASSUMED)) == (
-        "Worked out in these ways, the mean change runs from 1.8 to 2.0 points."
+        "Worked out in different ways, the mean change runs from 1.8 to 2.0 points."
     )
 
 
 def test_ways_that_agree_give_no_range():
     same = [(name, 60, 2.04, 1.5, 2.5, "") for name in ("Pairs", "Likely")]
     assert say_assumptions(estimates("assumption", *same)) == (
-        "Worked out in all these ways, the mean change is 2.0 points."
+        "Worked out in different ways, the mean change is 2.0 points each time."
     )
 
 
@@ -898,7 +898,7 @@ def test_those_who_answered_once_are_set_beside_the_others():
         "those who answered twice 12.0 points before, on average (95% interval 11.0 to 13.0): "
         "they differ, so the gain of the pairs need not be that of everybody."
     )
-    assert say_who_answered_once(estimates("who", twice, near)).endswith(": their intervals overlap.")
+    assert say_who_answered_once(estimates("who", twice, near)).endswith(": no clear difference.")
 
 
 @pytest.mark.parametrize(
@@ -926,8 +926,8 @@ def test_groups_are_said_by_their_range_and_never_ranked():
     )
     said = say_shrunken(table, plural="agencies")
     assert said == (
-        "Among the 2 agencies with enough pairs the raw mean change runs from -0.5 to 3.0 points; "
-        "allowing for chance, from 1.0 to 2.5. No ranking follows from it."
+        "Among the 2 agencies with enough answers, the average change runs from -0.5 to 3.0 points; "
+        "once chance is allowed for, from 1.0 to 2.5. This is no ranking."
     )
     assert not any(name in said for name in ("Health", "Police", "Housing"))
 
@@ -935,15 +935,15 @@ def test_groups_are_said_by_their_range_and_never_ranked():
 def test_groups_of_the_same_mean_change_do_not_differ():
     table = groups_of(("Health", 40, 10.0, 12.0, 2.0, 2.0, ""), ("Police", 50, 10.0, 12.0, 2.0, 2.0, ""))
     assert say_shrunken(table, plural="agencies") == (
-        "Among the 2 agencies with enough pairs the raw mean change is the same, 2.0 points."
+        "Among the 2 agencies with enough answers, the average change is the same, 2.0 points."
     )
 
 
 def test_groups_that_differ_by_chance_alone_are_best_taken_as_one():
     table = groups_of(("Health", 40, 10.0, 12.0, 2.0, 1.82, ""), ("Police", 50, 10.0, 11.5, 1.5, 1.78, ""))
     assert say_shrunken(table, plural="agencies") == (
-        "Among the 2 agencies with enough pairs the raw mean change runs from 1.5 to 2.0 points; no more "
-        "than chance would make it, so all are best taken as 1.8."
+        "Among the 2 agencies with enough answers, the average change runs from 1.5 to 2.0 points. Chance "
+        "alone would make them differ as much, so the best estimate for each of them is 1.8."
     )
 
 

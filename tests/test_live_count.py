@@ -401,7 +401,7 @@ def test_a_page_has_something_to_say_before_there_is_a_file(count):
     release = shown(count)
     assert [show(release).text for show in (show_chosen, show_issues, show_recount)] == [NOT_YET] * 3
     assert show_rule(release).text.endswith(
-        "The rule stands in board.toml, and cannot be changed while this count goes on."
+        "The rule stands in the board's settings, and cannot be changed while this count goes on."
     )
 
 

@@ -303,7 +303,7 @@ RUNS = {
             ),  # Kent SCB, Annual Report 2007-08
             f"{soon_after('2008', 24)} of 920 plans that started with a known history came within 24 months",
             "Plans within 24 months of the end of the one before",
-            "Rules: nhsrplotthedots_0_2_2.",
+            "Rules of the control chart: nhsrplotthedots_0_2_2.",
         ],
     ),
     "repeat plans of the year before, other rules and a baseline from April 2007": (
@@ -315,20 +315,27 @@ RUNS = {
             f"{864 + 860 - 972} plans open at the end of 31 March 2006 + 972 started − 860 ended = 864",
             # 12 months, as in board.toml
             f"{soon_after('2007', 12)} of 972 plans that started with a known history came within 12 months",
-            "Rules: making_data_count_2023.",
-            f"2007-04 | {starts_of('2007-04')} | {920 / 12:.1f} | ",  # the mean of 920 plans in twelve months, 76.7
-            f"2007-03 | {starts_of('2007-03')} | {(800 + 840 + 880 + 972) / 48:.1f} | ",  # and of four years before it
+            "Rules of the control chart: making_data_count_2023.",
+            f"Apr 2007 | {starts_of('2007-04')} | {920 / 12:.1f} | ",  # the mean of 920 plans in twelve months, 76.7
+            f"Mar 2007 | {starts_of('2007-03')} | {(800 + 840 + 880 + 972) / 48:.1f} | ",  # and of four years before it
         ],
     ),
     "three priorities, agencies weigh the same": (
         "priorities",
         {"seats": 3, "weight": "agency", "unranked": "ignore"},
-        ["By 30 ballots the first 3 are ", "weight per agency; unranked issues: ignore; the first 3 are selected"],
+        [
+            "By 30 ballots the first 3 are ",
+            "left off a ballot are not compared on it. Every agency counts",
+            "The first 3 are chosen",
+        ],
     ),
     "six priorities, another seed": (
         "priorities",
         {"seats": 6, "seed": 7},
-        ["By 30 ballots the first 6 are ", "weight per member; unranked issues: share; the first 6 are selected"],
+        [
+            "By 30 ballots the first 6 are ",
+            "share its last places. Every member counts the same. The first 6 are chosen",
+        ],
     ),
 }
 

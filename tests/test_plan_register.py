@@ -518,7 +518,7 @@ def test_deaths_and_moves_count_only_where_one_is_recorded():
     assert by_a_year == {
         "died or moved away": 0.3,
         "second or subsequent plan": 0.4,
-        "second or subsequent plan, had nobody died or moved": 0.571,
+        "second or subsequent plan if nobody had died or moved away": 0.571,
     }
     unknown = ends(16, 24, death_date=pl.lit(None, pl.Date), moved_date=pl.lit(None, pl.Date))
     found, _ = next_plans_of(register(unknown, LONG_AFTER), Policy.dfe())

@@ -308,8 +308,11 @@ SENTENCES = [
     ("one agency", "All ballots are of one agency: there are no others to compare it with."),
     ("one agency", "Whether an issue divides the members is judged only where there are at least three times as"),
     ("identical", "With 2 ballots still to come, Bullying, Gangs and Missing children stay in whatever they say; they"),
-    ("identical", "The cut is clear: resampled boards tell every issue above it from every issue below it."),
-    ("identical", "The best order has 0 disagreements with the ballots, and it is the only one with so few."),
+    (
+        "identical",
+        "The cut is clear: a stricter test, which compares every issue above it with every issue below it, leaves none",
+    ),
+    ("identical", "the best order has 0 disagreements with the ballots; no other order has so few."),
     (
         "opposite",
         "these are in: none outright. Bullying, Gangs, Missing children, Neglect, Neglect of teenagers, Online",
@@ -327,10 +330,10 @@ SENTENCES = [
     ("seats = issues", "There is no cut: all issues are chosen."),
     ("seats = issues", "No change of ballots would put another issue among the priorities."),
     ("seats = issues", "Trafficking stay in whatever they say; they could change nothing."),
-    ("one agency", "How clear the cut is cannot be told: boards drawn from one agency are all the same."),
+    ("one agency", "How clear the cut is cannot be told: boards drawn at random from one agency are all the same."),
     ("one agency", "Ballots still to come: 1. "),
-    ("one agency", "This vote counts every agency the same. So the 9 ballots are worth 9.0 effective ballots:"),
-    ("small by members", "Agencies with few ballots are not shown, nor those that would tell of them."),
+    ("one agency", "This vote counts every agency the same. So the 9 ballots are worth 9.0 effective ballots (ballots"),
+    ("small by members", "Agencies with few ballots are not shown, nor any whose numbers would give those away."),
     ("small by agencies", NO_TALLIES),
     ("both", "Issues left off a ballot are not compared on it. Every agency counts the same"),
     ("both", "(each rounded to two decimals)"),
@@ -345,7 +348,7 @@ SENTENCES = [
     ("parameters", "the first 5 are Bullying, Gangs, Missing children, Neglect and Neglect of teenagers."),
     (
         "parameters",
-        "weight per agency; unranked issues: share; the first 5 are selected. How firm that is was tried with 2,000",
+        "Every agency counts the same, shared equally by its members who voted. The first 5 are chosen",
     ),
     ("parameters", "boards: whole agencies drawn at random from those who voted, and some more than once."),
     ("parameters", "Whoever starts the drawing at the number 1 draws the same boards."),
@@ -383,7 +386,7 @@ def test_ballots_are_hidden_or_exact_whatever_policy_rounds_counts(pages):
 
 
 def test_p_value_is_never_printed_as_nothing(pages):
-    assert "p-value of W |  | 0.001 | " in page(pages, "identical").text
+    assert "chance of as much agreement at random | p-value of Kendall's W | 0.001 | " in page(pages, "identical").text
 
 
 def test_names_are_text_and_nothing_else(pages):
@@ -478,13 +481,13 @@ def test_figures_on_paper(paper):
     assert found["ballots still to come"] == (None, 1.0)
     assert found["effective ballots"] == ("if each agency weighed the same", 4.8)  # 2² / (1/3 + 1/2)
     # (8² + 4² + 0² + 12²) / (5 × (20 + 20 + 18 + 18 + 20)) = 224 / 480
-    assert found["Kendall's W"] == ("from none to full agreement", 0.47)
-    assert found["W without any agreement"][1] == 0.2
+    assert found["agreement of all ballots"] == ("Kendall's W, from none to full agreement", 0.47)
+    assert found["agreement of ballots filled in at random"][1] == 0.2
     # pairs put the same way less opposite ways: 4/6, 2/6 and 0/6 of two strict ballots of three, 0/5 of the third and
     # fourth; 3, 1, 1, 3, 3, −3 of √30 for the rest: (1 + 8 / √30) / 10
-    assert found["mean tau-b"][1] == round((1 + 8 / sqrt(30)) / 10, 2) == 0.25
-    assert found["disagreements"] == ("Kemeny", 6.0)  # 2 + 1 + 0 + 2 + 0 + 1
-    assert found["orders with the fewest disagreements"] == ("Kemeny", 1.0)
+    assert found["mean agreement of two members"][1] == round((1 + 8 / sqrt(30)) / 10, 2) == 0.25
+    assert found["disagreements"] == ("of the best order (Kemeny's rule)", 6.0)  # 2 + 1 + 0 + 2 + 0 + 1
+    assert found["orders with the fewest disagreements"] == ("of the best order (Kemeny's rule)", 1.0)
     assert len(found) == 12
 
 
@@ -507,7 +510,7 @@ def test_p_value_of_agreement_on_paper(paper):
             following[tuple(a + b for a, b in zip(total, scores, strict=True))] += some * more
         sums = following
     uneven = sum(some for total, some in sums.items() if sum(score**2 for score in total) >= 224)
-    found = column(paper["priorities_figures"], "value", "figure")["p-value of W"]
+    found = column(paper["priorities_figures"], "value", "figure")["chance of as much agreement at random"]
     assert found == pytest.approx(uneven / factorial(4) ** 5, abs=0.03)
 
 

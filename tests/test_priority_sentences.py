@@ -150,7 +150,7 @@ def test_hidden_ranking_hides_every_sentence_made_from_it(table):
 
 
 def test_few_ballots_hide_what_is_worked_out_of_them():
-    hidden = figures({"Kendall's W": 0.5, "ballots turned upside down": 3}, ballots=2)
+    hidden = figures({"agreement of all ballots": 0.5, "ballots turned upside down": 3}, ballots=2)
     assert say_agreement(hidden) == HIDDEN_RANKING
     assert say_ballots_to_change(hidden) == HIDDEN_RANKING
     assert say_kemeny(hidden) == HIDDEN_RANKING
@@ -192,16 +192,17 @@ def test_score_of_the_first_issue_is_worked_out_again():
         above=pl.Series([16.0, 11.0, 9.0]), below=pl.Series([8.0, 13.0, 15.0]), score=pl.Series([8.0, -2.0, -6.0])
     ).select("issue", "above", "below", pl.exclude("issue", "above", "below"))
     assert say_recount(suppress(told, Policy.dfe())) == (
-        "Take A: in the table of issues one against one, it was put above the others 16 times in all and "
-        "below them 8 times; the "
+        "Take A: in the first rows of the table of issues one against one, it was put above the others 16 times in all "
+        "and below them 8 times; the "
         "difference is its score, 8. Any other issue can be counted again in the same way."
     )
 
 
 def test_all_checks_agree():
     assert say_checks(checks({}, {"issue": "B", "rank": 2, "selected": False})) == (
-        "Borda, Copeland, Schulze, ranked pairs and Kemeny, both weightings and both conventions for issues left off "
-        "select the same issues: agreed by all checks."
+        "Every way of counting chooses the same issues. Tried were five rules (Borda, Copeland, Schulze, ranked pairs "
+        "and Kemeny), both weights (each member the same, each agency the same) and both conventions for issues left "
+        "off a ballot."
     )
 
 
@@ -209,36 +210,39 @@ def test_issues_on_which_checks_differ_are_to_be_discussed_with_the_reason():
     said = say_checks(
         checks(
             {},
-            {"issue": "B", "rank": 2, "agreed": False, "depends_on": "the weighting", "other_weight_rank": None},
+            {"issue": "B", "rank": 2, "agreed": False, "depends_on": "the rule", "other_weight_rank": None},
         )
     )
-    assert said.startswith("Not every check selects the same issues: B depends on the weighting. Discuss it. Checked: ")
+    assert said.startswith(
+        "Not every way of counting chooses the same issues: B depends on the rule. Discuss it. Tried were five rules ("
+    )
     none = say_checks(checks({"other_weight_rank": None}))
-    assert "one weighting (agencies are not told apart)" in none
+    assert "one weight (agencies are not told apart)" in none
 
 
 def test_issues_level_across_the_cut_are_left_to_discussion():
     out = {"issue": "C", "rank": 3, "selected": False}
     level = [{"in_bracket": True}, {"issue": "B", "rank": 2, "in_bracket": True}, out]
     assert say_bracket(checks(*level)) == (
-        "A stricter test, which allows for all pairs across the cut, does not tell A and B apart beyond doubt."
+        "It is not clear beyond doubt which of A and B belong above the cut: a stricter test, which compares every "
+        "issue above it with every issue below it, leaves that open."
     )
     assert say_bracket(checks({}, out)).startswith("The cut is clear")
     assert say_bracket(checks({})) == "There is no cut: all issues are chosen."
     assert say_bracket(checks({"in_bracket": None}, out | {"in_bracket": None})) == (
-        "How clear the cut is cannot be told: boards drawn from one agency are all the same."
+        "How clear the cut is cannot be told: boards drawn at random from one agency are all the same."
     )
 
 
 def test_member_or_agency_whose_absence_would_matter_is_never_named():
     said = say_without_one(checks({"without_member": True}, {"issue": "B", "rank": 2}))
     assert said == (
-        "Without some one member another choice would be made about A. "
+        "Leaving out a single member can change whether A is chosen. "
         "The same issues are chosen whichever agency is left out."
     )
     either = {"without_member": True, "without_agency": True}
     assert say_without_one(checks(either, {"issue": "B", "rank": 2})) == (
-        "Without some one member or agency another choice would be made about A."
+        "Leaving out a single member or agency can change whether A is chosen."
     )
     assert say_without_one(checks({})) == "The same issues are chosen whichever member or agency is left out."
     assert say_without_one(checks({"without_agency": None})) == (
@@ -249,8 +253,8 @@ def test_member_or_agency_whose_absence_would_matter_is_never_named():
 def test_fewest_ballots_that_would_change_the_list_are_said():
     found = figures({"ballots turned upside down": 3, "ballots replaced by others": 2, "ballots taken away": 4})
     assert say_ballots_to_change(found) == (
-        "B would overtake A with as few as these (ballots replaced by others: 2; ballots turned upside down: 3; "
-        "ballots taken away: 4). With fewer of any one kind no other issue would get ahead, though one may draw "
+        "B would overtake A with any one of these changes (ballots replaced by others: 2; ballots turned upside down: "
+        "3; ballots taken away: 4). With fewer of any one kind no other issue would get ahead, though one may draw "
         "level."
     )
 
@@ -262,7 +266,7 @@ def test_list_that_no_ballots_can_change_is_said_to_be_so():
 
 
 def test_what_was_not_worked_out_is_not_said_to_be_impossible():
-    assert say_ballots_to_change(figures({"Kendall's W": 1.0})) == (
+    assert say_ballots_to_change(figures({"agreement of all ballots": 1.0})) == (
         "How few ballots would change the list is worked out only where issues left off share the last places."
     )
     assert say_absent(checks({"safe": None}), figures({"ballots still to come": 2})) == (
@@ -287,7 +291,7 @@ def test_absent_members_and_what_they_could_decide():
     assert say_absent(checks({"safe": True}), figures({"ballots still to come": 0})) == (
         "There are 0 ballots still to come: all members have voted."
     )
-    assert say_absent(checks({}), figures({"Kendall's W": 1.0})) == ""
+    assert say_absent(checks({}), figures({"agreement of all ballots": 1.0})) == ""
 
 
 @pytest.mark.parametrize(
@@ -307,21 +311,30 @@ def test_absent_members_and_what_they_could_decide():
 )
 def test_agreement_is_put_into_words(w, words):
     number, strength = words.split(" (…): ")
-    assert say_agreement(figures({"Kendall's W": w})) == (
-        f"Members' rankings show {strength} agreement: Kendall's W = {number} (0 = not at all, 1 = all the same)."
+    assert say_agreement(figures({"agreement of all ballots": w})) == (
+        f"Members' rankings show {strength} agreement: the agreement of all ballots is {number} (0 = not at all, 1 = "
+        "all the same)."
     )
 
 
-def test_agreement_is_set_beside_chance():
-    found = figures({"Kendall's W": 0.31, "W without any agreement": 0.08, "p-value of W": 0.0005, "mean tau-b": 0.2})
-    assert say_agreement(found) == (
-        "Members' rankings show weak agreement: Kendall's W = 0.31 (0 = not at all, 1 = all the same); W without "
-        "any agreement would be about 0.08 (p-value of W under 0.001). Of every two members the mean tau-b is 0.20."
+@pytest.mark.parametrize(("p", "often"), [(0.0005, "hardly ever"), (0.02, "seldom"), (0.4, "easily")])
+def test_agreement_is_set_beside_chance(p, often):
+    found = {
+        "agreement of all ballots": 0.31,
+        "agreement of ballots filled in at random": 0.08,
+        "chance of as much agreement at random": p,
+        "mean agreement of two members": -0.2,
+    }
+    assert say_agreement(figures(found)) == (
+        "Members' rankings show weak agreement: the agreement of all ballots is 0.31 (0 = not at all, 1 = all "
+        f"the same). The agreement of ballots filled in at random is about 0.08: chance alone {often} gives as much "
+        "as this vote shows. The mean agreement of two members is −0.20 on a like scale, where opposite orders count "
+        "as negative."
     )
 
 
 def test_unknown_agreement_is_said_to_be_unknown():
-    assert say_agreement(figures({"mean tau-b": 1.0})) == (
+    assert say_agreement(figures({"mean agreement of two members": 1.0})) == (
         "How far members agree cannot be worked out from these ballots."
     )
 
@@ -329,21 +342,22 @@ def test_unknown_agreement_is_said_to_be_unknown():
 def test_equal_weight_of_agencies_is_told_by_effective_ballots():
     assert say_weighting(figures({"effective ballots": 8.4}, ballots=30), CountingRule()) == (
         "This vote counts every member the same. If each agency weighed the same, the 30 ballots would be worth 8.4 "
-        "effective ballots: the more unequal the agencies are in size, the fewer."
+        "effective ballots (ballots of equal weight): the more unequal the agencies are in size, the fewer."
     )
-    assert say_weighting(figures({"Kendall's W": 0.5}), CountingRule()) == ""
+    assert say_weighting(figures({"agreement of all ballots": 0.5}), CountingRule()) == ""
     assert say_weighting(figures({"effective ballots": 8.4}, ballots=30), CountingRule(weight="agency")) == (
-        "This vote counts every agency the same. So the 30 ballots are worth 8.4 effective ballots: the more unequal "
-        "the agencies are in size, the fewer."
+        "This vote counts every agency the same. So the 30 ballots are worth 8.4 effective ballots (ballots of equal "
+        "weight): the more unequal the agencies are in size, the fewer."
     )
 
 
 def test_number_of_tied_kemeny_orders_is_always_said():
     cost, orders = "disagreements", "orders with the fewest disagreements"
     assert say_kemeny(figures({cost: 235, orders: 36})) == (
-        "The best order has 235 disagreements with the ballots, and there are 36 orders with the fewest disagreements."
+        "Counted over every pair of issues on every ballot, the best order has 235 disagreements with the ballots; "
+        "there are 36 orders with the fewest disagreements."
     )
-    assert "and it is the only one with so few." in say_kemeny(figures({cost: 235, orders: 1}))
+    assert "; no other order has so few." in say_kemeny(figures({cost: 235, orders: 1}))
     assert "how many are as good is not counted" in say_kemeny(figures({cost: 235}))
 
 
@@ -381,8 +395,8 @@ def test_agencies_apart_are_named_and_small_ones_are_not():
         }
     )
     assert say_agencies(suppress(table, Policy.dfe())) == (
-        "Police ranks the issues otherwise than the others do. Agencies with few ballots are not shown, nor those that "
-        "would tell of them."
+        "Police ranks the issues otherwise than the others do. Agencies with few ballots are not shown, nor any whose "
+        "numbers would give those away."
     )
     assert say_agencies(suppress(table.clear(), Policy.dfe())) == ""
 
@@ -416,7 +430,7 @@ def test_orders_of_agencies_say_which_issue_each_puts_first():
     first = orders(Health=[2, 1, 3, 4], Housing=[1, 2, 3, 4], Police=[4, 1, 2, 3], Schools=None)
     assert say_orders(first) == (
         "Each agency counted by itself: Health and Police put B first; Housing puts A first. Agencies with few ballots "
-        "are not shown, nor those that would tell of them."
+        "are not shown, nor any whose numbers would give those away."
     )
 
 
@@ -428,7 +442,8 @@ def test_orders_of_agencies_say_which_issues_are_level_unless_they_are_many():
 
 def test_orders_of_agencies_of_few_ballots_alone_are_not_shown():
     assert say_orders(orders(Health=None, Police=None)) == (
-        "No agency's own order is shown: agencies with few ballots are not shown, nor those that would tell of them."
+        "No agency's own order is shown: agencies with few ballots are not shown, nor any whose numbers would give "
+        "those away."
     )
     assert say_orders(orders()) == ""
 
@@ -447,7 +462,7 @@ def test_urgent_and_important_themes_are_named_with_the_lines():
     safe = suppress(table, Policy.dfe())
     assert say_quadrants(safe, cut_urgency=5.5, cut_importance=6) == (
         "With the lines drawn at 5.5 (urgency) and 6 (importance), Neglect is both urgent and important, by "
-        "the median of the boards. "
+        "the middle of the boards' judgements. "
         "Boards place Gangs in different quadrants."
     )
     assert say_quadrants(safe, cut_urgency=None, cut_importance=6) == ""

@@ -482,7 +482,7 @@ def test_limits_start_again_where_they_are_told_to(pages):
     chart = made.table("plans_started_control_chart")
     for rows in (chart.filter(pl.col("month") < "2006-04"), chart.filter(pl.col("month") >= "2006-04")):
         assert rows["mean"].unique().to_list() == pytest.approx([rows["value"].mean()])
-    assert "Rules: making_data_count_2023." in made.text
+    assert "Rules of the control chart: making_data_count_2023." in made.text
     assert "Year to 31 March 2007: " in made.text
 
 

@@ -11,7 +11,9 @@ import socket
 import subprocess
 import threading
 import time
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
 from shutil import copytree
@@ -25,7 +27,8 @@ import pytest
 from click.testing import CliRunner
 from tornado.web import Application
 
-from conftest import COMMAND, LOOSE, Served, free_port
+from conftest import COMMAND, LOOSE, Served, assert_log_tells_of_pages_alone, free_port
+from safeguarding_analytics import viewers
 from safeguarding_analytics.access import (
     GAP,
     LONGEST,
@@ -476,6 +479,30 @@ def test_page_that_is_not_ready_says_where_the_static_site_is(guarded, free):
         assert SEALED.items() <= dict(headers).items()
 
 
+def test_browser_is_told_that_its_page_is_being_worked_out_and_asks_again_by_itself(guarded, monkeypatch):
+    monkeypatch.setattr(viewers, "SOON", 0.1)
+    guarded.present = "worked out for a browser"
+    guarded.hold.set()
+    status, text, headers = guarded.ask(BASE, Accept="text/html,application/xhtml+xml,*/*;q=0.8", **BEARER)
+    assert (status, headers["Refresh"]) == (202, f"15; url={BASE}")
+    script = "setTimeout(() => location.reload(), 5000);"
+    assert re.findall(r"<script>(.*?)</script>", text) == [script]
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}';" in headers["Content-Security-Policy"]
+    assert "This page is being worked out. It opens here by itself as soon as it is ready." in text
+    assert "https://site.example/a?b=1&amp;c=2" in text
+    assert SEALED.items() <= dict(headers).items()
+    guarded.hold.clear()
+    status, text, headers = guarded.ask(BASE, Accept="text/html", **BEARER)
+    assert (status, headers["Refresh"], ANSWER in text) == (200, None, True)
+
+
+def test_browser_that_may_not_look_is_not_told_that_a_page_is_being_worked_out(guarded):
+    status, text, headers = guarded.ask(BASE, Accept="text/html")
+    assert (status, headers["Refresh"]) == (403, None)
+    assert "worked out" not in text
+
+
 def test_page_that_breaks_down_tells_neither_why_nor_whom_it_was_about(free):
     free.present, free.fault = "broken", ValueError("Aled Fictional")
     status, text, headers = free.ask(BASE)
@@ -772,7 +799,7 @@ def test_oversized_addresses_and_headers_are_refused_and_the_others_served_on(re
 def test_log_holds_the_address_and_nothing_else(real):
     real.served.ask(f"{BASE}?token=wrong-{TOKEN}")
     real.served.ask(f"{BASE}?token={TOKEN}")
-    assert real.served.log == f"The dashboard is at http://127.0.0.1:{real.served.port}{BASE}  (Ctrl-C stops it)\n"
+    assert_log_tells_of_pages_alone(real.served.log, f"http://127.0.0.1:{real.served.port}{BASE}")
 
 
 def test_kernels_do_not_know_the_token(real):

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -26,12 +27,15 @@ from click.testing import CliRunner
 from safeguarding_analytics import release as releases
 from safeguarding_analytics import static_site
 from safeguarding_analytics.cli import commands
+from safeguarding_analytics.dashboards import pages_in
 from safeguarding_analytics.disclosure import already_public, suppress
-from safeguarding_analytics.errors import DisclosureError, ParameterError, SafeguardingError
+from safeguarding_analytics.errors import DisclosureError, ParameterError, SafeguardingError, say_system_error
 from safeguarding_analytics.exports import write_workbook
+from safeguarding_analytics.pages import OVERVIEW
 from safeguarding_analytics.policy import Policy
 from safeguarding_analytics.release import Release, exchange, previous, promote, publish, replace_folder
 from safeguarding_analytics.release_workbook import write_release_workbook
+from safeguarding_analytics.report import notebooks
 from safeguarding_analytics.static_site import SITE, is_site, publish_site
 
 PAGES = Path(__file__).parents[1] / "dashboards"
@@ -298,7 +302,20 @@ def test_command_says_what_was_made_and_how_to_open_it(published):
     assert lines[:2] == ["Published 4 pages and 2 tables.", f"Site: {published.folder}"]
     assert lines[2].startswith(f"Size: {size:.1f} MB; ")
     assert lines[3] == f"Open it in a browser: {published.folder.as_uri()}/index.html"
-    assert lines[5] == f'  python -m http.server 8000 --bind 127.0.0.1 --directory "{published.folder}"'
+    assert shlex.split(lines[5]) == [
+        *(sys.executable, "-m", "http.server", "8000", "--bind", "127.0.0.1", "--directory", str(published.folder))
+    ]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a folder in a file is another error elsewhere")
+def test_folder_that_cannot_be_written_is_named_as_it_was_given(release, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="Not a directory") as refused:
+        publish_site(release, "file/site")
+    assert say_system_error(refused.value) == (
+        f"{tmp_path}/file/site: a file stands where a folder should be. Choose another folder."
+    )
 
 
 def test_nothing_is_left_beside_a_site(published):
@@ -612,3 +629,11 @@ def test_site_that_another_run_put_there_a_moment_ago_is_replaced(site, publishe
     static_site._move(tmp_path / "built", site)
     assert contents(site) == published.files
     assert [path.name for path in tmp_path.iterdir()] == ["site"]
+
+
+# One name for one thing
+
+
+def test_pack_and_site_call_the_same_pages_by_the_same_names_in_the_same_order():
+    site = [page.title for page in pages_in(PAGES)]
+    assert site == [OVERVIEW, *(notebook.title for notebook in notebooks())]

@@ -270,10 +270,10 @@ def test_funnel_measures_bookings_against_the_registered_and_all_who_came_agains
     # 318 registered − 20 − 29 = 269 = 304 − 35; 269 / 318 = 84.6%, 304 / 393 = 77.4%, 20 / 318 = 6.3%, 29 / 318 = 9.1%
     texts = texts_of(drawn("funnel"))
     assert list(texts)[-14:] == [
-        *("Places offered", "Registered", "Attended as booked", "Did not attend", "Cancelled"),
-        *("Walk-ins, without a booking", "Attended in all"),
-        *("393", "318", "269 of 318 registered: 84.6% attendance rate", "20 of 318 registered: 6.3%"),
-        *("29 of 318 registered: 9.1%", "35", "304 of 393 places offered: 77.4% take-up"),
+        *("Places offered", "Registered", "Attended as booked (attendance rate)", "Did not attend", "Cancelled"),
+        *("Walk-ins, without a booking", "Attended in all (take-up)"),
+        *("393", "318", "269 of 318 registered: 84.6%", "20 of 318 registered: 6.3%"),
+        *("29 of 318 registered: 9.1%", "35", "304 of 393 places offered: 77.4%"),
     ]
 
 
@@ -498,6 +498,10 @@ def test_ageing_keeps_the_order_of_the_stages_and_leaves_out_what_they_add_up_to
     assert {(row["row"], row["series"]) for row in rows_of(drawn("ageing"))} == set(zip(STAGES, STANDINGS, strict=True))
 
 
+def test_colours_of_the_stages_go_by_what_they_tell():
+    assert {"Training", STANDING, NOT_CURRENT} <= set(texts_of(drawn("ageing")))
+
+
 def test_ageing_is_described_by_stage_and_standing():
     # 3 are out of date for longer; of "no training recorded" and 12 the smaller one hides with it, or 286 tells it.
     said = drawn("ageing", title="Currency").to_dict()["description"]
@@ -525,11 +529,11 @@ def test_ageing_by_agency_draws_the_total_or_up_to_four_agencies():
 
 def test_coverage_sets_the_share_of_places_beside_the_reach():
     rows = {(row["row"], row["series"]): row["shown"] for row in rows_of(drawn("coverage"))}
-    assert rows["Education", "share of all places"] == "75.0%, 750 places"
-    assert rows["Education", "reach of eligible staff"] == "20.0% (18.3% to 21.8%), 410 of 2,050"
-    assert rows["Schools", "reach of eligible staff"] == "no figure"
-    assert rows["Police", "reach of eligible staff"] == "[c]"
-    assert ("Total", "share of all places") not in rows
+    assert rows["Education", "of all places taken"] == "75.0%, 750 places"
+    assert rows["Education", "of eligible staff reached"] == "20.0% (18.3% to 21.8%), 410 of 2,050"
+    assert rows["Schools", "of eligible staff reached"] == "no figure"
+    assert rows["Police", "of eligible staff reached"] == "[c]"
+    assert ("Total", "of all places taken") not in rows
 
 
 def test_coverage_begins_with_the_largest_share_of_places_and_ends_with_what_is_hidden():
@@ -539,13 +543,13 @@ def test_coverage_begins_with_the_largest_share_of_places_and_ends_with_what_is_
 
 def test_coverage_describes_each_measure_by_itself():
     said = drawn("coverage", title="Coverage").to_dict()["description"]
-    assert "Share of all places: largest: Education, 75.0%, 750 places." in said
-    assert "Reach of eligible staff: largest: Health, 65% (54% to 75%), 52 of 80." in said
+    assert "Of all places taken: largest: Education, 75.0%, 750 places." in said
+    assert "Of eligible staff reached: largest: Health, 65% (54% to 75%), 52 of 80." in said
 
 
 def test_coverage_draws_the_interval_of_the_reach_and_none_of_the_share():
     rows = rows_of(drawn("coverage"))
-    assert all(row["lower"] is None for row in rows if row["series"] == "share of all places")
+    assert all(row["lower"] is None for row in rows if row["series"] == "of all places taken")
     assert [row["lower"] for row in rows if row["lower"] is not None] == [0.1833, 0.5409]
 
 
@@ -559,6 +563,12 @@ def test_need_stands_in_words_under_two_bars_that_are_not_stacked():
     assert bars["x"].get("stack") is None
     texts = texts_of(chart)
     assert {"need 1,650: 39 sessions", "2,050", "400", "80", "50", "need: no figure"} <= set(texts)
+
+
+def test_need_may_leave_out_the_sessions_that_groups_share():
+    texts = texts_of(training_charts.plot_need(TABLES["need"], title="x", sessions=False))
+    assert {"need 1,650", "need 30"} <= set(texts)
+    assert not any("session" in text for text in texts)
 
 
 def test_greatest_need_comes_first_and_hidden_ones_last():
@@ -592,14 +602,14 @@ def test_need_by_two_columns_draws_the_total_of_the_second():
 def test_mix_has_two_symbols_and_names_sessions_of_one_agency():
     chart = drawn("mix", title="Mix")
     shapes = chart.to_dict()["layer"][1]["encoding"]["shape"]["scale"]
-    assert shapes["domain"] == ["effective number", "present"]
+    assert shapes["domain"] == ["mixed like this many", "agencies that came"]
     assert shapes["range"] == ["circle", "diamond"]
     assert [row["words"] for row in rows_of(chart) if row["row"] == "S2"] == ["one agency alone", ""]
     # S3 has 9 people, too few for what is worked out of them.
     assert chart.to_dict()["description"] == (
-        "Mix. Two symbols, by session: agencies present, and their effective number. "
-        "Largest: S4, effective number 4, 4 present, 30 people. "
-        "Smallest: S2, effective number 1, 1 present, 22 people. One agency alone: S2. Hidden ([c]): 1 of 4."
+        "Mix. Two symbols, by session: agencies that came, and how many of equal size mix a room as well. "
+        "Largest: S4, mixed like 4 agencies, 4 came, 30 people. "
+        "Smallest: S2, mixed like 1 agency, 1 came, 22 people. One agency alone: S2. Hidden ([c]): 1 of 4."
     )
 
 

@@ -397,8 +397,12 @@ def test_agency_with_an_empty_head_count_leaves_the_total_unknown_and_is_named(p
     assert (row["numerator"], row["denominator"]) == (reached(tables, "Health"), None)
     total = made.row("training_reach_by_agency", agency="Total")
     assert (total["numerator"], total["denominator"], total["proportion"]) == (reached(tables), None, None)
-    assert "It is not known how many eligible staff there are in: Health." in made.text
-    assert "How many eligible staff there are in all is not known" in made.text
+    missing = (
+        "It is not known what share of all eligible staff that is, because the number of staff is missing for: Health."
+    )
+    # The answer comes first: how many were reached, of the target.
+    answer = f"The target was 180 people by 30 June 2011; {reached(tables)} were reached, "
+    assert re.search(rf"(?m)^{re.escape(answer)}[^\n]*\. {re.escape(missing)}", made.text)
     assert re.search(r"(?m)^No (?:full )?return of eligible staff: [^\n]*\n+Health$", made.text)
 
 
@@ -530,7 +534,7 @@ def test_counts_are_multiples_of_10_where_the_board_rounds_to_10(pages):
 
 def test_staff_records_answer_what_returns_cannot(pages):
     made = page(pages, "records")
-    assert "staff who had started" in made.text
+    assert "new staff had training within three months of their first day" in made.text
     assert "No staff records" not in made.text
     assert made.table("induction_on_time")["denominator"].drop_nulls().len() == 1
 

@@ -96,7 +96,8 @@ LLR = (318, 304, 35, 20, 29, 269 / 318, 393, 304 / 393, 1.0, "")
 def test_attendance_rate_is_of_the_registered_and_take_up_of_the_places():
     assert say_attendance(bookings(LLR)) == (
         "Of 318 registered, 269 attended as booked, 20 did not attend and 29 cancelled: an attendance rate of 84.6%. "
-        "With 35 who walked in, 304 places were attended: 77.4% of 393 places offered, the take-up."
+        "With 35 who came without a booking, 304 places were taken: 77.4% of the 393 places offered, which is the "
+        "take-up."
     )
 
 
@@ -110,7 +111,7 @@ def test_over_filled_sessions_have_a_take_up_above_100():
     row = (50, 56, 10, 1, 3, 46 / 50, 50, 56 / 50, 1.0, "")
     assert say_attendance(bookings(row)) == (
         "Of 50 registered, 46 attended as booked, 1 did not attend and 3 cancelled: an attendance rate of 92%. "
-        "With 10 who walked in, 56 places were attended: 112% of 50 places offered, the take-up."
+        "With 10 who came without a booking, 56 places were taken: 112% of the 50 places offered, which is the take-up."
     )
 
 
@@ -118,7 +119,7 @@ def test_places_that_are_not_known_give_no_take_up():
     row = (20, 15, 0, 3, 2, 15 / 20, None, None, 1.0, "")
     assert say_attendance(bookings(row)) == (
         "Of 20 registered, 15 attended as booked, 3 did not attend and 2 cancelled: an attendance rate of 75%. "
-        "With 0 who walked in, 15 places were attended; how many places were offered is not known, so there "
+        "With 0 who came without a booking, 15 places were taken; how many places were offered is not known, so there "
         "is no take-up."
     )
 
@@ -126,7 +127,7 @@ def test_places_that_are_not_known_give_no_take_up():
 def test_no_places_offered_are_not_unknown_places():
     row = (20, 15, 0, 3, 2, 15 / 20, 0, None, 1.0, "")
     assert say_attendance(bookings(row)).endswith(
-        "15 places were attended; no places were offered, so there is no take-up."
+        "15 places were taken; no places were offered, so there is no take-up."
     )
 
 
@@ -134,7 +135,7 @@ def test_nobody_registered_gives_no_attendance_rate():
     row = (0, 7, 7, 0, 0, None, 40, 7 / 40, 1.0, "")
     assert say_attendance(bookings(row)) == (
         "Of 0 registered, 0 attended as booked, 0 did not attend and 0 cancelled. "
-        "With 7 who walked in, 7 places were attended: 18% of 40 places offered, the take-up."
+        "With 7 who came without a booking, 7 places were taken: 18% of the 40 places offered, which is the take-up."
     )
 
 
@@ -469,11 +470,27 @@ def test_need_is_said_group_by_group_where_it_is_not_nothing():
         ("Total", 1_594, 363, None, 25.0, None, None, None, ""),
     )
     assert say_need(table, what="people still to be reached") == (
-        "People still to be reached: Dover 3, Swale 1,238, not stated 2."
+        "People still to be reached: Swale 1,238, Dover 3, not stated 2."
+    )
+    # Without a number of sessions for all of them, each has its own.
+    assert say_need(table, what="people still to be reached", sessions=True, note="Plan them.") == (
+        "People still to be reached: Swale 1,238 (50 sessions), Dover 3 (1 session), not stated 2 (1 session). "
+        "Plan them."
     )
 
 
-def test_need_of_agencies_is_that_of_all_levels_and_the_total_comes_last():
+def test_of_many_groups_the_three_that_need_most_are_named():
+    needed = {"Ashford": 8, "Canterbury": 11, "Dover": 9, "Swale": 0, "Shepway": 10, "Thanet": 7, "Dartford": 12}
+    rows = [(name, 100, 100 - need, need, 25.0, 1, None, None, "") for name, need in needed.items()]
+    assert say_need(progress(*rows), what="people still to be reached") == (
+        "People still to be reached: Dartford 12, Canterbury 11, Shepway 10 and 3 more."
+    )
+    assert say_need(progress(*rows[:6]), what="people still to be reached") == (  # five that need somebody
+        "People still to be reached: Canterbury 11, Shepway 10, Dover 9, Ashford 8, Thanet 7."
+    )
+
+
+def test_need_of_agencies_is_that_of_all_levels_and_the_total_comes_first():
     # 90 − 7 = 83, 270 − 28 = 242, 83 + 242 = 325; 40 − 30 = 10; 325 + 10 = 335
     table = needs(
         ("Health", "1", 90, 7, 83, 17.3, 5, 400.0, 2_000.0, ""),
@@ -484,7 +501,11 @@ def test_need_of_agencies_is_that_of_all_levels_and_the_total_comes_last():
         ("Total", "Total", 400, 65, 335, 17.3, 20, 400.0, 8_000.0, ""),
     )
     assert say_need(table, what="staff still to be trained") == (
-        "Staff still to be trained: Health 325, Zoo 10, in all 335."
+        "Staff still to be trained: in all 335; Health 325, Zoo 10."
+    )
+    # Agencies share sessions: those of the total are said, and not 19 and 1 beside them.
+    assert say_need(table, what="staff still to be trained", sessions=True) == (
+        "Staff still to be trained: in all 335 (20 sessions); Health 325, Zoo 10."
     )
 
 
@@ -494,7 +515,7 @@ def test_need_without_groups_is_said_in_all():
 
 def test_need_that_is_met_everywhere_is_said_to_be_met():
     table = progress(("Dover", 45, 45, 0, 25.0, 0, None, None, ""), ("Swale", 45, 57, 0, 25.0, 0, None, None, ""))
-    assert say_need(table, what="people still to be reached") == "People still to be reached: none."
+    assert say_need(table, what="people still to be reached", note="Plan.") == "People still to be reached: none."
 
 
 def test_need_without_a_target_or_a_return_is_not_known_and_not_nothing():
@@ -628,8 +649,8 @@ def test_induction_is_a_share_of_those_who_had_started():
         "By hand",
     )
     assert say_induction(table, as_at=DAY) == (
-        "In the year before 1 July 2011: 31 of 160 staff who had started had training within three months of their "
-        "first day: 19.4% (95% interval 14.0% to 26.2%)."
+        "In the year before 1 July 2011: 31 of 160 new staff had training within three months of their first day: "
+        "19.4% (95% interval 14.0% to 26.2%)."
     )
 
 
@@ -646,7 +667,7 @@ def test_hidden_induction_says_no_number():
     )
     said = say_induction(suppress(table, Policy.dfe()), as_at=DAY)
     assert said == (
-        "In the year before 1 July 2011: How many of the staff who had started had training within three months of "
+        "In the year before 1 July 2011: How many of the new staff had training within three months of "
         "their first day is hidden because the number is small, or because it would give a small number away."
     )
     assert numbers_said(said) == ["1", "2011"]

@@ -618,7 +618,7 @@ WIDER = (
     ids=["wider", "as wide", "narrower", "none"],
 )
 def test_interval_of_single_people_is_to_be_relied_on_where_it_is_the_wider_one(persons, added):
-    said = "Worked out in all these ways, the mean change is 2.0 points."
+    said = "Worked out in different ways, the mean change is 2.0 points each time."
     assert say_assumptions(assumed(persons)) == ("" if added is None else said + added)
 
 

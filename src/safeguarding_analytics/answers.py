@@ -12,6 +12,7 @@ import polars as pl
 
 from safeguarding_analytics import __version__
 from safeguarding_analytics.cells import NO_NUMBER, NOT_STATED, meanings_of, rounded
+from safeguarding_analytics.dates import period_in_words
 from safeguarding_analytics.errors import ParameterError, require_columns
 from safeguarding_analytics.rounding import decimals_of_mean
 from safeguarding_analytics.safe import Safe
@@ -43,7 +44,7 @@ HEADINGS = {
     "standard_error": "Standard error (points)",
     "g_av": "Standardised gain (g_av)",
     "g_av_lower": "95% interval of g_av",
-    "shrunken": "Shrunken change (points)",
+    "shrunken": "Likely change (points)",
     "n": "People",
     "share_before": "Right before",
     "share_after": "Right after",
@@ -90,7 +91,8 @@ HEADINGS = {
     "time_period": "Year to 31 March",
     "age_band": "Age at the start",
     "quarter": "Months",
-    "flow": "What",
+    "flow": "Plans",
+    "measure": "Plans",
     "band": "Working days",
     "observed": "Number",
     "size": "Out of",
@@ -98,7 +100,7 @@ HEADINGS = {
     "lower_95": "95% limits",
     "lower_998": "99.8% limits",
     "plain_lower_998": "99.8% limits of chance alone",
-    "near_lower": "Two-sigma limits",
+    "near_lower": "Near limits",
     "capacity": "Places offered",
     "places": "Places taken",
     "people": "People reached",
@@ -113,7 +115,7 @@ HEADINGS = {
     "reached": "People reached",
     "still_needed": "Still to be reached",
     "per_session": "People a session",
-    "sessions_needed": "Sessions that takes",
+    "sessions_needed": "Sessions needed",
     "cost_per_session": "Cost of a session",
     "cost": "Cost of those sessions",
     "agencies_present": "Agencies present",
@@ -137,7 +139,7 @@ HEADINGS_OF = {
     "estimate": {"lower": "95% interval, or range"},
     "ranking": {"firmness": "In boards like this one"},
     "rule_check": {"rank": "As fixed"},
-    "control_chart": {"month": "Month", "value": "Number", "lower": "Three-sigma limits"},
+    "control_chart": {"month": "Month", "value": "Number", "lower": "Limits"},
 }
 """By shape, headings of columns that mean something else in other shapes."""
 
@@ -187,6 +189,9 @@ UPPER_OF = {
     "near_lower": "near_upper",
 }
 """Lower ends of intervals, and the upper ones that are printed with them."""
+
+PERIODS = ("month", "quarter")
+"""Group columns of periods that files write as "2003-04"."""
 
 OF_SHARES = "event"
 """Group column of estimates that are shares: how many something had happened to by so many months."""
@@ -437,6 +442,17 @@ def column_heading(name: str) -> str:
     return HEADINGS.get(name, name.replace("_", " ").capitalize())
 
 
+def name_in_words(column: str, name: str) -> str:
+    """Write the name of a row for readers: months and quarters in words, all else as it is.
+
+    Examples
+    --------
+    >>> name_in_words("month", "2003-04"), name_in_words("course", "2003-04")
+    ('Apr 2003', '2003-04')
+    """
+    return period_in_words(name) if column in PERIODS else name
+
+
 def heading_in(table: Safe, name: str) -> str:
     """Head a column of a table in plain words: a period that is no year is not called one."""
     frame = table.frame()
@@ -552,7 +568,7 @@ def _cell(name: str, row: Mapping[str, Any], table: Safe) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if not isinstance(value, int | float):
-        return str(value)
+        return name_in_words(name, str(value))
     columns = (name, UPPER_OF[name]) if name in UPPER_OF else (name,)
     return " to ".join(_written(row[column], manner_of(column, row, table)) for column in columns)
 

@@ -163,11 +163,11 @@ def stages(drawn: pl.DataFrame, groups: Sequence[str], *, title: str, axis: str,
     end = max([1, *drawn["value"].drop_nulls()])
     ticks = alt.Axis(title=axis, format=",d", tickMinStep=1, tickCount=6, grid=False)
     x = alt.X("value:Q", axis=ticks, scale=alt.Scale(domain=[0, end], nice=False))
-    hover = [alt.Tooltip("row:N", title="What"), alt.Tooltip("words:N", title="Shown")]
+    hover = [alt.Tooltip("row:N", title="Counted"), alt.Tooltip("words:N", title="Shown")]
     bar = worked_out.mark_bar(
         height=18, yOffset=blocks.middle, color=COLOURS[0], description=alt.expr("datum.row + ': ' + datum.words")
     ).encode(x=x, y=blocks.y, tooltip=hover)
-    layers = [bar, *blocks.names("What"), *blocks.text(worked_out, "words"), *blocks.notes()]
+    layers = [bar, *blocks.names("Counted"), *blocks.text(worked_out, "words"), *blocks.notes()]
     return finish(layers, drawn, title=title, said=said, height=blocks.all, filtered=["row"])
 
 
@@ -191,7 +191,7 @@ def funnel_bars(drawn: pl.DataFrame, *, title: str, axis: str, said: str) -> alt
     end = max([1, *drawn["value"].drop_nulls()])
     ticks = alt.Axis(title=axis, format=",d", tickMinStep=1, tickCount=6, grid=False)
     x = alt.X("number:Q", axis=ticks, scale=alt.Scale(domain=[0, end], nice=False))
-    hover = [alt.Tooltip("row:N", title="What"), alt.Tooltip("words:N", title="Shown")]
+    hover = [alt.Tooltip("row:N", title="Counted"), alt.Tooltip("words:N", title="Shown")]
     colour = alt.condition("datum.outline", alt.value("white"), alt.value(COLOURS[0]))
     bar = worked_out.transform_filter("isValid(datum.number)").mark_bar(
         height=18, yOffset=18, stroke=COLOURS[0], strokeWidth=2, description=alt.expr("datum.row + ': ' + datum.words")

@@ -10,7 +10,8 @@ from typing import Any, Literal
 import altair as alt
 
 from safeguarding_analytics.chart_marks import COLOURS, INK, extent, finish, heading, nothing
-from safeguarding_analytics.chart_rows import Rows, lines_of, looked_up, month_in_words
+from safeguarding_analytics.chart_rows import Rows, lines_of, looked_up
+from safeguarding_analytics.dates import month_in_words
 
 _GUTTER, _BELOW = 16, 38  # pixels between panels, and below the baseline of a panel
 _NUMBER = 20  # pixels of the height of a number with what is left free around it

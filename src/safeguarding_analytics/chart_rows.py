@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from textwrap import TextWrapper
 from typing import Any
 
@@ -13,6 +12,7 @@ import polars as pl
 
 from safeguarding_analytics.answers import column_heading
 from safeguarding_analytics.cells import rounded
+from safeguarding_analytics.dates import period_in_words
 from safeguarding_analytics.errors import ParameterError, nearest, shorten
 from safeguarding_analytics.safe import Safe
 from safeguarding_analytics.sentences import percent
@@ -265,20 +265,6 @@ def within(heading: str) -> str:
     return heading[:1].lower() + heading[1:]
 
 
-def month_in_words(text: str, form: str = "%B %Y") -> str:
-    """A month as it is written; any other text as it is.
-
-    Examples
-    --------
-    >>> month_in_words("2011-05"), month_in_words("2011-05", "%b"), month_in_words("Q1")
-    ('May 2011', 'May', 'Q1')
-    """
-    try:
-        return datetime.strptime(text, "%Y-%m").strftime(form)
-    except ValueError:
-        return text
-
-
 def share_in_words(row: dict[str, Any]) -> str:
     """A share with its interval and its counts.
 
@@ -307,7 +293,11 @@ def number_in_words(row: dict[str, Any], value: str) -> str:
 
 
 def _label(column: str | None) -> pl.Expr:
-    return pl.lit("All") if column is None else pl.col(column).cast(pl.String).fill_null("not stated")
+    if column is None:
+        return pl.lit("All")
+    written = pl.col(column).cast(pl.String).fill_null("not stated")
+    # Charts of months sort by their names, and write them in words where they draw them.
+    return written.map_elements(period_in_words, return_dtype=pl.String) if column == "quarter" else written
 
 
 def _order(drawn: pl.DataFrame, *, by_value: bool) -> list[str]:

@@ -146,7 +146,8 @@ def plot_proportion(
     reference
         Name and value (0 to 1) of a number to compare with, such as ``("England", 0.232)``: a dashed line.
     over
-        Column of periods, such as ``"time_period"``: draws one line per group, with its interval as a band.
+        Column of periods, such as ``"time_period"``: draws one line per group, with its interval as a band; dots where
+        there is one period, of which a line shows nothing.
 
     Returns
     -------
@@ -167,7 +168,7 @@ def plot_proportion(
         frame, "proportion", row, series, share_in_words, most_series=4 if over is None else len(LINE_COLOURS)
     )
     axis = f"{measure} (%)"
-    if over is not None:
+    if over is not None and len(rows.order) > 1:
         return lines(rows, title=title, axis=axis, reference=reference)
     marker = [] if reference is None else upright(f"{reference[0]} {percent(reference[1])}", reference[1])
     return dots(rows, title=title, axis=axis, number_format=".0%", behind=marker)
@@ -186,7 +187,8 @@ def plot_rate(table: Safe, *, title: str, group: str | None = None, over: str | 
         Group column that makes the rows (with ``over``, the lines); the first where it is not given.
         A second group column makes the colours.
     over
-        Column of periods, such as ``"time_period"``: draws one line per group, with its interval as a band.
+        Column of periods, such as ``"time_period"``: draws one line per group, with its interval as a band; dots where
+        there is one period, of which a line shows nothing.
 
     Returns
     -------
@@ -205,7 +207,7 @@ def plot_rate(table: Safe, *, title: str, group: str | None = None, over: str | 
     most = 4 if over is None else len(LINE_COLOURS)
     rows = arrange(frame, "rate", row, series, lambda line: number_in_words(line, "rate"), most_series=most)
     axis = "Rate per 10,000 children aged 0 to 17"
-    if over is not None:
+    if over is not None and len(rows.order) > 1:
         return lines(rows, title=title, axis=axis, reference=None, number_format=",f")
     return dots(rows, title=title, axis=axis, number_format=",f")
 

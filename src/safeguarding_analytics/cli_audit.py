@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from safeguarding_analytics.errors import DisclosureError, ParameterError, in_words, numbered
+from safeguarding_analytics.errors import DisclosureError, ParameterError, as_called, in_words, numbered, quoted
 
 if TYPE_CHECKING:
     from safeguarding_analytics.release_audit import Audit, Collection
@@ -17,6 +16,11 @@ if TYPE_CHECKING:
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 """How commands explain themselves, also when they are called by themselves."""
+
+
+def say(message: str, *, before: str = "", err: bool = False) -> None:
+    """Print a message that may tell of commands, which then call the program as the user did."""
+    click.echo(f"{before}{as_called(message, sys.argv[0])}", err=err)
 
 
 class Base(click.IntRange):
@@ -140,7 +144,7 @@ def _print_not_audited(collection: Collection, rounded: dict[str, int]) -> None:
     for sentence in collection.not_read:
         click.echo(f"- {sentence}")
     for name, base in seemingly_rounded(collection, rounded).items():
-        option = f"--rounded {quote(name)} {base}"
+        option = f"--rounded {quoted(name)} {base}"
         click.echo(f"All counts of {name} are multiples of {base}: if they are rounded, add {option}")
 
 
@@ -171,7 +175,7 @@ def _repair(collection: Collection, rounded: dict[str, int]) -> None:
     try:
         repaired = repair_release(collection, rounded=rounded)
     except DisclosureError as error:
-        click.echo(f"{collection.places[-1]} was not repaired and is unchanged: {error}", err=True)
+        say(f"{collection.places[-1]} was not repaired and is unchanged: {error}", err=True)
         sys.exit(1)
     click.echo(f"Repaired {collection.places[-1]}:")
     for name, rows in repaired.rows.items():

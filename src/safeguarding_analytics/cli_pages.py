@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -92,7 +96,8 @@ def dashboards(release: Path, port: int, with_token: bool, base_url: str, kernel
     from safeguarding_analytics.serving import serve
 
     Release.open(release)
-    sys.exit(serve(release, *_opened("The dashboard", port, with_token, base_url, kernels, static_site)))
+    opened = _opened("The dashboard", port, with_token, base_url, kernels, static_site)
+    sys.exit(serve(release, *opened, lambda line: click.echo(line)))
 
 
 @click.command(context_settings=CONTEXT)
@@ -140,7 +145,7 @@ def publish(release: Path, out: Path, jobs: int, contact: str) -> None:
 
     A site that stands in OUT stays until the new one is complete. If anything else stands there, nothing is written.
     """
-    from safeguarding_analytics.errors import numbered
+    from safeguarding_analytics.errors import numbered, quoted
     from safeguarding_analytics.static_site import publish_site
 
     try:
@@ -155,18 +160,47 @@ def publish(release: Path, out: Path, jobs: int, contact: str) -> None:
         click.echo("The accessibility statement names nobody to write to but the board. Add one with --contact.")
     click.echo(f"Open it in a browser: {made.index.as_uri()}")
     click.echo("For others, copy the folder to a web server. To try that on this computer:")
-    click.echo(f'  python -m http.server 8000 --bind 127.0.0.1 --directory "{made.folder}"')
+    click.echo(f"  {quoted(sys.executable)} -m http.server 8000 --bind 127.0.0.1 --directory {quoted(made.folder)}")
 
 
 @contextmanager
 def progress_bar(doing: str) -> Iterator[Callable[[int, int], None]]:
-    """Show on the terminal how many cells are done of how many; nothing where there is no terminal."""
+    """Show on the terminal how many cells are done of how many; nothing where there is no terminal.
+
+    Ctrl-C is answered at once.
+    """
     from tqdm import tqdm
 
-    with tqdm(desc=doing, unit=" cells", leave=False, disable=None) as bar:
+    with _answered_at_once(), tqdm(desc=doing, unit=" cells", leave=False, disable=None) as bar:
 
         def show(done: int, every: int) -> None:
             bar.total, bar.n = every, done
             bar.refresh()
 
         yield show
+
+
+@contextmanager
+def _answered_at_once() -> Iterator[None]:
+    """Say that it is being stopped as soon as it was asked for: Python itself hears of it behind a step of the work."""
+    told, heard = socket.socketpair()
+    told.setblocking(False)  # else the signal could wait for who reads
+    before = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+    saying = Thread(target=_say_stopping, args=(heard,), daemon=True)
+    saying.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        told.close()  # ends the thread, once it has said what there is to say
+        saying.join(1)
+
+
+def _say_stopping(heard: socket.socket) -> None:
+    behind = {int(signal.SIGINT): "\n", int(signal.SIGTERM): ""}  # terminals show ^C
+    with heard:
+        while numbers := heard.recv(1):
+            if numbers[0] in behind:
+                click.echo(f"{behind[numbers[0]]}Stopping: what runs is being ended …", err=True)
+                logging.disable()  # that kernels end is no news to whoever ends them
+                behind = {}

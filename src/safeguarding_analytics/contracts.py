@@ -10,7 +10,7 @@ from typing import Any
 import dataframely as dy
 import polars as pl
 
-from safeguarding_analytics.errors import nearest, shorten
+from safeguarding_analytics.errors import nearest, nearest_of, shorten
 from safeguarding_analytics.sources.files import ROW
 from safeguarding_analytics.tables import ROW_RULES
 
@@ -18,6 +18,7 @@ PROBLEMS = {"table": pl.String, "row": pl.Int64, "column": pl.String, "rule": pl
 """Columns of a report of broken rules."""
 
 CONFIG = "board.toml"
+MUST = "the column must be there"
 EMPTY = "(empty)"
 NOT_SHOWN = "(not shown: it could identify a person)"
 STRAY = "(not shown: it also stands in a column that identifies people)"
@@ -34,6 +35,8 @@ class Checked:
 
     frame: pl.DataFrame
     problems: pl.DataFrame
+    renamed: tuple[str, ...] = ()
+    """Columns of the file of which a problem says that they may be those that are missing."""
 
 
 def no_problems() -> pl.DataFrame:
@@ -83,15 +86,10 @@ def check_table(
     missing = [name for name in columns if name not in raw.columns]
     wanted = [name for name in missing if not _metadata(columns[name]).get("optional")]
     others = [name for name in raw.columns if name not in columns and name != ROW]
-    reports = [problem(table, f"the column must be there.{nearest(name, others)}", column=name) for name in wanted] + [
-        problem(
-            table,
-            f"the column must be there, because [columns] in board.toml names it.{nearest(name, others)}",
-            column=name,
-        )
-        for name in own
-        if name not in others
-    ]
+    must = dict.fromkeys(wanted, MUST)
+    must |= {name: f"{MUST}, because [columns] in board.toml names it" for name in own if name not in others}
+    alike = {name: nearest_of(name, [other for other in others if other not in own]) for name in must}
+    reports = [problem(table, f"{rule}.{_say_renamed(name, alike[name])}", column=name) for name, rule in must.items()]
     if raw.is_empty():
         reports.append(problem(table, "the file must hold at least one row below its header"))
     words = {name: _allowed_as_written(column) | dict(aliases.get(name, {})) for name, column in columns.items()}
@@ -108,10 +106,16 @@ def check_table(
     broken = _broken_rules(parsed, schema)
     for rule, rows in broken.items():
         reports.append(_explain(table, rule, schema, missing, raw, rows))
+    renamed = tuple(filter(None, alike.values()))
     return Checked(
         parsed.select(*columns, *(name for name in own if name in others), ROW),
         pl.concat(reports).unique(maintain_order=True).sort("row", "column", "rule") if reports else no_problems(),
+        renamed,
     )
+
+
+def _say_renamed(wanted: str, found: str) -> str:
+    return f' Found "{found}": if that is it, rename it to "{wanted}"' if found else ""
 
 
 def has_header(raw: pl.DataFrame, schema: type[dy.Schema]) -> bool:
@@ -306,6 +310,8 @@ def _explain(
 ) -> pl.DataFrame:
     columns = schema.columns()
     if "|" not in rule:
+        if rule == "primary_key" and any(columns[name].primary_key for name in missing):
+            return no_problems()  # rows differ in what is missing
         return _explain_whole_row(table, rule, schema, rows)
     name, kind = rule.split("|", 1)
     column = columns[name]

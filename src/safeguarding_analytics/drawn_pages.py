@@ -26,6 +26,10 @@ class BusyError(SafeguardingError):
     """A page was not worked out in the time that a viewer waits."""
 
 
+class NotYetError(BusyError):
+    """A page is being worked out, and will be there."""
+
+
 @dataclass(frozen=True)
 class Drawn:
     """A page that was worked out."""
@@ -95,31 +99,35 @@ class DrawnPages:
         self._heating: asyncio.Task[None] | None = None
         self._closed = False
 
-    async def get(self, name: str) -> bytes:
+    async def get(self, name: str, patience: float | None = None) -> bytes:
         """The page of the present state.
 
         Parameters
         ----------
         name
             Name of the page.
+        patience
+            Seconds that this viewer waits; None: as long as all do.
 
         Raises
         ------
-        BusyError
+        NotYetError
             When it is not there in time.
+        BusyError
+            When it cannot be worked out at the moment.
         SafeguardingError
             When there is nothing to show.
         """
         self._viewers += 1
         self._nobody_waits.clear()
         try:
-            return await self._page(name)
+            return await self._page(name, self._patience if patience is None else patience)
         finally:
             self._viewers -= 1
             if not self._viewers:
                 self._nobody_waits.set()
 
-    async def _page(self, name: str) -> bytes:
+    async def _page(self, name: str, patience: float) -> bytes:
         """The page of the present state, for a viewer or for nobody yet."""
         state = self._state()
         self._heat(state)
@@ -127,9 +135,9 @@ class DrawnPages:
         if kept is not None and kept.state == state and asyncio.get_running_loop().time() < kept.until:
             return _given(kept.outcome)
         run = self._run_of(name, state)
-        done, _ = await asyncio.wait({run}, timeout=self._patience)
+        done, _ = await asyncio.wait({run}, timeout=patience)
         if not done:
-            raise BusyError("the page is not worked out yet. Ask again in a minute.")
+            raise NotYetError("the page is not worked out yet. Ask again in a minute.")
         return _given(run.result())
 
     def heat(self) -> None:
@@ -156,7 +164,7 @@ class DrawnPages:
         for name in self._ahead:
             await self._nobody_waits.wait()
             with contextlib.suppress(Exception):  # who asks for the page is told
-                await self._page(name)
+                await self._page(name, self._patience)
 
     def _run_of(self, name: str, state: str) -> asyncio.Task[Drawn | Exception]:
         """The run that works a page out for a state: the one that is under way, or another."""

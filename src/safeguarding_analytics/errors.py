@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import errno
+import os
+import re
+import shlex
+import shutil
 from collections.abc import Sequence
 from difflib import get_close_matches
+from pathlib import Path
+from subprocess import list2cmdline
 
 
 class SafeguardingError(Exception):
@@ -23,6 +29,57 @@ class DisclosureError(SafeguardingError):
     """A table that cannot be published without giving a hidden number away."""
 
 
+PROGRAM = "safeguarding"
+"""What messages call the program."""
+
+_COMMAND = re.compile(rf"(?m)(^[ \d.]*|: +){PROGRAM}(?= [a-z]+(?:[ .,]|$))")
+"""A command in a message: at the beginning of a line or behind a colon."""
+
+_HIDDEN = re.compile(r"\.(?P<place>.+?)(?:-being-[a-z]+-[0-9a-f]{8}-\d+(?:-stopped)?|\.(?P<process>\d+))")
+"""Name of a folder or file in which something is built beside its place."""
+
+
+def program_called(called: str) -> str:
+    """The program as a user can call it again, from what it was called by (``sys.argv[0]``).
+
+    Examples
+    --------
+    >>> program_called(".venv/bin/safeguarding"), program_called("our tools/bin/safeguarding")
+    ('.venv/bin/safeguarding', "'our tools/bin/safeguarding'")
+    >>> program_called("/usr/lib/python3/site-packages/safeguarding_analytics/cli.py")
+    'safeguarding'
+    """
+    path = Path(called)
+    found = shutil.which(PROGRAM)
+    if path.stem != PROGRAM or path.name == called or (found and Path(found).resolve() == path.resolve()):
+        return PROGRAM
+    return quoted(called)
+
+
+def quoted(word: object) -> str:
+    """A word, such as a path, as it stands in a command that is to be typed or pasted."""
+    return list2cmdline([str(word)]) if os.name == "nt" else shlex.quote(str(word))
+
+
+def as_called(message: str, called: str) -> str:
+    """A message whose commands call the program as the user did.
+
+    Parameters
+    ----------
+    message
+        What is to be said. A command in it stands at the beginning of a line or behind a colon.
+    called
+        What the program was called by (``sys.argv[0]``).
+
+    Examples
+    --------
+    >>> as_called("There is no key. Make one with: safeguarding key board", ".venv/bin/safeguarding")
+    'There is no key. Make one with: .venv/bin/safeguarding key board'
+    """
+    program = program_called(called)
+    return _COMMAND.sub(lambda found: found[1] + program, message)
+
+
 _ANY_DISK = "the disk of the output, or on that of the temporary folder"
 
 
@@ -35,17 +92,30 @@ def say_system_error(error: OSError) -> str:
     'out/release: there is no space left on its disk. Make room, and run it again.'
     >>> say_system_error(FileNotFoundError(errno.ENOENT, "No such file or directory", "board"))
     'board: No such file or directory'
+    >>> say_system_error(PermissionError(errno.EACCES, "Permission denied", "out/.site-being-built-0123abcd-77/x"))
+    'out/site: you may not read or write it. Ask whoever looks after it, or choose another folder.'
     """
     said = {
         errno.ENOSPC: "there is no space left on {disk}. Make room, and run it again.",
         errno.EDQUOT: "there is no space left for you on {disk}. Make room, and run it again.",
         errno.EACCES: "you may not read or write it. Ask whoever looks after it, or choose another folder.",
+        errno.ENOTDIR: "a file stands where a folder should be. Choose another folder.",
         errno.EROFS: "its disk can only be read. Choose another folder.",
     }
     sentence = said.get(error.errno or 0)
     if not error.filename:
         return sentence.format(disk=_ANY_DISK) if sentence and "{disk}" in sentence else str(error)
-    return f"{error.filename}: {sentence.format(disk='its disk') if sentence else error.strerror}"
+    return f"{_place_of(str(error.filename))}: {sentence.format(disk='its disk') if sentence else error.strerror}"
+
+
+def _place_of(path: str) -> str:
+    """A path, or, of what is built in a hidden folder or file, the place for which it is built."""
+    parts = Path(path).parts
+    for number, part in enumerate(parts):
+        hidden = _HIDDEN.fullmatch(part)
+        if hidden and hidden["process"] in (None, str(os.getpid())):
+            return str(Path(*parts[:number], hidden["place"]))
+    return path
 
 
 def nearest(word: str, allowed: Sequence[str]) -> str:
@@ -58,9 +128,21 @@ def nearest(word: str, allowed: Sequence[str]) -> str:
     >>> nearest("zzz", ["status"])
     ''
     """
+    found = nearest_of(word, allowed)
+    return f' Did you mean "{found}"?' if found else ""
+
+
+def nearest_of(word: str, allowed: Sequence[str]) -> str:
+    """The allowed word that is most like another; an empty string where none is like it.
+
+    Examples
+    --------
+    >>> nearest_of("Sesion", ["person", "session"]), nearest_of("zzz", ["status"])
+    ('session', '')
+    """
     by_lower = {candidate.casefold(): candidate for candidate in allowed}
     found = get_close_matches(word.casefold(), list(by_lower), n=1, cutoff=0.6)
-    return f' Did you mean "{by_lower[found[0]]}"?' if found else ""
+    return by_lower[found[0]] if found else ""
 
 
 def shorten(values: Sequence[object], most: int = 5) -> str:

@@ -19,6 +19,7 @@ from safeguarding_analytics.answers import (
     SMALLEST_CHANCE,
     Manner,
     manner_of,
+    name_in_words,
     notes_on_rounding,
     why_missing,
 )
@@ -155,7 +156,8 @@ def printed(table: Safe) -> tuple[list[str], list[list[Cell]]]:
 def _cell(name: str, row: Mapping[str, Any], shape: Shape) -> Cell:
     value: Cell = row[name]
     instead = {"unnamed": NOT_STATED, "hidden": str(row["mark"]), "nothing": NOT_APPLICABLE, "unknown": NOT_AVAILABLE}
-    return instead.get(why_missing(name, row, shape), value)
+    written = name_in_words(name, value) if isinstance(value, str) else value
+    return instead.get(why_missing(name, row, shape), written)
 
 
 def plain(table: Safe) -> pl.DataFrame:

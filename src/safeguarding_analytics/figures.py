@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from safeguarding_analytics.dates import period_in_words
 from safeguarding_analytics.safe import Safe
 from safeguarding_analytics.sources.published import FILES, read_published
 from safeguarding_analytics.tables import TOTAL
@@ -26,7 +27,10 @@ _TELLING = 10
 """Smaller figures of public documents would account for any small number in a sentence that names nothing."""
 
 _NUMBER = re.compile(r"(?<![\w.,])(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(\s?%)?(?!\w)")
-_MONTH = "(?i:January|February|March|April|May|June|July|August|September|October|November|December)"
+_MONTH = (
+    "(?i:January|February|March|April|May|June|July|August|September|October|November|December"
+    "|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+)
 _END = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9])")
 """Where a sentence ends and another begins."""
 
@@ -119,6 +123,7 @@ class Figures:
     tables: list[_Table]
     names: frozenset[str]
     _mention: re.Pattern[str]
+    _written: Mapping[str, str]
 
     @classmethod
     def of(cls, tables: Iterable[Safe]) -> Figures:
@@ -129,7 +134,9 @@ class Figures:
         named = (name for name in names if re.search(r"[^\W\d]|\d{4}", name) and name not in NO_NAMES)
         said = sorted(named, key=len, reverse=True)
         mention = "|".join(re.escape(way) for name in said for way in dict.fromkeys(_ways(name))) or "(?!)"
-        return cls([*ours, *_published()], names, re.compile(rf"(?<!\w)(?<!\d\.)(?:{mention})(?!\w)(?!\.\d)"))
+        written = {period_in_words(name): name for name in names}  # pages write months and quarters in words
+        search = re.compile(rf"(?<!\w)(?<!\d\.)(?:{mention})(?!\w)(?!\.\d)")
+        return cls([*ours, *_published()], names, search, written)
 
     def has_row(self, labels: Iterable[str], numbers: Iterable[float], texts: Iterable[str] = ()) -> bool:
         """Whether one row of one table holds all that a row of a chart or of a page shows.
@@ -143,7 +150,7 @@ class Figures:
         texts
             Texts with numbers in display form.
         """
-        given = {spaced(label) for label in labels}
+        given = {self._written.get(name, name) for name in map(spaced, labels)}
         exact = list(numbers)
         printed = [number for text in texts for number in _printed(_NO_FIGURE.sub(" ", self._without_names(text)))]
         if not exact and not printed:

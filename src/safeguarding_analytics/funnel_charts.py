@@ -166,7 +166,7 @@ def _size_axis(sizes: Sequence[int], size: str) -> alt.X:
     powers = range(floor(log10(max(low, 1))), floor(log10(max(high, 1))) + 1)
     values = [step * 10**power for power in powers for step in (1, 2, 5) if low <= step * 10**power <= high]
     axis = alt.Axis(
-        title=[f"{size[:1].upper()}{size[1:]}", "(logarithmic scale)"],
+        title=[f"{size[:1].upper()}{size[1:]}", "(small numbers are spread out)"],
         values=values or [low],
         format=",d",
         grid=False,

@@ -20,13 +20,13 @@ from safeguarding_analytics.chart_marks import COLOURS, DASHES, INK, SYMBOLS, fi
 from safeguarding_analytics.chart_pairs import where
 from safeguarding_analytics.chart_rows import (
     extremes,
-    month_in_words,
     note_of,
     opened,
     sentence,
     within,
     without_number,
 )
+from safeguarding_analytics.dates import period_in_words
 from safeguarding_analytics.errors import ParameterError, shorten
 from safeguarding_analytics.process_control import FEWEST
 from safeguarding_analytics.safe import Safe
@@ -105,21 +105,17 @@ def plot_control_chart(table: Safe, *, title: str, measure: str) -> alt.LayerCha
     order = drawn["row"].to_list()
     top = max([0.0, *(number for name in ("value", "upper") for number in drawn[name].drop_nulls())]) * 1.12 or 1.0
     y = Upwards(top, ",d")
-    names = [_period_in_words(one, "%b") for one in order]
-    axis = alt.Axis(
-        title=period,
-        labelAngle=0,
-        labelOverlap="greedy",
-        labelExpr=f"{json.dumps(names)}[indexof({json.dumps(order)}, datum.label)]",
-        grid=False,
-    )
+    names = [period_in_words(one) for one in order]
+    looked_up = f"{json.dumps(names)}[indexof({json.dumps(order)}, datum.{{}})]"
+    label = looked_up.format("label")
+    axis = alt.Axis(title=period, labelAngle=0, labelOverlap="greedy", labelExpr=label, grid=False)
     x = alt.X("row:O", sort=order, axis=axis)
     trial = drawn.group_by("phase").len()["len"].min()
     is_trial = isinstance(trial, int) and trial < FEWEST
     layers = [
         *_levels(x, y),
         alt.Chart().mark_line(strokeWidth=1.5, color=INK, aria=False).encode(x=x, y=y.of("value")),
-        *_control_points(x, y, period, drawn),
+        *_control_points(x, y, drawn, alt.Tooltip("name:N", title=period), looked_up.format("row")),
         *_notes_at_the_baseline(x),
     ]
     subtitle = measure + (f"; trial limits: fewer than {FEWEST} points" if is_trial else "")
@@ -129,7 +125,7 @@ def plot_control_chart(table: Safe, *, title: str, measure: str) -> alt.LayerCha
         *_limits_in_words(drawn),
         f"Trial limits: fewer than {FEWEST} points." if is_trial else "",
         *_standing_out(drawn),
-        *extremes(drawn.with_columns(row=pl.Series([_period_in_words(one, "%B") for one in order], dtype=pl.String))),
+        *extremes(drawn.with_columns(row=pl.Series([period_in_words(one, "%B") for one in order], dtype=pl.String))),
         *without_number(drawn),
     ]
     said = " ".join(filter(None, described))
@@ -175,22 +171,6 @@ def _thousands(column: str) -> pl.Expr:
     return pl.col(column).map_elements(lambda number: f"{number:,}", return_dtype=pl.String)
 
 
-def _period_in_words(name: str, month: str) -> str:
-    """A month, quarter or year as it is written.
-
-    Examples
-    --------
-    >>> [_period_in_words(one, "%b") for one in ("2011-05", "2011-04 to 2011-06", "2011")]
-    ['May 2011', 'Apr to Jun 2011', '2011']
-    """
-    first, to, last = name.partition(" to ")
-    return f"{month_in_words(first, month)}{to}{month_in_words(last, f'{month} %Y')}" if to else _month(name, month)
-
-
-def _month(name: str, month: str) -> str:
-    return month_in_words(name, f"{month} %Y")
-
-
 def _levels(x: alt.X, y: Upwards) -> list[alt.Chart]:
     """The mean and the limits of each phase."""
     return [
@@ -232,19 +212,19 @@ def _level_names(drawn: pl.DataFrame, y: Upwards) -> list[alt.Chart]:
     return [named]
 
 
-def _control_points(x: alt.X, y: Upwards, period: str, drawn: pl.DataFrame) -> list[alt.Chart]:
+def _control_points(x: alt.X, y: Upwards, drawn: pl.DataFrame, period: alt.Tooltip, name: str) -> list[alt.Chart]:
     found = [name for name in DIRECTIONS if name in drawn["direction"].to_list()]
     if not found:
         return []
     looks = [DIRECTIONS[name] for name in found]
     legend = alt.Legend(title=None, columns=len(found), symbolOpacity=1) if len(found) > 1 else None
     hover = [
-        alt.Tooltip("row:N", title=period),
+        period,
         alt.Tooltip("shown:N", title="Shown"),
-        alt.Tooltip("direction:N", title="Says"),
+        alt.Tooltip("direction:N", title="What stands out"),
         alt.Tooltip("rule:N", title="Rule"),
     ]
-    point = where("isValid(datum.value)").mark_point(filled=True, opacity=1)
+    point = where("isValid(datum.value)").transform_calculate(name=name).mark_point(filled=True, opacity=1)
     return [
         point.encode(
             x=x,
@@ -288,7 +268,7 @@ def _standing_out(drawn: pl.DataFrame) -> list[str]:
         return [f"Nothing but {ORDINARY}." if (drawn["note"] == "").any() else ""]
     said = []
     for (direction, rule), rows in found.group_by("direction", "rule", maintain_order=True):
-        months = [_period_in_words(one, "%B") for one in rows["row"]]
+        months = [period_in_words(one, "%B") for one in rows["row"]]
         said.append(f"{str(direction).capitalize()}, {rule}: {', '.join(months)}.")
     return said
 
@@ -343,7 +323,7 @@ def plot_time_to_next(table: Safe, *, title: str, measure: str = "Share of ends 
     line = seen.mark_line(strokeWidth=2.5, aria=False)
     point = seen.mark_point(filled=True, size=70, opacity=1)
     hover = [
-        alt.Tooltip("series:N", title="Event"),
+        alt.Tooltip("series:N", title="What followed"),
         alt.Tooltip("row:N", title="Months"),
         alt.Tooltip("shown:N", title="Shown"),
         alt.Tooltip("n:Q", title="Still followed", format=","),
@@ -425,7 +405,7 @@ def _months_axis(drawn: pl.DataFrame) -> alt.X:
 
 def _event_looks(events: Sequence[str]) -> dict[str, Any]:
     """Colour, dash and symbol of each event, with one legend of names in lines that fit on a telephone."""
-    lines = json.dumps([wrap(name, 40) for name in events])
+    lines = json.dumps([wrap(name, 36) for name in events])
     legend = alt.Legend(
         title=None,
         columns=1,

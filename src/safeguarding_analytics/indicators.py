@@ -72,15 +72,20 @@ class AreaFunnel:
         areas = numbered(self.areas, "area")
         left_out = numbered(len(self.left_out), "area")
         times = f"{rounded(self.phi, 1)} times what" if self.phi > 1 else "no more than"
-        spread = (
-            f"The spread between areas is {times} chance alone would make it (φ = {rounded(self.phi, 2)}: how many "
-            "times as much the areas vary as they would by chance alone)"
-        )
         return (
-            f"{self.outside_plain:,} of {areas} lie outside the 99.8% limits of chance alone. {spread}.",
-            f"With the variation between areas allowed for (τ² = {rounded(self.tau2, 5)}: the variance between areas "
-            f"that chance does not explain), {self.outside_adjusted:,} of {areas} lie outside.",
+            f"{self.outside_plain:,} of {areas} lie outside the 99.8% limits of chance alone. The spread between areas "
+            f"is {times} chance alone would make it.",
+            f"With limits that allow for the ordinary differences between areas, {self.outside_adjusted:,} of {areas} "
+            "lie outside.",
             *([f"{left_out} without a number left out: {shorten(self.left_out)}."] if self.left_out else []),
+        )
+
+    @property
+    def spread(self) -> str:
+        """How far the areas lie apart, by the names of the method: for the definition of the funnel."""
+        return (
+            f"φ = {rounded(self.phi, 2)}: how many times as much the areas vary as they would by chance alone; "
+            f"τ² = {rounded(self.tau2, 5)}: the variance between areas that chance does not explain."
         )
 
 

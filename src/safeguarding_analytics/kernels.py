@@ -8,7 +8,7 @@ import json
 import logging
 import os
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,9 @@ which only take messages signed with the kernel's own key."""
 
 OURS = ("SafeguardingError", "TableError", "ParameterError", "DisclosureError")
 """Errors whose messages are our own words and hold no personal data."""
+
+ASLEEP = 0.2
+"""Seconds after which it is looked whether the run was stopped: once Polars is imported, Ctrl-C breaks off no wait."""
 
 Progress = Callable[[int, int], None]
 """Called with the number of cells done and the number of all cells."""
@@ -78,8 +81,10 @@ def run_notebooks(
                 pool.submit(_execute, task, kernel, tick, _private_channel(f"{sockets}/{number}")): name
                 for number, (name, task) in enumerate(tasks.items())
             }
-            for finished in as_completed(running):
-                outcomes[running[finished]] = finished.result()
+            left = set(running)
+            while left:
+                finished, left = wait(left, timeout=ASLEEP, return_when=FIRST_COMPLETED)
+                outcomes.update({running[each]: each.result() for each in finished})
         except BaseException:
             for each in (pool, aside):
                 each.shutdown(wait=False, cancel_futures=True)

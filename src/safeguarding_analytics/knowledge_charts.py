@@ -344,8 +344,8 @@ def plot_question_changes(table: Safe, *, title: str, second: str = AFTER) -> al
             "row": line["question"],
             "before": line["share_before"],
             "after": line["share_after"],
-            "words": f"newly right {line['n_up']:,}, newly wrong {line['n_down']:,}",
-            "aside": numbered(line["n_pairs"], "pair"),
+            "words": f"newly right {line['n_up']:,}, newly wrong {line['n_down']:,} of {line['n_pairs']:,}",
+            "aside": "",
             "note": "",
         }
         if shown
@@ -434,12 +434,19 @@ def plot_forest(
     decimals = 2 if standardised else 1
     drawn = _with_intervals(frame, row, (value, lower, upper), lambda line: _ends_in_words(line, decimals))
     drawn = drawn.sort(pl.col("row") == TOTAL, -pl.col("value"), "row", nulls_last=True)
-    what = "standardised mean gain (g_av)" if standardised else "mean gain in points"
+    worded = pl.col("words") != ""  # with their pairs: beside a long name there is no room on a telephone
+    drawn = drawn.with_columns(
+        words=pl.when(worded, pl.col("aside") != "")
+        .then(pl.concat_str("words", pl.lit(", "), "aside"))
+        .otherwise("words"),
+        aside=pl.when(worded).then(pl.lit("")).otherwise("aside"),
+    )
+    what = "mean gain in units of the spread of scores" if standardised else "mean gain in points"
     return _as_forest(
         drawn,
         title=title,
         what=f"Dots with intervals{_by(row)}: {what}",
-        axis="Standardised mean gain (g_av; 0 = no change)" if standardised else "Mean gain, points (0 = no change)",
+        axis="Mean gain, by spread of scores (0 = no change)" if standardised else "Mean gain, points (0 = no change)",
         row_name=column_heading(row or "all"),
         aim=None if meaningful_gain is None else ("meaningful gain", meaningful_gain),
     )
@@ -582,8 +589,8 @@ def plot_before_after(
             "row": line["row"],
             "before": line["mean_pre"] if line["note"] == "" else None,
             "after": line["mean_post"] if line["note"] == "" else None,
-            "words": _means_in_words(line, second) if line["note"] == "" else "",
-            "aside": "" if line["n_pairs"] is None else numbered(line["n_pairs"], "pair"),
+            "words": _means_in_words(line) if line["note"] == "" else "",
+            "aside": "" if line["note"] == "" or line["n_pairs"] is None else numbered(line["n_pairs"], "pair"),
             "note": line["note"],
         }
         for line in kept.iter_rows(named=True)
@@ -592,11 +599,7 @@ def plot_before_after(
     said = [
         sentence(title),
         f"Two symbols{_by(row)}: mean score before and {second}, in points.",
-        *(
-            f"{line['row']}: {', '.join(filter(None, (line['words'], line['aside'])))}."
-            for line in lines
-            if line["note"] == ""
-        ),
+        *(f"{line['row']}: {line['words']}." for line in lines if line["note"] == ""),
         *without_number(drawn),
     ]
     means = [number for name in (BEFORE, AFTER) for number in drawn[name].drop_nulls()] or [0.0, 1.0]
@@ -613,10 +616,12 @@ def plot_before_after(
     )
 
 
-def _means_in_words(line: Mapping[str, Any], second: str) -> str:
-    shrunken = line.get("shrunken")
-    drawn_in = "" if shrunken is None else f"; shrunken gain {rounded(shrunken, 1)}"
-    return f"{rounded(line['mean_pre'], 1)} {BEFORE}, {rounded(line['mean_post'], 1)} {second}{drawn_in}"
+def _means_in_words(line: Mapping[str, Any]) -> str:
+    """The two means, what is left of their difference once chance is allowed for, and how many pairs they are of."""
+    shrunken, pairs = line.get("shrunken"), line["n_pairs"]
+    means = f"{rounded(line['mean_pre'], 1)} to {rounded(line['mean_post'], 1)}"
+    likely = "" if shrunken is None else f"likely gain {rounded(shrunken, 1)}"
+    return "; ".join(filter(None, [means, likely, "" if pairs is None else numbered(pairs, "pair")]))
 
 
 def _by_row(frame: pl.DataFrame, shape: Shape, plot: str, group: str | None = None) -> tuple[pl.DataFrame, str | None]:

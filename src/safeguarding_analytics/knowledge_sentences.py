@@ -39,8 +39,9 @@ REPEATED = (
     "with no teaching between, gained 0.8 on average, those who had begun lowest 2.2 (R package ShinyItemAnalysis)."
 )
 REGRESSION = (
-    "Who scored low by bad luck scores higher the second time, and who scored high lower, without any teaching "
-    "(regression to the mean): these rows do not show that the training helps some people more than others."
+    "People who scored low by bad luck score higher the second time, and people who scored high by good luck score "
+    "lower, without any teaching (regression to the mean): these rows do not show that the training helps some people "
+    "more than others."
 )
 
 TOPPED = " Everybody had all points afterwards: the true gain may be larger than this test can show."
@@ -355,10 +356,10 @@ def say_effect(sizes: Safe) -> str:
         return ""
     row = frame.row(0, named=True)
     lower, upper = row["lower"], row["upper"]
-    interval = "" if lower is None else f"; 95% interval {rounded(lower, 2)} to {rounded(upper, 2)}"
+    interval = "" if lower is None else f" (95% interval {rounded(lower, 2)} to {rounded(upper, 2)})"
     return (
-        f"Measured by how far scores spread, the change is {rounded(row['estimate'], 2)} standard deviations, the "
-        f"average of those before and after (g_av{interval}): compare it with other courses by this definition only."
+        f"Set against how widely scores spread from person to person, the change is {rounded(row['estimate'], 2)} of "
+        f"that spread{interval}. Compare it only with what was worked out in the same way."
     )
 
 
@@ -383,18 +384,19 @@ def say_questions(changes: Safe) -> str:
     seen = "" if shown.height == frame.height else f"{shown.height:,} can be shown: "
     said = (
         f"Of {of}, {seen}{rose:,} rose and {fell:,} fell "
-        f"{'beyond chance (exact tests, corrected for all questions by Holm)' if tested else 'on balance'}."
+        f"{'by more than chance would explain' if tested else 'on balance'}."
     )
     worst = shown.filter(pl.col("n_down") > pl.col("n_up")).sort(
         pl.col("n_down") - pl.col("n_up"), descending=True, maintain_order=True
     )
     if worst.is_empty():
-        return f"{said} None fell on balance."
+        return f"{said} In none of them did more people fall than rise."
     named = [
         f'"{row["question"]}" ({row["n_down"]:,} newly wrong or lower, {row["n_up"]:,} newly right or higher)'
         for row in worst.head(3).iter_rows(named=True)
     ]
-    return f"{said} On balance these fell{' most' if worst.height > len(named) else ''}: {in_words(named)}."
+    most = " most" if worst.height > len(named) else ""
+    return f"{said} More people fell than rose{most} in these: {in_words(named)}."
 
 
 def say_follow_up(retention: Safe, gains: Safe | None = None, *, unit: str = "points") -> str:
@@ -458,9 +460,9 @@ def say_assumptions(estimates: Safe) -> str:
     if estimated.height < 2:
         return ""
     low, high = _ends(estimated["estimate"])
-    said = f"Worked out in these ways, the mean change runs from {low} to {high} points."
+    said = f"Worked out in different ways, the mean change runs from {low} to {high} points."
     if low == high:
-        said = f"Worked out in all these ways, the mean change is {low} points."
+        said = f"Worked out in different ways, the mean change is {low} points each time."
     said += _wider(estimated)
     bounds = frame.filter(pl.col("lower").is_null())
     if bounds.height == 2:
@@ -529,7 +531,7 @@ def say_who_answered_once(means: Safe) -> str:
     if twice["lower"] is None or once["lower"] is None:
         return ""
     apart = once["upper"] < twice["lower"] or once["lower"] > twice["upper"]
-    end = "they differ, so the gain of the pairs need not be that of everybody" if apart else "their intervals overlap"
+    end = "they differ, so the gain of the pairs need not be that of everybody" if apart else "no clear difference"
     groups = (
         f"Those who answered only before had {_mean_in_words(once)}, those who answered twice {_mean_in_words(twice)}"
     )
@@ -557,19 +559,17 @@ def say_shrunken(groups: Safe, *, plural: str) -> str:
     if shown.height < 2:
         return f"Too few {plural} have enough pairs to compare them."
     raw, drawn = _ends(shown["mean_change"]), _ends(shown["shrunken"])
-    among = f"Among the {shown.height:,} {plural} with enough pairs"
+    among = f"Among the {shown.height:,} {plural} with enough answers,"
     if raw[0] == raw[1]:
-        return (
-            f"Among the {shown.height:,} {plural} with enough pairs the raw mean change is the same, {raw[0]} points."
-        )
+        return f"{among} the average change is the same, {raw[0]} points."
     if drawn[0] == drawn[1]:
         return (
-            f"{among} the raw mean change runs from {raw[0]} to {raw[1]} points; no more than "
-            f"chance would make it, so all are best taken as {drawn[0]}."
+            f"{among} the average change runs from {raw[0]} to {raw[1]} points. Chance alone would make them differ "
+            f"as much, so the best estimate for each of them is {drawn[0]}."
         )
     return (
-        f"{among} the raw mean change runs from {raw[0]} to {raw[1]} points; allowing for "
-        f"chance, from {drawn[0]} to {drawn[1]}. No ranking follows from it."
+        f"{among} the average change runs from {raw[0]} to {raw[1]} points; once chance is allowed for, from "
+        f"{drawn[0]} to {drawn[1]}. This is no ranking."
     )
 
 

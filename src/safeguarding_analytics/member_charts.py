@@ -102,7 +102,7 @@ def _unbeaten(cells: pl.DataFrame, issues: Sequence[str]) -> list[str]:
 def _duels(cells: pl.DataFrame, issues: list[str], cut: int, *, title: str, said: str) -> alt.LayerChart:
     """The grid of issues one against one."""
     told = len(issues) <= _MOST_TOLD
-    lanes = Lanes(issues, marks=30 if told else 10, names=0.25, indent=24, head=80)
+    lanes = Lanes(issues, marks=30 if told else 10, names=0.3, indent=24, head=80)
     numbers = [f"{number:,.5g}" for number in (*cells["wins"].drop_nulls(), *cells["losses"].drop_nulls())]
     letters = max(map(len, numbers), default=1)
     step = f"((width - left) / {len(issues)})"
@@ -151,7 +151,11 @@ def _duels(cells: pl.DataFrame, issues: list[str], cut: int, *, title: str, said
             *(
                 seen.transform_filter(f"{fits} && !({wide})")
                 .mark_text(
-                    baseline="middle", dy=dy, color=ink, fontSize=12, fontWeight=alt.expr(f"{more} ? 'bold' : 'normal'")
+                    baseline="middle",
+                    dy=dy,
+                    color=ink,
+                    fontSize=12,
+                    fontWeight=alt.expr(f"{more} && {step} >= {9 * letters + 6} ? 'bold' : 'normal'"),
                 )
                 .encode(x=pixels("centre", alt.X), y=pixels("middle"), text=alt.Text(f"{name}:Q", format=",.5~g"))
                 for name, dy, more in (("wins", -8, "datum.ahead > 0"), ("losses", 8, "datum.ahead < 0"))
@@ -171,10 +175,12 @@ def _duels(cells: pl.DataFrame, issues: list[str], cut: int, *, title: str, said
         x=pixels("centre", alt.X), y=alt.value(lanes.head - 6), tooltip=[alt.Tooltip("row:N", title="Against")]
     )
     words: dict[str, Any] = {"align": "left", "baseline": "middle", "fontStyle": "italic"}
+    first = f"{'How many' if told else 'Whether'} members put the issue of the row"
+    second = f"above that of the column, {'and' if told else 'or'} below it"
     layers = [
-        words_at("Members who put the issue of the row above", "0", 8, **words),
-        words_at("that of the column" + (", and members who put it below" if told else ""), "0", 25, **words),
-        words_at("Blue: more put it above. Orange: more put it below", "0", 42, **words),
+        words_at(first, "0", 8, **words),
+        words_at(second, "0", 25, **words),
+        words_at("Blue: more above. Orange: more below", "0", 42, **words),
         number,
         box,
         edge,
@@ -346,7 +352,7 @@ def plot_agency_order(table: Safe, *, title: str) -> alt.LayerChart:
     )
     stand_out = bool(drawn["differs"].any())
     lanes = Lanes(drawn["row"].to_list(), marks=22, words=True, head=62 if stand_out else 44)
-    begin, span = "(left + 12)", "(width - left - 24)"
+    begin, span = "(left + 46)", "(width - left - 92)"  # a number behind a dot fits at both ends
     agreed = in_digits("datum.value", "'.2f'")
     zero = f"({begin} + {span} / 2)"
     placed = lanes.put(
@@ -368,7 +374,7 @@ def plot_agency_order(table: Safe, *, title: str) -> alt.LayerChart:
     head: dict[str, Any] = {"y": lanes.head - 18, "baseline": "middle"}
     line: dict[str, Any] = {"align": "left", "baseline": "middle", "fontStyle": "italic"}
     layers = [
-        words_at("Agreement with the order of all others (Kendall's tau)", "0", 8, **line),
+        words_at("How like the order of all others it is", "0", 8, **line),
         *([words_at("Diamond: differs by more than chance", "0", 25, **line)] if stand_out else []),
         words_at("−1: opposite", f"{begin} - 10", align="left", **head),
         words_at("0", zero, **head),

@@ -20,7 +20,7 @@ from safeguarding_analytics.tables import PLACEHOLDERS
 
 NEXT_PLAN = "second or subsequent plan"
 DIED_OR_MOVED = "died or moved away"
-HAD_NOBODY_LEFT = "second or subsequent plan, had nobody died or moved"
+HAD_NOBODY_LEFT = "second or subsequent plan if nobody had died or moved away"
 """What the rows of `time_to_next_plan` are of: its group column ``event``."""
 
 MONTHS = (3, 6, 9, 12, 15, 18, 21, 24)
@@ -100,8 +100,8 @@ def time_to_next_plan(
     pl.DataFrame
         One row per ``event`` and ``months`` that may be told, sorted by them; ``months`` from 0. Without rows where too
         few ends can be counted: `why_not_told` says why. Events: "second or subsequent plan" and "died or moved away",
-        of all ends; "second or subsequent plan, had nobody died or moved". Without `competing`, the first alone,
-        worked out as the last.
+        of all ends; "second or subsequent plan if nobody had died or moved away". Without `competing`, the first
+        alone, worked out as the last.
 
         - ``n``: ends of protection still followed just before that time, the same for every event
         - ``estimate``: the share by that time, 0 to 1; at 0 months 0, so that a plan of the same day comes later

@@ -37,6 +37,7 @@ RULES = {
 
 _MOST_LEVEL = 3  # columns whose names need not stand upright on a telephone
 _TURNED = 13  # letters of a line of a name that stands upright
+_WORD = 62  # pixels of a word behind the marks of a row
 _MOST_COLUMNS = 16  # of places, so that two digits fit on a telephone
 
 
@@ -294,7 +295,9 @@ def _place_grid(
     cells = cells.filter(~empty | pl.struct("row").is_first_distinct())
     heads = _Heads(columns)
     lanes = Lanes(order, head=34 + heads.height, cut=cut[0], gap=26 if 0 < cut[0] < len(order) else 0)
-    step = f"((width - left) / {len(columns)})"
+    worded = bool((cells["word"] != "").any())
+    # On a telephone, where names take the whole width, a word stands behind the marks of its row.
+    step = f"((width - left - (roomy ? 0 : {_WORD if worded else 0})) / {len(columns)})"
     at = f"left + indexof({json.dumps(columns)}, datum.series) * {step}"
     seen = lanes.put(
         where="isValid(datum.value)",
@@ -324,7 +327,7 @@ def _place_grid(
         fontWeight=alt.expr(f"{chosen} ? 'bold' : 'normal'"),
         color=alt.expr(f"{chosen} ? 'white' : '{INK}'"),
     ).encode(x=pixels("centre", alt.X), y=pixels("middle"), text="value:Q")
-    word = lanes.put(where="datum.word != ''", at=f"roomy ? {lanes.below} + 6 : datum.top + 11").mark_text(
+    word = lanes.put(where="datum.word != ''", at=f"roomy ? {lanes.below} + 6 : datum.middle").mark_text(
         align=alt.expr("roomy ? 'left' : 'right'"),
         baseline="middle",
         fontStyle="italic",

@@ -36,7 +36,7 @@ NO_TALLIES = (
     "The tallies, the scores and the places by the other weighting are hidden: where agencies count the same, they "
     "would tell the ballots of an agency of few members. The places are those that the rule gives."
 )
-FEW_OF_AN_AGENCY = "agencies with few ballots are not shown, nor those that would tell of them"
+FEW_OF_AN_AGENCY = "agencies with few ballots are not shown, nor any whose numbers would give those away"
 _MOST_LEVEL = 3  # issues named that an agency puts level at its first place
 NOT_KNOWN = "How far members agree cannot be worked out from these ballots."
 
@@ -74,7 +74,7 @@ def say_rule(rule: CountingRule) -> str:
         "ignore": "Issues left off a ballot are not compared on it.",
     }[rule.unranked]
     first = "The first issue is" if rule.seats == 1 else f"The first {rule.seats} are"
-    default = "" if rule.stated else " board.toml leaves some of this open: there the program's own settings count."
+    default = "" if rule.stated else " The board's settings leave some of this open: there the program's own count."
     return (
         "An issue scores one for each issue a member puts it above, and loses one for each it is put below; add up. "
         f"Issues on the same place neither score nor lose against each other. {left_off} {weight} "
@@ -190,9 +190,9 @@ def say_recount(ranking: Safe) -> str:
     above, below, score = map(_plain, numbers)
     rounded = "" if all(number == int(number) for number in numbers) else " (each rounded to two decimals)"
     return (
-        f"Take {first['issue']}: in the table of issues one against one, it was put above the others {above} times in "
-        f"all and below them {below} times; the difference is its score, {score}{rounded}. Any other issue can be "
-        "counted again in the same way."
+        f"Take {named([first['issue']])}: in the first rows of the table of issues one against one, it was put above "
+        f"the others {above} times in all and below them {below} times; the difference is its score, {score}{rounded}. "
+        "Any other issue can be counted again in the same way."
     )
 
 
@@ -208,19 +208,24 @@ def say_checks(checks: Safe) -> str:
         return HIDDEN_RANKING
     rows = checks.frame().sort("rank", "issue")
     debated = rows.filter(~pl.col("agreed"))
-    weightings = (
-        "both weightings" if rows["other_weight_rank"].count() else "one weighting (agencies are not told apart)"
+    weights = (
+        "both weights (each member the same, each agency the same)"
+        if rows["other_weight_rank"].count()
+        else "one weight (agencies are not told apart)"
     )
-    tried = f"Borda, Copeland, Schulze, ranked pairs and Kemeny, {weightings} and both conventions for issues left off"
+    tried = (
+        f"Tried were five rules (Borda, Copeland, Schulze, ranked pairs and Kemeny), {weights} and both conventions "
+        "for issues left off a ballot."
+    )
     if debated.is_empty():
-        return f"{tried} select the same issues: agreed by all checks."
+        return f"Every way of counting chooses the same issues. {tried}"
     because = [
         f"{named(rows['issue'].to_list())} {'depends' if rows.height == 1 else 'depend'} on {reason}"
         for (reason,), rows in debated.group_by("depends_on", maintain_order=True)
     ]
     return (
-        f"Not every check selects the same issues: {'; '.join(because)}. "
-        f"Discuss {'it' if debated.height == 1 else 'them'}. Checked: {tried}."
+        f"Not every way of counting chooses the same issues: {'; '.join(because)}. "
+        f"Discuss {'it' if debated.height == 1 else 'them'}. {tried}"
     )
 
 
@@ -237,14 +242,13 @@ def say_bracket(checks: Safe) -> str:
     rows = checks.frame().sort("rank", "issue")
     if rows["selected"].all(ignore_nulls=False):
         return "There is no cut: all issues are chosen."
+    stricter = "a stricter test, which compares every issue above it with every issue below it"
     level = rows.filter(pl.col("in_bracket"))["issue"].to_list()
     if not level and rows["in_bracket"].null_count():
-        return "How clear the cut is cannot be told: boards drawn from one agency are all the same."
+        return "How clear the cut is cannot be told: boards drawn at random from one agency are all the same."
     if not level:
-        return "The cut is clear: resampled boards tell every issue above it from every issue below it."
-    return (
-        f"A stricter test, which allows for all pairs across the cut, does not tell {named(level)} apart beyond doubt."
-    )
+        return f"The cut is clear: {stricter}, leaves none of them open."
+    return f"It is not clear beyond doubt which of {named(level)} belong above the cut: {stricter}, leaves that open."
 
 
 def say_without_one(checks: Safe) -> str:
@@ -263,7 +267,8 @@ def say_without_one(checks: Safe) -> str:
         if rows[column].count():
             about.setdefault(tuple(rows.filter(pl.col(column))["issue"]), []).append(who)
     return " ".join(
-        f"Without some one {' or '.join(who)} another choice would be made about {named(moved)}."
+        f"Leaving out a single {' or '.join(who)} can change whether {named(moved)} "
+        f"{'is' if len(moved) == 1 else 'are'} chosen."
         if moved
         else f"The same issues are chosen whichever {' or '.join(who)} is left out."
         for moved, who in about.items()
@@ -291,7 +296,7 @@ def say_ballots_to_change(figures: Safe) -> str:
     for (about,), few in ways.group_by("about", maintain_order=True):
         comes, goes = str(about).split(INSTEAD_OF)
         counts = "; ".join(f"{row['figure']}: {rounded(row['value']):,}" for row in few.iter_rows(named=True))
-        said.append(f"{comes} would overtake {goes} with as few as these ({counts})")
+        said.append(f"{named([comes])} would overtake {named([goes])} with any one of these changes ({counts})")
     return f"{'. '.join(said)}. With fewer of any one kind no other issue would get ahead, though one may draw level."
 
 
@@ -334,7 +339,7 @@ def say_absent(checks: Safe, figures: Safe) -> str:
 
 
 def say_agreement(figures: Safe) -> str:
-    """Put Kendall's W into words.
+    """Put Kendall's W into words: how alike all ballots are, and what chance would make of them.
 
     Parameters
     ----------
@@ -352,12 +357,17 @@ def say_agreement(figures: Safe) -> str:
         return NOT_KNOWN
     steps = ((0.2, "very weak"), (0.4, "weak"), (0.6, "moderate"), (0.8, "strong"), (1.01, "very strong"))
     words = next(word for limit, word in steps if w < limit)
-    said = f"Members' rankings show {words} agreement: {W} = {rounded(w, 2)} (0 = not at all, 1 = all the same)"
+    said = f"Members' rankings show {words} agreement: the {W} is {rounded(w, 2)} (0 = not at all, 1 = all the same)."
     chance = _value(figures, W_BY_CHANCE)
     if chance is not None and p is not None:
-        value = "under 0.001" if p < 0.001 else f"{rounded(p, 3)}"
-        said += f"; {W_BY_CHANCE} would be about {rounded(chance, 2)} ({W_P} {value})"
-    return f"{said}. Of every two members the {TAU} is {rounded(tau, 2)}." if tau is not None else f"{said}."
+        often = next((word for limit, word in ((0.01, "hardly ever"), (0.05, "seldom")) if p < limit), "easily")
+        said += (
+            f" The {W_BY_CHANCE} is about {rounded(chance, 2)}: chance alone {often} gives as much as this vote shows."
+        )
+    if tau is not None:
+        pair = f"{rounded(tau, 2)}".replace("-", "−")
+        said += f" The {TAU} is {pair} on a like scale, where opposite orders count as negative."
+    return said
 
 
 def say_weighting(figures: Safe, rule: CountingRule) -> str:
@@ -384,11 +394,14 @@ def say_weighting(figures: Safe, rule: CountingRule) -> str:
         if rule.weight == "member"
         else f"This vote counts every agency the same. So the {cast:,} ballots are worth"
     )
-    return f"{counted} {rounded(effective, 1)} {EFFECTIVE}: the more unequal the agencies are in size, the fewer."
+    return (
+        f"{counted} {rounded(effective, 1)} {EFFECTIVE} (ballots of equal weight): the more unequal the agencies are "
+        "in size, the fewer."
+    )
 
 
 def say_kemeny(figures: Safe) -> str:
-    """Say how many orders have the fewest disagreements with the ballots.
+    """Say how many orders have the fewest disagreements with the ballots: by Kemeny's rule, the best ones.
 
     Parameters
     ----------
@@ -401,11 +414,13 @@ def say_kemeny(figures: Safe) -> str:
     if cost is None:
         return ""
     if orders is None:
-        return (
-            f"The best order has {_plain(cost)} {DISAGREEMENTS} with the ballots; how many are as good is not counted."
-        )
-    tied = f"there are {rounded(orders):,} {OPTIMAL_ORDERS}" if orders != 1 else "it is the only one with so few"
-    return f"The best order has {_plain(cost)} {DISAGREEMENTS} with the ballots, and {tied}."
+        tied = "how many are as good is not counted"
+    else:
+        tied = f"there are {rounded(orders):,} {OPTIMAL_ORDERS}" if orders != 1 else "no other order has so few"
+    return (
+        f"Counted over every pair of issues on every ballot, the best order has {_plain(cost)} {DISAGREEMENTS} with "
+        f"the ballots; {tied}."
+    )
 
 
 def say_divided(table: Safe) -> str:
@@ -436,7 +451,7 @@ def say_divided(table: Safe) -> str:
 
 
 def say_agencies(table: Safe) -> str:
-    """Name the agencies whose order differs from that of all others by more than chance would have it.
+    """Name the agencies whose order differs from that of all others by more than chance explains.
 
     Parameters
     ----------
@@ -461,7 +476,7 @@ def say_agencies(table: Safe) -> str:
         return f"Whether agencies differ cannot be worked out from these ballots.{tail}"
     apart = shown.filter(pl.col("p_holm") < 0.05).sort("agreement", "agency")["agency"].to_list()
     if not apart:
-        return f"No agency whose order can be shown differs from the others by more than chance would have it.{tail}"
+        return f"No agency whose order can be shown differs from the others by more than chance explains.{tail}"
     return f"{in_words(apart)} {'ranks' if len(apart) == 1 else 'rank'} the issues otherwise than the others do.{tail}"
 
 
@@ -512,7 +527,7 @@ def say_quadrants(table: Safe, *, cut_urgency: float | None, cut_importance: flo
     said = (
         f"With the lines drawn at {cut_urgency:g} (urgency) and {cut_importance:g} (importance), "
         f"{named(first) if first else 'no theme'} {'is' if len(first) < 2 else 'are'} both urgent and important, "
-        "by the median of the boards."
+        "by the middle of the boards' judgements."
     )
     return f"{said} Boards place {named(apart)} in different quadrants." if apart else said
 

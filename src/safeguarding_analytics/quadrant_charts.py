@@ -317,7 +317,7 @@ def _badges(plane: _Plane, drawn: pl.DataFrame) -> list[alt.Chart]:
         "x": "key_left + 11",
         "y": f"key_top + {json.dumps(plane.tops)}[datum.place] + {_LINE / 2}",
     }
-    hover = [alt.Tooltip("row:N", title="Theme"), alt.Tooltip("words:N", title="Median of the boards")]
+    hover = [alt.Tooltip("row:N", title="Theme"), alt.Tooltip("words:N", title="Middle of the boards")]
     known = "isValid(datum.urgency) && isValid(datum.importance)"
     dots, key = _worked_out(found, known), _worked_out(listed, known)
     tie = dots.transform_filter("datum.x != datum.true_x")
@@ -480,7 +480,7 @@ def _panels_of_themes(
     note = notes.mark_text(align="left", dx=4)
     words: dict[str, Any] = {"align": "left", "baseline": "middle", "fontStyle": "italic"}
     layers = [
-        words_at("To the right: more urgent. Upwards: more important", "0", 6, **words),
+        words_at("Right: more urgent. Up: more important", "0", 6, **words),
         *([words_at(f"Tinted: {QUADRANTS[0]}", "0", 24, **words)] if None not in cuts else []),
         *ground,
         box.encode(x=x, x2=x2, y=y, y2=y2),

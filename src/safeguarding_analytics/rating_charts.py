@@ -275,13 +275,13 @@ def _bars_of_answers(
     """Bars in the colours of their answers, with the shares below and above the middle at their ends."""
     letters = max(map(len, answers))
     legend = alt.Legend(
-        title="Answer",
+        title="Answer, low to high",
         columns=1 if letters > 18 else 2 if letters > 4 else 5,
         symbolStrokeColor=INK,
         symbolStrokeWidth=0.5,
         symbolOpacity=1,
     )
-    colours = alt.Scale(domain=answers, range=_scale_colours(len(answers)))
+    colours = alt.Scale(domain=answers, range=scale_colours(len(answers)))
     colour = alt.Color("answer:N", sort=answers, scale=colours, legend=legend)
     hover = [
         alt.Tooltip("row:N", title="Question"),
@@ -305,29 +305,3 @@ def _bars_of_answers(
         left.encode(x=x["first"], y=y, text="under_words:N"),
         right.encode(x=x["last"], y=y, text="over_words:N"),
     ]
-
-
-def _tints(colour: str, count: int) -> list[str]:
-    """A colour in so many steps, from itself to a light one.
-
-    Examples
-    --------
-    >>> _tints("#000000", 2)
-    ['#000000', '#B2B2B2']
-    """
-    parts = [int(colour[place : place + 2], 16) for place in (1, 3, 5)]
-    lightest = 0.7
-    steps = [lightest * place / max(1, count - 1) for place in range(count)]
-    return ["#" + "".join(f"{round(part + (255 - part) * step):02X}" for part in parts) for step in steps]
-
-
-def _scale_colours(count: int) -> list[str]:
-    """Colours of a scale of answers: two ramps that meet in the middle, which is white where there is one.
-
-    Examples
-    --------
-    >>> _scale_colours(3), len(_scale_colours(10))
-    (['#F46A25', 'white', '#12436D'], 10)
-    """
-    half = count // 2
-    return [*_tints(COLOURS[3], half), *(["white"] if count % 2 else []), *reversed(_tints(COLOURS[0], half))]

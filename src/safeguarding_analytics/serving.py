@@ -94,11 +94,13 @@ class Shown:
     """Seconds after which the page for the projector loads itself again; 0: it never does."""
 
 
-def _nothing() -> None:
+def _nothing(*_: object) -> None:
     pass
 
 
-def serve(folder: Path, door: Door, listening: Callable[[], object] = _nothing) -> int:
+def serve(
+    folder: Path, door: Door, listening: Callable[[], object] = _nothing, say: Callable[[str], object] = _nothing
+) -> int:
     """Serve the pages of a release until it is stopped.
 
     Parameters
@@ -109,6 +111,8 @@ def serve(folder: Path, door: Door, listening: Callable[[], object] = _nothing) 
         How its pages are reached.
     listening
         Is called once, as soon as requests are answered.
+    say
+        Is called with a line for whoever serves the pages, when one begins to be worked out and when it is done.
 
     Returns
     -------
@@ -136,7 +140,7 @@ def serve(folder: Path, door: Door, listening: Callable[[], object] = _nothing) 
     with temporary_folder() as shelf:
         _end_orderly()
         shown = Shown(pages_in(PAGES), lambda: str(Release.open(place).manifest["board"]), lambda: state_of(place))
-        return _serve_pages(shelf, door, shown, listening)
+        return _serve_pages(shelf, door, shown, listening, say)
 
 
 def serve_live(
@@ -239,7 +243,13 @@ def _when_told_to_end(do: Callable[[], object]) -> None:
         signal.signal(each, lambda *_: do())
 
 
-def _serve_pages(shelf: Path, door: Door, shown: Shown, listening: Callable[[], object]) -> int:
+def _serve_pages(
+    shelf: Path,
+    door: Door,
+    shown: Shown,
+    listening: Callable[[], object],
+    say: Callable[[str], object] = _nothing,
+) -> int:
     """Serve pages until stopped."""
     for kind in ("nbconvert", "voila"):
         copytree(TEMPLATES / kind, shelf / kind)
@@ -262,8 +272,24 @@ def _serve_pages(shelf: Path, door: Door, shown: Shown, listening: Callable[[], 
         start, end = await around
         return Drawn(f"{start}{with_contents(body)}{end}".encode(), whole=NOT_WORKED_OUT not in body)
 
+    async def draw_and_say(name: str) -> Drawn:
+        title, begun = by_name[name].title, IOLoop.current().time()
+        say(f"Working out the page {title} …")
+        try:
+            page = await draw(name)
+        except Exception:
+            say(f"The page {title} could not be worked out. It is tried again when somebody asks for it.")
+            raise
+        took = f"{max(1, round(IOLoop.current().time() - begun))} s"
+        say(f"The page {title} is ready{'' if page.whole else ', but parts of it could not be worked out'} ({took}).")
+        return page
+
     drawn = DrawnPages(
-        draw, shown.state, kernels=door.kernels, patience=LONGEST_WAIT, ahead=() if shown.before else list(by_name)
+        draw_and_say,
+        shown.state,
+        kernels=door.kernels,
+        patience=LONGEST_WAIT,
+        ahead=() if shown.before else list(by_name),
     )
 
     def begin() -> None:

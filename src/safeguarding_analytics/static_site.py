@@ -23,6 +23,7 @@ from typing import Any
 import polars as pl
 
 from safeguarding_analytics import __version__
+from safeguarding_analytics.build_folders import being_built, sweep
 from safeguarding_analytics.cells import meaning_of
 from safeguarding_analytics.dashboards import LIVE, PAGES, SERVED, DashboardPage, pages_in
 from safeguarding_analytics.dates import day_in_words
@@ -39,17 +40,7 @@ from safeguarding_analytics.pages import (
     text_html,
     vega_bundle,
 )
-from safeguarding_analytics.release import (
-    MANIFEST,
-    PACKAGE,
-    Entry,
-    Kind,
-    Release,
-    being_built,
-    refuse_other_folders,
-    replace_folder,
-    sweep,
-)
+from safeguarding_analytics.release import MANIFEST, PACKAGE, Entry, Kind, Release, refuse_other_folders, replace_folder
 from safeguarding_analytics.release_workbook import WORKBOOK
 from safeguarding_analytics.report import notebooks
 from safeguarding_analytics.safe import Safe

@@ -6,6 +6,7 @@ They keep the conventions of `charts`: a `Safe` table in, an Altair chart out.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -21,7 +22,6 @@ from safeguarding_analytics.chart_rows import (
     Rows,
     arrange,
     extremes,
-    month_in_words,
     opened,
     sentence,
     share_in_words,
@@ -29,21 +29,22 @@ from safeguarding_analytics.chart_rows import (
     within,
     without_number,
 )
-from safeguarding_analytics.dates import day_in_words
+from safeguarding_analytics.dates import day_in_words, month_in_words
 from safeguarding_analytics.errors import ParameterError, nearest
 from safeguarding_analytics.safe import Safe
 from safeguarding_analytics.sentences import percent
 from safeguarding_analytics.shapes import ATTENDANCE, COUNT, COVERAGE, MIX, NEED, PROGRESS, Shape
 from safeguarding_analytics.tables import STAGES, TOTAL
 
-SHARE, REACH = "share of all places", "reach of eligible staff"
+SHARE, REACH = "of all places taken", "of eligible staff reached"
 AIMS = {
     "need": {"eligible_staff": "eligible staff", "current": "up to date"},
     "progress": {"target": "target", "reached": "reached"},
 }
 """By shape, the two numbers of a table of what is needed, and what they are called beside one another."""
 
-EFFECTIVE, PRESENT = "effective number", "present"
+EFFECTIVE, PRESENT = "mixed like this many", "agencies that came"
+"""How many agencies of equal size would make a room as mixed, and how many there were."""
 
 
 def plot_funnel(table: Safe, *, title: str) -> alt.LayerChart:
@@ -86,13 +87,13 @@ def plot_funnel(table: Safe, *, title: str) -> alt.LayerChart:
         _funnel_bar("Places offered", capacity, "", outline=True),  # never hidden
         _funnel_bar("Registered", registered, mark),
         _funnel_bar(
-            *("Attended as booked", as_booked, mark, registered, "registered", rate, " attendance rate"),
+            *("Attended as booked (attendance rate)", as_booked, mark, registered, "registered", rate),
             less=line["walk_ins"],
         ),
         _funnel_bar("Did not attend", line["did_not_attend"], mark, registered, "registered"),
         _funnel_bar("Cancelled", line["cancelled"], mark, registered, "registered"),
         _funnel_bar("Walk-ins, without a booking", line["walk_ins"], mark),
-        _funnel_bar("Attended in all", line["attended"], mark, capacity, "places offered", take_up, " take-up"),
+        _funnel_bar("Attended in all (take-up)", line["attended"], mark, capacity, "places offered", take_up),
     ]
     drawn = pl.DataFrame(lines, schema=_FUNNEL)
     said = [sentence(title), "Bars from one baseline: bookings and places.", _funnel_in_words(line)]
@@ -119,7 +120,6 @@ def _funnel_bar(
     whole: int | None = None,
     of: str = "",
     share: float | None = None,
-    rate: str = "",
     *,
     less: int | None = None,
     outline: bool = False,
@@ -127,7 +127,7 @@ def _funnel_bar(
     """A bar with what it is a share of; without its number it has none of the others either."""
     numbers = {"less": less, "whole": whole, "share": share} if value is not None else {}
     note = "" if value is not None else mark or NO_FIGURE
-    return {"row": row, "value": value, **numbers, "of": of, "rate": rate, "note": note, "outline": outline}
+    return {"row": row, "value": value, **numbers, "of": of, "rate": "", "note": note, "outline": outline}
 
 
 def _funnel_in_words(line: Mapping[str, Any]) -> str:
@@ -347,6 +347,7 @@ def plot_ageing(table: Safe, *, title: str, measure: str = "people") -> alt.Laye
         return bars(rows, title=title, axis=f"Number of {measure}")
     named = rows.frame.with_columns(row=pl.concat_str("row", "series", separator=", "))
     said = [sentence(title), f"Bars: number of {measure}, by stage.", *extremes(named), *without_number(named)]
+    rows = replace(rows, series_name="Training")
     return bars(rows, title=title, axis=f"Number of {measure}", one_each=True, said=" ".join(said))
 
 
@@ -383,7 +384,7 @@ def plot_coverage(table: Safe, *, title: str, group: str | None = None) -> alt.L
     parts = [shares.frame.with_columns(series=pl.lit(SHARE)), reach.frame.with_columns(series=pl.lit(REACH))]
     said = [
         sentence(title),
-        f"Dots, by {within(shares.row_name)}: {SHARE}, and {REACH} with intervals.",
+        f"Dots, by {within(shares.row_name)}: the share {SHARE}, and the share {REACH} with intervals.",
         *(text for part in parts for text in _said_of(part)),
         *without_number(pl.concat(parts)),
     ]
@@ -412,7 +413,7 @@ def _reach_in_words(line: Mapping[str, Any]) -> str:
     return share_in_words({**line, **named})
 
 
-def plot_need(table: Safe, *, title: str, group: str | None = None) -> alt.LayerChart:
+def plot_need(table: Safe, *, title: str, group: str | None = None, sessions: bool = True) -> alt.LayerChart:
     """Draw how many people are to be trained and how many have been, and say what is still needed.
 
     Parameters
@@ -423,6 +424,8 @@ def plot_need(table: Safe, *, title: str, group: str | None = None) -> alt.Layer
         Title of the chart: what it shows.
     group
         Group column that makes the rows; the first where it is not given. Of others the "Total" is drawn.
+    sessions
+        Whether to say how many sessions each group would need by itself. Where groups share sessions, they need fewer.
 
     Returns
     -------
@@ -439,6 +442,7 @@ def plot_need(table: Safe, *, title: str, group: str | None = None) -> alt.Layer
     shape = PROGRESS if isinstance(table, Safe) and table.shape.name == "progress" else NEED
     frame, row = _by_one(opened(table, shape), shape, group)
     lacking = "still_needed" if shape is PROGRESS else "need"
+    frame = frame if sessions else frame.drop("sessions_needed", strict=False)
     needs = arrange(frame.rename({lacking: "need"}), "need", row, None, _need_in_words, margins=False)
     # Where the need is hidden nothing is said of it; where it is not known, that is said.
     unknown = pl.when(pl.col("note") == NO_FIGURE).then(pl.lit(f"need: {NO_FIGURE}")).otherwise(pl.lit(""))
@@ -517,7 +521,7 @@ def plot_mix(table: Safe, *, title: str, group: str | None = None) -> alt.LayerC
     single = effective.frame.filter(words != "")["row"].to_list()
     said = [
         sentence(title),
-        f"Two symbols, by {within(effective.row_name)}: agencies {PRESENT}, and their {EFFECTIVE}.",
+        f"Two symbols, by {within(effective.row_name)}: {PRESENT}, and how many of equal size mix a room as well.",
         *extremes(effective.frame),
         *([f"One agency alone: {', '.join(single)}."] if single else []),
         *without_number(effective.frame),
@@ -531,8 +535,9 @@ def plot_mix(table: Safe, *, title: str, group: str | None = None) -> alt.LayerC
 
 
 def _mix_in_words(line: Mapping[str, Any]) -> str:
+    agencies = "agency" if line["effective_agencies"] == 1 else "agencies"
     return (
-        f"effective number {line['effective_agencies']:,}, {line['agencies_present']:,} present, "
+        f"mixed like {line['effective_agencies']:,} {agencies}, {line['agencies_present']:,} came, "
         f"{line['attended']:,} people"
     )
 

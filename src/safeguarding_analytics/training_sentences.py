@@ -18,6 +18,9 @@ from safeguarding_analytics.tables import DUE, STANDING, TOTAL
 if TYPE_CHECKING:
     from safeguarding_analytics.currency import TrainingRule
 
+_FEW_GROUPS, _MOST_NAMED = 5, 3
+"""How many groups are all named, and how many of more than that."""
+
 
 def say_attendance(table: Safe) -> str:
     """Put what became of the bookings into words, each rate with its name and what it is of.
@@ -45,12 +48,13 @@ def say_attendance(table: Safe) -> str:
     )
     if row["attendance_rate"] is not None:
         sentence += f": an attendance rate of {percent(row['attendance_rate'], row['registered'])}"
-    sentence += f". With {row['walk_ins']:,} who walked in, {row['attended']:,} places were attended"
+    sentence += f". With {row['walk_ins']:,} who came without a booking, {row['attended']:,} places were taken"
     if row["take_up"] is None and row["capacity"] == 0:
         return f"{sentence}; no places were offered, so there is no take-up."
     if row["take_up"] is None:
         return f"{sentence}; how many places were offered is not known, so there is no take-up."
-    return f"{sentence}: {percent(row['take_up'], row['capacity'])} of {row['capacity']:,} places offered, the take-up."
+    share = percent(row["take_up"], row["capacity"])
+    return f"{sentence}: {share} of the {row['capacity']:,} places offered, which is the take-up."
 
 
 def say_over_reached(table: Safe) -> str:
@@ -208,8 +212,8 @@ def say_mergers(agencies: pl.DataFrame) -> str:
     )
 
 
-def say_need(table: Safe, *, what: str) -> str:
-    """Put what is still needed into words, group by group where it is not nothing, then in all.
+def say_need(table: Safe, *, what: str, sessions: bool = False, note: str = "") -> str:
+    """Put what is still needed into words: in all, and in the groups that need most.
 
     Parameters
     ----------
@@ -217,6 +221,16 @@ def say_need(table: Safe, *, what: str) -> str:
         Of shape ``need`` or ``progress``; of several group columns all but the first must be "Total" or one value.
     what
         Who is needed, such as ``"people still to be reached"``.
+    sessions
+        Whether to say how many sessions that takes: in all where there is a number for all, as groups share sessions;
+        else group by group.
+    note
+        What must be known of these numbers; said only where there are any.
+
+    Returns
+    -------
+    str
+        Groups that need nothing are left out. Of more than five groups the three that need most are named.
     """
     column = "still_needed" if table.shape.name == "progress" else "need"
     frame = table.frame()
@@ -224,11 +238,14 @@ def say_need(table: Safe, *, what: str) -> str:
     for other in others:
         frame = frame.filter((pl.col(other).cast(pl.String) == TOTAL) | (pl.col(other).n_unique() == 1))
     named = frame.with_columns((pl.col(group).cast(pl.String) if group else pl.lit(TOTAL)).alias("name"))
-    rows = named.filter(pl.col(column) > 0).sort(pl.col("name") == TOTAL, "name", nulls_last=True)
-    said = [
-        f"{'in all' if row['name'] == TOTAL else row['name'] or 'not stated'} {row[column]:,}"
+    total = pl.col("name").eq_missing(TOTAL)
+    rows = named.filter(pl.col(column) > 0).sort(total, column, "name", descending=[True, True, False], nulls_last=True)
+    shared = sessions and rows.filter(total)["sessions_needed"].count() > 0
+    said = {
+        row["name"]: f"{'in all' if row['name'] == TOTAL else row['name'] or 'not stated'} {row[column]:,}"
+        f"{_sessions(row) if sessions and shared == (row['name'] == TOTAL) else ''}"
         for row in rows.to_dicts()
-    ]
+    }
     if not said:
         if (frame["mark"] != "").any():
             return HIDDEN
@@ -240,7 +257,15 @@ def say_need(table: Safe, *, what: str) -> str:
             )
             return f"{missing}, so what is still needed cannot be said."
         return f"{what[0].upper()}{what[1:]}: none."
-    return f"{what[0].upper()}{what[1:]}: {', '.join(said)}."
+    each = [words for name, words in said.items() if name != TOTAL]
+    if len(each) > _FEW_GROUPS:
+        each = [*each[: _MOST_NAMED - 1], f"{each[_MOST_NAMED - 1]} and {len(each) - _MOST_NAMED} more"]
+    listed = "; ".join(filter(None, [said.get(TOTAL), ", ".join(each)]))
+    return f"{what[0].upper()}{what[1:]}: {listed}.{f' {note}' if note else ''}"
+
+
+def _sessions(row: dict[str, Any]) -> str:
+    return "" if row["sessions_needed"] is None else f" ({numbered(row['sessions_needed'], 'session')})"
 
 
 def say_mix(table: Safe) -> str:
@@ -304,7 +329,7 @@ def say_induction(table: Safe, *, as_at: date) -> str:
     """
     if table.frame().is_empty():
         return "No staff records show who started in the year before, so induction cannot be judged."
-    said = say_proportion(table, of="staff who had started", have="had training within three months of their first day")
+    said = say_proportion(table, of="new staff", have="had training within three months of their first day")
     return f"In the year before {day_in_words(as_at)}: {said}"
 
 

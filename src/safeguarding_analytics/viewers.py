@@ -16,7 +16,7 @@ from typing import Any
 from tornado.web import RequestHandler, stream_request_body
 
 from safeguarding_analytics.access import Access, is_own_name, is_own_origin
-from safeguarding_analytics.drawn_pages import BusyError, DrawnPages
+from safeguarding_analytics.drawn_pages import BusyError, DrawnPages, NotYetError
 from safeguarding_analytics.errors import SafeguardingError
 from safeguarding_analytics.pages import message_html, text_html
 
@@ -31,12 +31,16 @@ NOT_THERE = (
     "minute."
 )
 BUSY = "This page is not ready yet, as others are being worked out. Load it again in a minute."
+BEING_WORKED_OUT = "This page is being worked out. It opens here by itself as soon as it is ready."
 MANY_VIEWERS = "For many viewers, the same pages can be put on any web server: safeguarding publish."
 LET_IN = "You are let in. If the figures do not open by themselves, follow the link to them above."
 MOVED = "This page has another address here. If it does not open by itself, follow the link to it above."
 
 RETRY_SECONDS = 30
 """When to ask again for a page that is not there yet."""
+
+SOON, LOOK_AGAIN = 3.0, 5
+"""Seconds after which a browser is told that its page is being worked out, and after which it asks again by itself."""
 
 HEADERS = {
     "Cache-Control": "no-store",
@@ -71,6 +75,7 @@ class Said:
     let_in: bytes
     moved: bytes
     busy: bytes
+    being_worked_out: bytes
 
 
 class Refusals:
@@ -90,7 +95,9 @@ class Refusals:
     def __init__(self, navigation: Sequence[tuple[str, str]], board: Callable[[], str], static_site: str = "") -> None:
         link = f'<a href="{escape(static_site)}">{escape(static_site)}</a>'
         instead = f"The same figures are at {link}." if static_site else escape(MANY_VIEWERS)
-        self._busy = f'<p class="message">{escape(BUSY)}</p><p>{instead}</p>'
+        self._waiting = {
+            each: f'<p class="message">{escape(each)}</p><p>{instead}</p>' for each in (BUSY, BEING_WORKED_OUT)
+        }
         self._navigation, self._board = navigation, board
         self._of, self._said = "", self._of_board("")
         self.not_shown = message_html(NOT_SHOWN, title="Page not shown", navigation=[]).encode()
@@ -111,12 +118,17 @@ class Refusals:
         def plain(sentence: str, title: str) -> bytes:
             return message_html(sentence, title=title, navigation=self._navigation, board=board).encode()
 
+        def waiting(sentence: str, title: str, again: int = 0) -> bytes:
+            body = self._waiting[sentence]
+            return text_html(body, title=title, navigation=self._navigation, board=board, again=again).encode()
+
         return Said(
             no_page=plain(NO_PAGE, "Page not found"),
             not_there=plain(NOT_THERE, "No figures at the moment"),
             let_in=plain(LET_IN, "You are let in"),
             moved=plain(MOVED, "Page at another address"),
-            busy=text_html(self._busy, title="Page not ready", navigation=self._navigation, board=board).encode(),
+            busy=waiting(BUSY, "Page not ready"),
+            being_worked_out=waiting(BEING_WORKED_OUT, "Page being worked out", LOOK_AGAIN),
         )
 
 
@@ -169,7 +181,7 @@ class Viewer(RequestHandler):
             self._let_in()
 
     async def get(self) -> None:
-        """Give the page of this address."""
+        """Give the page of this address; to a browser, after a while, one that says that it is being worked out."""
         if self.leads_to:
             self.set_header("Location", self.leads_to)
             self._say(302, self.refusals.said.moved)
@@ -177,11 +189,17 @@ class Viewer(RequestHandler):
         if not self.name:
             self._say(404, self.refusals.said.no_page)
             return
+        is_browser = "text/html" in self.request.headers.get("Accept", "")
         try:
             if self.before is not None:
                 await self.before()
-            self._say(200, await self.pages.get(self.name))
-        except BusyError:
+            self._say(200, await self.pages.get(self.name, SOON if is_browser else None))
+        except BusyError as error:
+            if is_browser and isinstance(error, NotYetError):
+                # Where scripts run, the page has loaded itself before, and kept the choice that stands in its address.
+                self.set_header("Refresh", f"{3 * LOOK_AGAIN}; url={self.request.path}")
+                self._say(202, self.refusals.said.being_worked_out)
+                return
             self.set_header("Retry-After", RETRY_SECONDS)
             self._say(503, self.refusals.said.busy)
         except SafeguardingError:

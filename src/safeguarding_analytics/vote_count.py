@@ -177,7 +177,7 @@ def count_votes(
         resample=rule.resample,
         issues=listed,
     )
-    pairs = head_to_head(rows, unranked=rule.unranked, weight=rule.weight, issues=listed)
+    pairs = _in_order(head_to_head(rows, unranked=rule.unranked, weight=rule.weight, issues=listed), ranking)
     divided = polarisation(rows, rule.seats, minimum_ballots=policy.minimum_ballots, seed=rule.seed, issues=listed)
     ranked, figures = _with_tallies(ranking, pairs), _figures(rows, rule, listed, agencies)
     if rule.weight == "agency" and agencies.hidden:
@@ -210,6 +210,13 @@ def _agencies_of(rows: pl.DataFrame, policy: Policy, issues: Sequence[str]) -> _
     shown = shown_agencies(votes, policy.minimum_ballots).tolist()
     hidden = [name for name, flag in zip(votes.agencies, shown, strict=True) if not flag]
     return _Agencies(dict(zip(votes.agencies, sizes, strict=True)), tuple(hidden))
+
+
+def _in_order(pairs: pl.DataFrame, ranking: pl.DataFrame) -> pl.DataFrame:
+    """Issues one against one in the order of the ranking, so that the tallies of the first issue stand first."""
+    place = {issue: number for number, issue in enumerate(ranking["issue"])}
+    in_order = [pl.col(name).replace_strict(place, return_dtype=pl.Int64) for name in ("issue", "opponent")]
+    return pairs.sort(in_order)
 
 
 def _with_tallies(ranking: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
@@ -320,12 +327,14 @@ def _places(rows: pl.DataFrame, rule: CountingRule, weight: str, unranked: str, 
 
 OTHERWISE = {
     "agreed": "the rule",
-    "other_weight_selected": "the weighting",
-    "other_unranked_selected": "how issues left off are counted",
+    "other_weight_selected": "whether members or agencies weigh the same",
+    "other_unranked_selected": "how issues left off a ballot are counted",
 }
 """What a result may depend on, by the column that tells it."""
 
 TIE = "how a tie at the cut is broken"
+
+BEST_ORDER = "of the best order (Kemeny's rule)"
 
 
 def _differs(column: str) -> pl.Expr:
@@ -395,12 +404,12 @@ def _figures(rows: pl.DataFrame, rule: CountingRule, issues: Sequence[str], agen
     agreed = _first(members_agreement(rows, seed=rule.seed, issues=issues))
     best = _first(kemeny(rows, unranked=rule.unranked, weight=rule.weight, issues=issues))
     found += [
-        (W, "from none to full agreement", _rounded(agreed.get("w"), 2)),
-        (W_BY_CHANCE, None, _rounded(agreed.get("chance"), 2)),
-        (W_P, None, _rounded(agreed.get("p_value"), 3)),
-        (TAU, "of every two members", _rounded(agreed.get("mean_tau"), 2)),
-        (DISAGREEMENTS, "Kemeny", best.get("cost")),
-        (OPTIMAL_ORDERS, "Kemeny", best.get("n_optimal_orders")),
+        (W, "Kendall's W, from none to full agreement", _rounded(agreed.get("w"), 2)),
+        (W_BY_CHANCE, "Kendall's W", _rounded(agreed.get("chance"), 2)),
+        (W_P, "p-value of Kendall's W", _rounded(agreed.get("p_value"), 3)),
+        (TAU, "Kendall's tau-b", _rounded(agreed.get("mean_tau"), 2)),
+        (DISAGREEMENTS, BEST_ORDER, best.get("cost")),
+        (OPTIMAL_ORDERS, BEST_ORDER, best.get("n_optimal_orders")),
     ]
     schema = {"figure": pl.String, "about": pl.String, "value": pl.Float64}
     return pl.DataFrame(found, schema=schema, orient="row").sort("figure")

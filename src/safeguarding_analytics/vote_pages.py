@@ -112,7 +112,7 @@ def show_rule(release: Release) -> Html:
         An open release, of ballots that are counted as they come in.
     """
     standing: Standing = release.manifest["live"]
-    said = f"{standing.rule} The rule stands in board.toml, and cannot be changed while this count goes on."
+    said = f"{standing.rule} The rule stands in the board's settings, and cannot be changed while this count goes on."
     return Html(f"<p>{escape(said)}</p>", said)
 
 

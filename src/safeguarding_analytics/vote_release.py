@@ -60,14 +60,13 @@ def define_count(rule: CountingRule) -> str:
 
     Examples
     --------
-    >>> define_count(CountingRule())[:66]
-    'Symmetric Borda count: wins minus losses over all pairs of issues;'
+    >>> define_count(CountingRule()).split(". ")[-3]
+    'This is the symmetric Borda count'
     """
     drawn = "whole agencies" if (rule.resample or rule.weight) == "agency" else "members"
     return (
-        "Symmetric Borda count: wins minus losses over all pairs of issues; tied places averaged; weight per "
-        f"{rule.weight}; unranked issues: {rule.unranked}; the first {rule.seats} are selected. How firm that is was "
-        f"tried with {rule.resamples:,} boards: {drawn} drawn at random from those who voted, and some more than once. "
+        f"{say_rule(rule)} This is the symmetric Borda count. How firm the choice is was tried with "
+        f"{rule.resamples:,} boards: {drawn} drawn at random from those who voted, and some more than once. "
         f"Whoever starts the drawing at the number {rule.seed} draws the same boards."
     )
 
@@ -86,7 +85,6 @@ def answers_of(count: VoteCount) -> Sequence[Answer]:
         The ranking first. Tables by agency are left out where ballots name no agency.
     """
     rule, figures = count.rule, count.figures
-    definition = define_count(rule)
     left_off = LEFT_OFF if rule.unranked == "ignore" else ""
     firm = (say_ballots_to_change(figures), say_absent(count.checks, figures), say_agreement(figures))
     found = [
@@ -94,7 +92,7 @@ def answers_of(count: VoteCount) -> Sequence[Answer]:
             "priorities",
             count.ranking,
             "Ranking of the issues",
-            f"{say_rule(rule)} {definition}",
+            define_count(rule),
             _together(say_ranking(count.ranking, seats=rule.seats), say_bands(count.ranking)),
         ),
         Answer(
@@ -102,17 +100,18 @@ def answers_of(count: VoteCount) -> Sequence[Answer]:
             count.head_to_head,
             "Issues one against one",
             f"{_whose_votes(rule)} who put one issue above the other; the margins of an issue add up to its score. "
-            f"{definition}",
+            f"{say_rule(rule)}",
             say_head_to_head(count.ranking, count.head_to_head),
         ),
         Answer(
             "priorities_checks",
             count.checks,
             "The same ballots counted otherwise",
-            "Place of each issue by other rules, under the other weighting and the other convention for issues left "
-            "off a ballot. They check the result and are no choice of results. Schulze and ranked pairs go by margins. "
-            "Where each agency weighs the same as a check, and where an agency is left out, those of few ballots are "
-            "taken together.",
+            "Place of each issue by other rules of counting (Copeland, Schulze, ranked pairs and Kemeny), by the other "
+            "weighting (each agency the same, or each member) and by the other convention for issues left off a ballot "
+            "(not compared, or sharing its last places). They check the result and are no choice of results. Schulze "
+            "and ranked pairs go by margins. Where each agency weighs the same as a check, and where an agency is left "
+            "out, those of few ballots are taken together.",
             _together(say_checks(count.checks), say_bracket(count.checks), say_without_one(count.checks)),
         ),
         Answer(
@@ -120,8 +119,10 @@ def answers_of(count: VoteCount) -> Sequence[Answer]:
             figures,
             "How firm the result is, and how far members agree",
             "Fewest ballots, of those cast or still to come, that would put another issue among the priorities: a "
-            "worst case and no probability. Kendall's W is corrected for ties; members weigh the same in it. Agencies "
-            "of few ballots count as equal in size among the effective ballots.",
+            "worst case and no probability. The agreement of all ballots is Kendall's W, corrected for ties; members "
+            "weigh the same in it. That of two members is Kendall's tau-b, the mean over all pairs of them. Effective "
+            "ballots are as many of equal weight as would make the result as firm; among them agencies of few ballots "
+            "count as equal in size.",
             _together(*firm),
         ),
         Answer(
@@ -139,7 +140,7 @@ def answers_of(count: VoteCount) -> Sequence[Answer]:
                 "priorities_by_agency",
                 count.by_agency,
                 "The order of each agency",
-                f"The ballots of each agency counted by themselves, every member weighing the same. {definition}",
+                f"The ballots of each agency counted by themselves. {say_rule(rule.but(weight='member'))}",
                 say_orders(count.by_agency),
             ),
             Answer(

@@ -3,7 +3,9 @@ from types import SimpleNamespace
 import pytest
 from test_pages_in_browser import ARGUMENTS, CHROMIUM, wait_until
 
+from safeguarding_analytics import viewers
 from safeguarding_analytics.dashboards import NOT_ANSWERED
+from safeguarding_analytics.viewers import BEING_WORKED_OUT
 from test_dashboards import make_release
 from test_serving_attack import ANSWER, BASE, TOKEN, Quick
 
@@ -68,6 +70,8 @@ def opened(browser, serve, releases):
         page.on("websocket", lambda opened: page.sockets.append(opened.url))
         page.server = f"http://127.0.0.1:{served[release].port}"
         page.goto(page.server + address, timeout=SLOW)
+        # A page that is not ready loads itself again until it is.
+        page.locator("h1", has_not_text="Page being worked out").first.wait_for(timeout=SLOW)
         wait_until(page, f"{WAITING} === 0", SLOW / 1000)
         return page
 
@@ -264,6 +268,25 @@ def test_link_with_the_token_in_a_page_of_another_site_leads_to_the_figures_and_
         assert (cookie["expires"], cookie["path"], cookie["sameSite"]) == (-1, BASE, "Strict")
         page.go_back()
         assert TOKEN not in page.url
+    finally:
+        context.close()
+        quick.close()
+
+
+def test_page_that_is_being_worked_out_says_so_and_opens_by_itself_with_the_choice_in_its_address(browser, monkeypatch):
+    monkeypatch.setattr(viewers, "SOON", 0.2)
+    quick = Quick("")
+    quick.hold.set()
+    context = browser.new_context(bypass_csp=True)  # the policy would refuse the script that axe puts into the page
+    try:
+        page = context.new_page()
+        address = f"http://127.0.0.1:{quick.port}{BASE}training#Agency=Police"
+        page.goto(address)
+        page.get_by_text(BEING_WORKED_OUT).wait_for()
+        assert broken_rules(page) == []
+        quick.hold.clear()
+        page.get_by_text(ANSWER).wait_for()
+        assert page.url == address
     finally:
         context.close()
         quick.close()

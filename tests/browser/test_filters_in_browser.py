@@ -214,7 +214,10 @@ def test_a_choice_goes_along_to_another_page_and_back(opened):
     page.get_by_role("link", name="Plans").click()
     page.wait_for_url("**/plans.html*")
     ready(page)
-    assert settled(page).startswith("Police: highlighted in 1 chart and 1 table.")
+    assert settled(page).startswith(
+        "This page shows nothing by District, so “Dover” changes nothing here. "
+        "Police: highlighted in 1 chart and 1 table."
+    )
     assert page.get_by_label("Agency", exact=True).input_value() == "Police"
     page.get_by_role("link", name="Staff").click()
     page.wait_for_url("**/staff.html*")
@@ -225,13 +228,87 @@ def test_a_choice_goes_along_to_another_page_and_back(opened):
 
 @pytest.mark.parametrize(
     "hash_",
-    ["#Agency=Nobody", "#%3Cb%3E=1", "#main", "#Agency", "#Agency=%E0%A4%A", "#only=1", "#&=&&==", "#Agency=Total"],
+    ["#%3Cb%3E=1", "#main", "#Agency", "?", "?token=1&Place=Dover", "#only=1", "#&=&&=="],
 )
 def test_a_hash_that_names_nothing_of_the_page_is_ignored(opened, hash_):
     page = opened("staff", hash_)
     assert settled(page) == "Nothing is chosen: all is shown."
     assert [page.evaluate(DRAWN, chart) for chart in (0, 1)] == [4, 8]
     assert page.locator("tr.faded, tr[hidden]").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("?agency=Nonsense", "Nonsense"),
+        ("#Agency=Nonsense", "Nonsense"),
+        ("#Agency=Total", "Total"),
+        ("?Agency=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E", "<img src=x onerror=alert(1)>"),
+        ("#Agency=%3Cscript%3Ealert(1)%3C/script%3E", "<script>alert(1)</script>"),
+        ("#Agency=%22%3E%3Csvg/onload%3Dalert(1)%3E", '"><svg/onload=alert(1)>'),
+        ("#Agency=__proto__", "__proto__"),
+        (f"#Agency={'x' * 1000}", f"{'x' * 60}…"),
+    ],
+)
+def test_a_name_that_the_page_does_not_have_is_said_not_to_be_there_and_all_is_shown(opened, address, name):
+    page = opened("staff", address)
+    assert settled(page) == (
+        f"Sorry, this page has no Agency “{name}”: check the address, or choose from the list. "
+        "Nothing is chosen: all is shown."
+    )
+    # A status is read out politely. Nothing that was asked for has become an element, a choice or a row.
+    assert page.locator(".choices [role=status] *, .choices img, .choices svg, .choices script").count() == 0
+    assert page.get_by_label("Agency", exact=True).locator("option").all_inner_texts() == [
+        *("all", "Education", "Health", NASTY, "Police")
+    ]
+    assert [page.evaluate(DRAWN, chart) for chart in (0, 1)] == [4, 8]
+    assert page.locator("tr.faded, tr[hidden]").count() == 0
+    page.get_by_label("Agency", exact=True).select_option("Health")
+    assert settled(page).startswith("Health: highlighted")
+    assert "Nonsense" not in page.url
+    page.get_by_role("button", name="Show all").click()
+    assert settled(page) == "Nothing is chosen: all is shown."
+
+
+@pytest.mark.parametrize("address", ["?agency=police", "#Agency=POLICE", "?x=1&AGENCY=Police&district=nowhere"])
+def test_a_choice_is_found_whatever_its_capital_letters_and_stands_in_the_address_once(opened, address):
+    page = opened("staff", address)
+    assert "Police: highlighted in 1 chart and 1 table." in settled(page)
+    assert page.get_by_label("Agency", exact=True).input_value() == "Police"
+    query, hash_ = page.url.partition("staff.html")[2].split("#")
+    assert query == ("?x=1" if "x=1" in address else "")
+    assert "Agency=Police" in hash_
+
+
+@pytest.mark.parametrize(
+    ("showing", "said"),
+    [
+        ("11111", "Go to: Figure 1 to Figure 5"),
+        ("11011101", "Go to: Figure 1, Figure 2, Figure 4 to Figure 6, Figure 8"),
+        ("0001", "Go to: Figure 4"),
+    ],
+)
+def test_many_figures_in_a_row_are_named_by_the_first_and_the_last(browser, folder, showing, said):
+    kinds = {"1": (CHARTS["bars"], COUNTS), "0": (CHARTS["attendance"], PLACES)}
+    answered = {f"Question {number}?": kinds[kind] for number, kind in enumerate(showing)}
+    (folder / "row.html").write_text(page_of_questions(answered), encoding="utf-8")
+    page = browser.new_page()
+    page.goto((folder / "row.html").as_uri() + "#Agency=Police")
+    page.locator(".choices.active").wait_for()
+    assert page.locator(".choices .where").inner_text() == said
+    page.close()
+
+
+def test_choices_stand_in_one_order_whatever_the_order_of_the_charts(browser, folder):
+    (folder / "turned.html").write_text(
+        page_of_questions({"Where?": (CHARTS["attendance"], PLACES), "Who?": (CHARTS["bars"], COUNTS)}),
+        encoding="utf-8",
+    )
+    page = browser.new_page()
+    page.goto((folder / "turned.html").as_uri())
+    page.locator(".choices").wait_for()
+    assert page.locator(".choices label").all_inner_texts() == ["Agency", "District", "Show only what is chosen"]
+    page.close()
 
 
 def test_a_place_on_the_page_leaves_the_choice_alone(opened):
