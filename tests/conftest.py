@@ -1,9 +1,12 @@
 """What tests in more than one file use."""
 
+import fcntl
 import http.client
 import json
 import os
+import pickle
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -79,6 +82,10 @@ def _serves_kernels(process):
         return False
 
 
+SPARK_PARTITIONS = 4
+"""Into how many partitions PySpark shuffles."""
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -87,8 +94,23 @@ def free_port():
 
 @pytest.fixture(scope="session")
 def demo_report(tmp_path_factory):
-    """One run over the whole synthetic board on 2 July 2011. Only to be read: who tampers with it takes a copy."""
-    folder, progress = tmp_path_factory.mktemp("demo"), []
+    """One run over the whole synthetic board on 2 July 2011. Only to be read: who tampers with it takes a copy.
+
+    The processes in which tests run side by side share it: the first one makes it, and the others wait.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with (folder / "demo_report.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        kept = folder / "demo_report.pickle"
+        if not kept.exists():
+            kept.write_bytes(pickle.dumps(_make_demo_report(folder / "demo_report")))
+        return pickle.loads(kept.read_bytes())
+
+
+def _make_demo_report(folder):
+    progress = []
     write_demo_board(folder / "board")
     made = make_report(
         folder / "board",
@@ -97,6 +119,36 @@ def demo_report(tmp_path_factory):
         progress=lambda done, every: progress.append((done, every)),
     )
     return SimpleNamespace(made=made, board=folder / "board", out=folder / "out", progress=progress)
+
+
+@pytest.fixture(scope="session")
+def spark():
+    """One PySpark on two cores, quiet, reached from this computer alone; its Java process ends with the tests."""
+    sql = pytest.importorskip("pyspark.sql", reason="PySpark is not installed: install the extra spark")
+    if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
+        pytest.skip("PySpark needs Java 17 or later, and there is none")
+    settings = {
+        "spark.sql.shuffle.partitions": SPARK_PARTITIONS,
+        "spark.sql.adaptive.enabled": False,  # would put small partitions together, and hide what is to be seen
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.ui.enabled": False,
+        "spark.ui.showConsoleProgress": False,
+        "spark.driver.memory": "1g",
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",  # short work: compiling it well takes longer
+    }
+    building = sql.SparkSession.builder.master("local[2]").appName("tests")
+    for name, value in settings.items():
+        building = building.config(name, value)
+    session = building.getOrCreate()
+    context = session.sparkContext
+    context.setLogLevel("OFF")
+    gateway = context._gateway
+    yield session
+    session.stop()
+    gateway.shutdown()
+    gateway.proc.stdin.close()
+    gateway.proc.wait(timeout=60)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,5 @@
 """Second or subsequent plans, against arithmetic written out and a plain-Python count."""
 
-import os
-import shutil
 from datetime import date, timedelta
 from functools import cache
 from itertools import product
@@ -305,36 +303,6 @@ def test_ten_thousand_plans_are_what_plain_python_counts(files, question, engine
     by, within_months, options = QUESTIONS[question]
     found = repeat_plan_rate(ENGINES[engine](files(question)), by, within_months, **options)
     assert_frame_equal(found, expected(question), abs_tol=1e-12)
-
-
-@pytest.fixture(scope="session")
-def spark():
-    """PySpark on two cores with four partitions; ended with the tests, unless other tests have ended it already."""
-    sql = pytest.importorskip("pyspark.sql", reason="PySpark is not installed: install the extra spark")
-    if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
-        pytest.skip("PySpark needs Java 17 or later, and there is none")
-    settings = {
-        "spark.sql.shuffle.partitions": 4,
-        "spark.sql.adaptive.enabled": False,
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.ui.enabled": False,
-        "spark.ui.showConsoleProgress": False,
-        "spark.driver.memory": "1g",
-        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
-    }
-    building = sql.SparkSession.builder.master("local[2]").appName("test_child_protection")
-    for name, value in settings.items():
-        building = building.config(name, value)
-    session = building.getOrCreate()
-    session.sparkContext.setLogLevel("OFF")
-    gateway = session.sparkContext._gateway
-    yield session
-    if gateway.proc.poll() is None:
-        session.stop()
-        gateway.shutdown()
-        gateway.proc.stdin.close()
-        gateway.proc.wait(timeout=60)
 
 
 @pytest.mark.spark

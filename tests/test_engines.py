@@ -8,7 +8,6 @@ up distinct counts per partition looks right.
 import math
 import os
 import random
-import shutil
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -58,7 +57,6 @@ WORKFORCE = {
 
 TEXT_OR_NUMBER = BOOKINGS | SESSIONS | WORKFORCE
 TOTAL = "Total"
-SPARK_PARTITIONS = 4
 
 
 @dataclass(frozen=True)
@@ -369,36 +367,6 @@ def on_spark(session):
 
 
 @pytest.fixture(scope="session")
-def spark():
-    """One PySpark on two cores, quiet, reached from this computer alone; its Java process ends with the tests."""
-    sql = pytest.importorskip("pyspark.sql", reason="PySpark is not installed: install the extra spark")
-    if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
-        pytest.skip("PySpark needs Java 17 or later, and there is none")
-    settings = {
-        "spark.sql.shuffle.partitions": SPARK_PARTITIONS,
-        "spark.sql.adaptive.enabled": False,  # would put small partitions together, and hide what is to be seen
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.ui.enabled": False,
-        "spark.ui.showConsoleProgress": False,
-        "spark.driver.memory": "1g",
-        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",  # short work: compiling it well takes longer
-    }
-    building = sql.SparkSession.builder.master("local[2]").appName("test_engines")
-    for name, value in settings.items():
-        building = building.config(name, value)
-    session = building.getOrCreate()
-    context = session.sparkContext
-    context.setLogLevel("OFF")
-    gateway = context._gateway
-    yield session
-    session.stop()
-    gateway.shutdown()
-    gateway.proc.stdin.close()
-    gateway.proc.wait(timeout=60)
-
-
-@pytest.fixture(scope="session")
 def small(tmp_path_factory):
     return written(REGISTER, tmp_path_factory.mktemp("small") / "register")
 
@@ -500,7 +468,7 @@ def test_random_registers_are_the_same_on_spark(spark, tmp_path, seed):
 def test_spark_reads_several_files_and_shuffles_into_several_partitions(spark, small):
     frame = on_spark(spark)(small, "bookings")
     assert frame.rdd.getNumPartitions() >= 2
-    assert frame.groupBy("agency", "person").count().rdd.getNumPartitions() == SPARK_PARTITIONS
+    assert frame.groupBy("agency", "person").count().rdd.getNumPartitions() == 4  # as asked for in conftest
 
 
 @pytest.mark.spark

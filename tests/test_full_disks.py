@@ -105,8 +105,8 @@ FULL = "dd if=/dev/zero of=disk/others bs=1k 2>dd.log || true"
         ("300k", "true", f"Error: {NO_ROOM}again.\n"),  # a page with its charts takes more
         (
             "300k",
-            FULL,  # not even the table of the notebook has room
-            f"Error: one: {NO_ROOM}again.\nNo release was made; the previous one, if there is one, stays.\n",
+            FULL,  # not even the version of the data has room
+            f"Error: {NO_ROOM}again.\n",
         ),
     ],
 )
@@ -118,9 +118,7 @@ def test_full_disk_is_said_in_a_sentence_and_the_release_stands(places, size, fi
 def test_disk_that_can_only_be_read_is_said_to_be_one(places):
     code, said = on_a_disk(places, "size=9m mount -o remount,ro disk")
     assert code == 2
-    assert said.startswith("Error: disk/out/.release-being-built-")
-    assert said.endswith(": its disk can only be read. Choose another folder.\n")
-    assert said.count("\n") == 1
+    assert said == "Error: disk/out/release: its disk can only be read. Choose another folder.\n"
 
 
 def test_two_runs_at_once_make_one_whole_release(places):

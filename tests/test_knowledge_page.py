@@ -24,6 +24,8 @@ from safeguarding_analytics.release import Release
 from safeguarding_analytics.report import make_report
 from safeguarding_analytics.safe import already_public
 
+pytestmark = pytest.mark.long
+
 TODAY = date(2011, 7, 2)
 BOARD = '[board]\nname = "Board of the test"\nas_at = 2011-07-01\n'
 PLAN = "[knowledge]\nmeaningful_gain = 2.0\n[evaluation]\nreport_dates = [2011-07-01]\n"

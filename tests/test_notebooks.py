@@ -21,6 +21,8 @@ import plain_plans
 import safeguarding_analytics
 from safeguarding_analytics.tables import TABLES
 
+pytestmark = pytest.mark.long
+
 PROJECT = Path(__file__).parents[1]
 DEMO = PROJECT / "data" / "demo_board"
 ANALYSES = sorted((PROJECT / "notebooks").glob("*.ipynb"))

@@ -31,6 +31,8 @@ from safeguarding_analytics.vote_count import count_votes
 from safeguarding_analytics.vote_figures import CountingRule
 from safeguarding_analytics.vote_release import answers_of, refuse_to_tell_ballots
 
+pytestmark = pytest.mark.long
+
 TODAY = date(2015, 10, 1)
 BOARD = '[board]\nname = "Board of the test"\nauthority = "Kirklees"\nas_at = 2015-09-25\n'
 ISSUES = ("Bullying", "Gangs", "Missing children", "Neglect", "Neglect of teenagers", "Online safety", "Prevent")

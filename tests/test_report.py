@@ -11,8 +11,10 @@ import subprocess
 import sys
 from datetime import date
 from html import unescape
+from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
+from zipfile import ZipFile
 
 import nbformat
 import polars as pl
@@ -116,12 +118,16 @@ def contents(folder):
 def texts(release):
     """Texts of a release by name, without the scripts that draw charts: they are the same on every page.
 
-    Of a Parquet file, which is not compressed, whatever in it is text.
+    Of a Parquet file, which is not compressed, whatever in it is text; of a workbook, its parts.
     """
-    return {
-        str(name): content.decode(errors="ignore").replace(vega_bundle(), "")
-        for name, content in contents(release).items()
-    }
+    found = {}
+    for name, content in contents(release).items():
+        if name.suffix == ".xlsx":
+            with ZipFile(BytesIO(content)) as parts:
+                found |= {f"{name}/{part}": parts.read(part).decode() for part in parts.namelist()}
+        else:
+            found[str(name)] = content.decode(errors="ignore").replace(vega_bundle(), "")
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -247,6 +253,7 @@ def test_manifest_says_where_the_numbers_come_from(demo):
         "made_on": "2011-07-02",
         "as_at": "2011-07-01",
         "data_version": board.data_version,
+        "area": None,
         "parameters": {},
         "pages": PAGES,
         # Of plans started there are 60 months x 12 districts x 5 categories x 6 ages = 21,600 combinations.
@@ -326,14 +333,20 @@ def test_manifest_says_which_notebook_made_each_table_and_with_which_values(demo
         "training_needs": "training_reach",
         "training_reach_by_agency": "training_reach",
     }
-    asked = {"time_period": "", "group": "agency", "target": "0", "as_at": ""}
+    asked = {"area": "", "time_period": "", "group": "agency", "target": "0", "as_at": ""}
     assert release.entry("attendance").parameters == asked
-    asked = {"time_period": "", "course": "", "group": "agency", "wave": "post", "meaningful_gain": "0.0"}
+    asked = {"area": "", "time_period": "", "course": "", "group": "agency", "wave": "post", "meaningful_gain": "0.0"}
     assert release.entry("knowledge_gain").parameters == asked | {"cluster": "session"}
-    asked = {"authority": "", "time_period": "", "months": "0", "group": "district", "comparator_set": ""}
+    asked = {"area": "", "authority": "", "time_period": "", "months": "0", "group": "district", "comparator_set": ""}
     others = {"indicator": "plans_per_10000", "ruleset": "nhsrplotthedots_0_2_2", "rebase": ""}
     assert release.entry("reviews_on_time").parameters == asked | others
-    assert release.entry("priorities").parameters == {"seats": "0", "weight": "", "unranked": "", "seed": "0"}
+    assert release.entry("priorities").parameters == {
+        "area": "",
+        "seats": "0",
+        "weight": "",
+        "unranked": "",
+        "seed": "0",
+    }
 
 
 def test_release_opens_and_hides_nothing_that_can_be_worked_out(demo):
@@ -396,8 +409,8 @@ def test_no_value_of_an_identifying_column_is_in_any_file(demo):
     assert len(values) > 3000
     found = {}
     for name, text in demo.texts.items():
-        without_paths = re.sub(r' d="[^"]*"', "", text)  # M10 draws a line there
-        found |= dict.fromkeys(values & set(re.findall(r"\w+", without_paths)), name)
+        without_places = re.sub(r' (d|r|ref|sqref)="[^"]*"', "", text)  # M10 draws a line, or is a cell of a workbook
+        found |= dict.fromkeys(values & set(re.findall(r"\w+", without_places)), name)
     assert found == {}
 
 
@@ -573,6 +586,7 @@ def test_notebooks_come_in_the_order_of_the_pack():
     assert dict(notebooks(["priorities"])[0].parameters) == {
         "board": "str",
         "release": "str",
+        "area": "str",
         "seats": "int",
         "weight": "str",
         "unranked": "str",

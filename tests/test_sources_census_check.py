@@ -29,12 +29,19 @@ def large(tmp_path):
     return path
 
 
-def beside():
+def running():
     """Processes that this one has started and that still run."""
-    return [each for each in psutil.Process().children() if each.status() != psutil.STATUS_ZOMBIE]
+    return {each for each in psutil.Process().children() if each.status() != psutil.STATUS_ZOMBIE}
 
 
-def test_a_large_file_is_checked_beside_this_process_and_a_small_one_is_not(large, tmp_path):
+@pytest.fixture
+def beside():
+    """Tells which of them were started since: other tests may keep a server or a database running."""
+    earlier = running()
+    return lambda: [*(running() - earlier)]
+
+
+def test_a_large_file_is_checked_beside_this_process_and_a_small_one_is_not(beside, large, tmp_path):
     parts = check_file(large)
     assert next(parts) == (CODEC, b"utf-8")
     assert len(beside()) == 1
@@ -48,7 +55,7 @@ def test_a_large_file_is_checked_beside_this_process_and_a_small_one_is_not(larg
     assert next(parts) == (CHECKED, b"<Message/>")
 
 
-def test_both_ways_give_the_bytes_of_the_file(large):
+def test_both_ways_give_the_bytes_of_the_file(beside, large):
     there, here = [*check_file(large)], [*check_parts([large.read_bytes()], large.name)]
     for parts in (there, here):
         assert parts[0] == (CODEC, b"utf-8")
@@ -70,14 +77,14 @@ def test_nothing_that_is_not_checked_comes_out(large):
     assert last == (REFUSED, said.encode())
 
 
-def test_the_process_ends_when_the_census_is_refused(large):
+def test_the_process_ends_when_the_census_is_refused(beside, large):
     large.write_bytes(large.read_bytes().replace(b"C1", b"<b/>", 1))
     with pytest.raises(TableError, match="an element that holds a value has others in it"):
         read_rows(large, LAYOUT)
     assert beside() == []
 
 
-def test_a_process_that_is_killed_gives_a_sentence_and_no_table(large):
+def test_a_process_that_is_killed_gives_a_sentence_and_no_table(beside, large):
     parts = check_file(large)
     next(parts)
     (process,) = beside()

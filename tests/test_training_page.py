@@ -20,6 +20,8 @@ from safeguarding_analytics.errors import ParameterError, SafeguardingError, Tab
 from safeguarding_analytics.release import Release
 from safeguarding_analytics.report import make_report
 
+pytestmark = pytest.mark.long
+
 TODAY = date(2011, 7, 2)
 AGENCIES = ("Health", "Police", "Schools", "Probation", "Housing")
 SECTORS = ("Health", "Justice", "Children, families and education", "Justice", "Councils")

@@ -1,5 +1,6 @@
 """Kernels forked from a server: clean processes that end as they should, whatever happens around them."""
 
+import json
 import os
 import signal
 import socket
@@ -285,6 +286,33 @@ manager.shutdown_kernel(now=True)
     assert ran.returncode == 0
     assert ran.stderr.count(ORDINARY_AFTER_ALL) == 1
     assert ran.stdout.strip() == ""  # nothing was imported before
+
+
+def command_of(server):
+    """What Jupyter starts in place of a kernel."""
+    spec = json.loads((server.folder / "kernels" / NAME / "kernel.json").read_text())
+    return [each for each in spec["argv"] if each not in ("-f", "{connection_file}")]
+
+
+def test_client_whose_parent_has_ended_ends_without_a_word(tmp_path):
+    server = start_server()
+    server.process.kill()
+    server.process.wait()
+    command = [*command_of(server), "-f", str(tmp_path / "kernel.json")]
+    ran = subprocess.run(
+        command, env=os.environ | {"JPY_PARENT_PID": "1"}, capture_output=True, timeout=SECONDS, check=False
+    )
+    server.stop()
+    assert (ran.returncode, ran.stdout, ran.stderr) == (1, b"", b"")
+
+
+def test_kernel_whose_addresses_were_removed_while_it_began_ends_without_a_word(tmp_path):
+    kernel_name()
+    (server,) = warm_kernels._server
+    (tmp_path / "no folder").touch()
+    command = [*command_of(server), "-f", str(tmp_path / "no folder" / "kernel.json")]
+    ran = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (1, b"", b"")
 
 
 def test_next_notebook_has_a_new_server_where_the_last_one_was_killed():

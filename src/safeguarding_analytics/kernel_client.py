@@ -21,6 +21,8 @@ def main(place: str, arguments: list[str]) -> None:
     """Have a kernel forked, wait for its end, and end in the same way."""
     with socket.socket(socket.AF_UNIX) as server:
         if not _forked(server, place, arguments):
+            if str(os.getppid()) != os.environ.get("JPY_PARENT_PID", str(os.getppid())):
+                os._exit(1)  # who started it has ended: nobody waits for a kernel
             sys.stderr.write("The warm kernel cannot be had; an ordinary one starts instead.\n")
             sys.stderr.flush()
             ordinary = [sys.executable, "-m", "ipykernel_launcher", *arguments]

@@ -238,7 +238,12 @@ def _be_kernel(request: Request) -> None:
     sys.argv = ["ipykernel_launcher", *request.arguments]
     # Every fork has NumPy's generator as the server has it: without this, all would draw the same numbers.
     importlib.import_module("numpy.random").seed()
-    importlib.import_module("ipykernel.kernelapp").IPKernelApp.launch_instance(argv=request.arguments)
+    try:
+        importlib.import_module("ipykernel.kernelapp").IPKernelApp.launch_instance(argv=request.arguments)
+    except BaseException as error:
+        if isinstance(error, SystemExit) or any(Path(each).is_file() for each in request.arguments):
+            raise
+        os._exit(1)  # who wanted it was stopped, and has removed the file with its addresses: nobody asks why
 
 
 if __name__ == "__main__":
