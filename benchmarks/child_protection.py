@@ -13,8 +13,8 @@ from typing import Any
 import duckdb
 import numpy as np
 import polars as pl
-from measuring import Cost, Way, compared, cost_of, run, started, surroundings, tell
-from training import PACKAGES, PEER, pseudonyms_of, skewed, table
+from measuring import Cost, Way, compared, run, started, surroundings
+from training import PACKAGES, PEER, pseudonyms_of, skewed, table, worker
 
 from safeguarding_analytics.child_protection import repeat_plan_rate
 from safeguarding_analytics.intervals import normal_quantile
@@ -217,15 +217,6 @@ WAYS: dict[str, Callable[[str, Path], Answer]] = {
 # The measuring.
 
 
-def worker(way: str, measure: str, folder: Path, answer: Path) -> None:
-    """Go one way once: write the answer, print the cost."""
-    found: list[Answer] = []
-    cost = cost_of(lambda: found.append(WAYS[way](measure, folder)))
-    if found[0] is not None:
-        found[0].write_parquet(answer)
-    tell(cost)
-
-
 def measured(
     measure: str, folder: Path, repeat: int, ways: Sequence[str] = tuple(WAYS), more: Mapping[str, Way] | None = None
 ) -> dict[str, list[Cost]]:
@@ -261,7 +252,7 @@ def main() -> None:
     """Read the arguments, measure, and print a table per measure."""
     if sys.argv[1:2] == ["--run"]:
         way, measure, folder, answer = sys.argv[2:]
-        return worker(way, measure, Path(folder), Path(answer))
+        return worker(partial(WAYS[way], measure, Path(folder)), Path(answer))
     if sys.argv[1:2] == ["--write"]:
         return write_plans(Path(sys.argv[2]), int(sys.argv[3]))
     parser = argparse.ArgumentParser(description=ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter)

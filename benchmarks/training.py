@@ -272,10 +272,10 @@ WAYS: dict[str, Callable[[str, Path], Answer]] = {
 # The measuring.
 
 
-def worker(way: str, measure: str, folder: Path, answer: Path) -> None:
+def worker(way: Callable[[], Answer], answer: Path) -> None:
     """Go one way once: write the answer, print the cost."""
     found: list[Answer] = []
-    cost = cost_of(lambda: found.append(WAYS[way](measure, folder)))
+    cost = cost_of(lambda: found.append(way()))
     if found[0] is not None:
         found[0].write_parquet(answer)
     tell(cost)
@@ -348,7 +348,7 @@ def main() -> None:
     """Read the arguments, measure, and print a table per measure."""
     if sys.argv[1:2] == ["--run"]:
         way, measure, folder, answer = sys.argv[2:]
-        return worker(way, measure, Path(folder), Path(answer))
+        return worker(partial(WAYS[way], measure, Path(folder)), Path(answer))
     if sys.argv[1:2] == ["--write"]:
         return write_register(Path(sys.argv[2]), int(sys.argv[3]))
     parser = argparse.ArgumentParser(description=ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter)

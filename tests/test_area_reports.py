@@ -401,6 +401,10 @@ def test_a_failing_page_or_area_stops_no_other(board, shelf, tmp_path):
     assert "This page could not be made." in page
     assert "ValueError" not in page
     assert made.releases["mid"].tables() == ["plans"]
+    before = files(tmp_path / "out" / "east")
+    again = make(board, tmp_path / "out")
+    assert (again.kept, list(again.failed)) == (2, ["mid"])
+    assert files(tmp_path / "out" / "east") == before
 
 
 def test_a_report_that_lacks_a_page_does_not_take_the_place_of_one_that_stands(board, shelf, tmp_path):

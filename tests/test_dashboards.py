@@ -1018,6 +1018,19 @@ def test_answer_without_a_chart_is_the_table_in_sight(release):
     assert answer.text == show_answer(release, "currency_ageing", charts.plot_count, title="x").text
 
 
+def test_answer_of_a_wide_table_shows_the_columns_that_are_asked_for_and_says_where_the_others_are(release):
+    answer = show_answer(release, "priorities", columns=["issue", "rank", "a column of another release", "points"])
+    assert answer.text.splitlines()[1:] == [
+        "Table of priorities",
+        "Issue | Place | Points",
+        "Neglect | 1 | 9.0",
+        "Missing Children | 2 | 5.0",
+        "Source: made up.",
+        "Definition: How priorities is counted & why. As at 1 July 2011. "
+        "The file priorities.csv of the release has more columns.",
+    ]
+
+
 def test_answer_whose_table_has_too_many_groups_for_its_chart_is_the_table_in_sight(release):
     answer = show_answer(release, "training_needs", charts.plot_count, title="x")  # a table of another shape
     assert answer.html == show_answer(release, "training_needs").html
@@ -1083,10 +1096,12 @@ def test_chart_is_named_after_its_table_unless_it_is_given_a_title(release):
 
 
 def test_answer_may_have_a_second_chart_of_the_same_table_with_one_fold_of_numbers(release):
-    shown = show_answer(
-        release, "knowledge_gain", knowledge_charts.plot_rose_same_fell, also=knowledge_charts.plot_rose_same_fell
-    ).html
+    draw = knowledge_charts.plot_rose_same_fell
+    shown = show_answer(release, "knowledge_gain", draw, also=(draw, "Rises and falls")).html
     assert (shown.count('<figure class="chart">'), shown.count("<details>"), shown.count("<table>")) == (2, 1, 1)
+    first, second = re.findall(r'<svg role="img" aria-label="([^"]+)"', shown)
+    assert first.startswith("Table of knowledge_gain")
+    assert second.startswith("Rises and falls")
 
 
 def test_table_without_a_row_is_no_answer_and_gives_way_to_one_that_has_rows(tmp_path):

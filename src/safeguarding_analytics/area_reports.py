@@ -21,8 +21,17 @@ from safeguarding_analytics.area_audit import audit_areas, repair_areas
 from safeguarding_analytics.area_runs import AreaRun
 from safeguarding_analytics.area_worker import Worker
 from safeguarding_analytics.board import read_board
+from safeguarding_analytics.build_folders import being_built, sweep
 from safeguarding_analytics.errors import DisclosureError, numbered
-from safeguarding_analytics.release import PLACE, Release, is_release, previous, refuse_other_folders, replace_folder
+from safeguarding_analytics.release import (
+    BEING_BUILT,
+    PLACE,
+    Release,
+    is_release,
+    previous,
+    refuse_other_folders,
+    replace_folder,
+)
 from safeguarding_analytics.release_audit import audit_published, hide_in_release, open_published
 from safeguarding_analytics.report import NOTEBOOKS
 
@@ -100,8 +109,8 @@ def make_reports(runs: Sequence[AreaRun], wanted: Wanted, *, progress: Done, say
 
     Notes
     -----
-    A report that is finished waits in a private folder, also when the run is stopped: the next run of the same data,
-    parameters, day and version takes it from there.
+    A report that is finished waits in a private folder, also when the run is stopped or another report failed: the next
+    run of the same data, parameters, day and version takes it from there.
     """
     for run in runs:
         refuse_other_folders(wanted.out / run.name / PLACE)
@@ -114,13 +123,20 @@ def make_reports(runs: Sequence[AreaRun], wanted: Wanted, *, progress: Done, say
     ]
     repaired = _protect(made, wanted, states, say)
     for run in made:
-        place = wanted.out / run.name / PLACE
-        place.parent.mkdir(exist_ok=True)
-        replace_folder(wanted.staged / run.name / PLACE, place)
+        _put(wanted.staged / run.name / PLACE, wanted.out / run.name / PLACE)
     if not any(failed.values()):
         shutil.rmtree(wanted.staged)
     releases = {run.name: Release.open(wanted.out / run.name / PLACE) for run in made}
     return AreaReports(releases, failed, repaired, len(runs) - len(due))
+
+
+def _put(made: Path, place: Path) -> None:
+    """Put a copy of a report in place; the report itself waits on until none fails, so that it is made once."""
+    place.parent.mkdir(exist_ok=True)
+    sweep(place.parent, BEING_BUILT)
+    copy = being_built(place, BEING_BUILT)
+    shutil.copytree(made, copy)
+    replace_folder(copy, place)
 
 
 def _would_lose(run: AreaRun, wanted: Wanted, failed: Mapping[str, Sequence[str]]) -> bool:

@@ -39,9 +39,9 @@ class Worker:
         """Make a report, as `make_report` does; sentences on what failed."""
         pipes = self._process.stdin, self._process.stdout
         try:
-            pipes[0].write(json.dumps(job) + "\n")  # type: ignore[union-attr]  # both are pipes
-            pipes[0].flush()  # type: ignore[union-attr]
-            answer = pipes[1].readline()  # type: ignore[union-attr]
+            pipes[0].write(json.dumps(job) + "\n")  # type: ignore[union-attr]  # a pipe, as asked for in _start
+            pipes[0].flush()  # type: ignore[union-attr]  # the same pipe
+            answer = pipes[1].readline()  # type: ignore[union-attr]  # a pipe, too
         except BrokenPipeError:
             answer = ""
         if not answer:

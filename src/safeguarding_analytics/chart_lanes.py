@@ -21,7 +21,7 @@ ROOMY = 600
 LINE = 18
 """Pixels of a line of text."""
 
-_LETTER = 8.2
+_LETTER = 9.4
 """Pixels of a letter of a bold name, on the whole, with room to spare."""
 
 _ABOVE, _BESIDE = (36, 2), (25, 3)  # letters of a line of a name, and lines: above its marks, and beside them

@@ -183,7 +183,7 @@ def funnel_bars(drawn: pl.DataFrame, *, title: str, axis: str, said: str) -> alt
     )
     words = (
         "datum.note != '' ? datum.note : format(datum.number, ',') + (!(datum.whole > 0) ? '' : "
-        f"' of ' + format(datum.whole, ',') + ' ' + datum.of + ': ' + {share} + datum.rate)"
+        f"' of ' + format(datum.whole, ',') + ' ' + datum.of + ': ' + {share})"
     )
     counted = alt.Chart().transform_calculate(number="isValid(datum.value) ? datum.value - datum.less : null")
     worked_out = counted.transform_calculate(words=words)

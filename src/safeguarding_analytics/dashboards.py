@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from html import escape
@@ -115,7 +115,8 @@ def show_answer(
     *,
     target_from: str = "",
     order_from: str = "",
-    also: Callable[..., Any] | None = None,
+    also: tuple[Callable[..., Any], str] | None = None,
+    columns: Sequence[str] = (),
     **options: Any,
 ) -> Html:
     """The answer to one question: its headline, its chart, the table behind it, the definition, and the day it holds.
@@ -137,7 +138,10 @@ def show_answer(
         Name of a table of shape ranking, of the same release: the chart's ``order`` of the issues, and those that are
         ``selected``, are taken from it.
     also
-        Another chart function, for a second chart of the same table.
+        Another chart function, for a second chart of the same table, and its title.
+    columns
+        Columns to show of a table that is wider than a page, where it has them, in this order; the note names the file
+        that has all of them. Empty for all.
     options
         Passed to the first chart function; its title is that of the table if it is not given.
 
@@ -162,11 +166,13 @@ def show_answer(
         ranked = release[order_from].frame().sort("rank", "issue", nulls_last=True)
         options["order"] = ranked["issue"].to_list()
         options["selected"] = ranked.filter("selected")["issue"].to_list()
-    headline, numbers = show_text(entry.headline), show_table(table, caption=entry.title)
+    there = [each for each in columns if each in table.frame().columns]
+    headline, numbers = show_text(entry.headline), show_table(table, caption=entry.title, columns=there)
     asked = str(entry.parameters.get("as_at", "")).strip()
     day = day_in_words(date.fromisoformat(asked)) if asked else _as_at(release)
     hidden = "".join(f" {meaning}" for meaning in meanings_of({*table.frame()["mark"]}))
-    note = f"Definition: {sentence(entry.definition)}{f' As at {day}.' if day else ''}{hidden}"
+    more = f" The file {found[0]}.csv of the release has more columns." if there else ""
+    note = f"Definition: {sentence(entry.definition)}{f' As at {day}.' if day else ''}{hidden}{more}"
     charts = _shown(table, numbers, draw, options, also)
     html = f'{headline.html}{charts}<p class="note">{escape(note)}</p>'
     return Html(html, "\n".join(filter(None, [headline.text, numbers.text, note])))
@@ -177,14 +183,16 @@ def _shown(
     numbers: Html,
     draw: Callable[..., Any] | None,
     options: Mapping[str, Any],
-    also: Callable[..., Any] | None = None,
+    also: tuple[Callable[..., Any], str] | None = None,
 ) -> str:
     """A chart with its numbers folded behind it; the numbers alone where there is no chart of them."""
     if draw is None:
         return numbers.html
     try:
         figure = draw(table, **options)._repr_mimebundle_()["text/html"]
-        figure += also(table, title=options["title"])._repr_mimebundle_()["text/html"] if also else ""
+        if also:
+            draw_also, title = also
+            figure += draw_also(table, title=title)._repr_mimebundle_()["text/html"]
     except ParameterError:  # such as more groups than a chart can tell apart
         return numbers.html
     return f"{figure}<details><summary>The numbers behind the chart</summary>{numbers.html}</details>"

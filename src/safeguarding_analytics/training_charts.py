@@ -106,7 +106,7 @@ def plot_funnel(table: Safe, *, title: str) -> alt.LayerChart:
 
 
 _FUNNEL = {
-    **dict.fromkeys(("row", "of", "rate", "note"), pl.String),
+    **dict.fromkeys(("row", "of", "note"), pl.String),
     **dict.fromkeys(("value", "less", "whole"), pl.Int64),
     "share": pl.Float64,
     "outline": pl.Boolean,
@@ -127,7 +127,7 @@ def _funnel_bar(
     """A bar with what it is a share of; without its number it has none of the others either."""
     numbers = {"less": less, "whole": whole, "share": share} if value is not None else {}
     note = "" if value is not None else mark or NO_FIGURE
-    return {"row": row, "value": value, **numbers, "of": of, "rate": "", "note": note, "outline": outline}
+    return {"row": row, "value": value, **numbers, "of": of, "note": note, "outline": outline}
 
 
 def _funnel_in_words(line: Mapping[str, Any]) -> str:
