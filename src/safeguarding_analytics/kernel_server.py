@@ -238,12 +238,19 @@ def _be_kernel(request: Request) -> None:
     sys.argv = ["ipykernel_launcher", *request.arguments]
     # Every fork has NumPy's generator as the server has it: without this, all would draw the same numbers.
     importlib.import_module("numpy.random").seed()
+    if not _is_wanted(request):
+        os._exit(1)  # without its addresses it would make up its own, and say so
     try:
         importlib.import_module("ipykernel.kernelapp").IPKernelApp.launch_instance(argv=request.arguments)
     except BaseException as error:
-        if isinstance(error, SystemExit) or any(Path(each).is_file() for each in request.arguments):
+        if isinstance(error, SystemExit) or _is_wanted(request):
             raise
-        os._exit(1)  # who wanted it was stopped, and has removed the file with its addresses: nobody asks why
+        os._exit(1)
+
+
+def _is_wanted(request: Request) -> bool:
+    """Whether the file with the kernel's addresses is there: who is stopped removes it, and waits no longer."""
+    return any(Path(each).is_file() for each in request.arguments)
 
 
 if __name__ == "__main__":
