@@ -13,9 +13,12 @@ from hypothesis import strategies as st
 from safeguarding_analytics import child_protection_sentences as sentences
 from safeguarding_analytics import next_plans, plan_indicators
 from safeguarding_analytics.child_protection_sentences import (
+    say_apart,
     say_beside,
     say_categories,
+    say_control_chart,
     say_known_history,
+    say_long_plans,
     say_next_plans,
     say_rate,
     say_register,
@@ -665,3 +668,104 @@ def test_latest_year_is_set_beside_others_without_a_judgement():
 
 def test_nothing_is_set_beside_others_where_there_is_no_figure():
     assert say_beside(beside(numerator=[None] * 3, denominator=[None] * 3, proportion=[None] * 3)) == ""
+
+
+# Groups beside all, plans that lasted, months that stand out
+
+
+SHARES = ("district", "numerator", "denominator", "proportion", *ENDS)
+
+
+def by_district(*rows):
+    kinds = {name: pl.String if name in ("district", "mark") else pl.Float64 for name in (*SHARES, "mark")}
+    kinds |= {"numerator": pl.Int64, "denominator": pl.Int64}
+    return Safe(pl.DataFrame(list(rows), schema=kinds, orient="row"), Policy.dfe())
+
+
+HIDDEN_ROW = (*[None] * 7, "[c]")
+ALL = ("Total", 180, 900, 0.2, 0.18, 0.22, 0.17, 0.23, "")
+
+
+def test_groups_whose_whole_interval_lies_beside_the_share_of_all_are_named():
+    table = by_district(
+        ("Ashford", 40, 100, 0.4, 0.31, 0.50, 0.28, 0.52, ""),
+        ("Dover", 30, 100, 0.3, 0.21, 0.40, 0.19, 0.41, ""),  # apart by the narrower interval alone
+        ("Swale", 8, 100, 0.08, 0.04, 0.15, 0.03, 0.16, ""),
+        ("Thanet", 10, 100, 0.1, 0.05, 0.18, 0.04, 0.19, ""),
+        ("Medway", *HIDDEN_ROW),
+        ALL,
+    )
+    assert say_apart(table, group="district", groups="districts") == (
+        "Among the 4 districts whose figures can be shown, the share runs from 8.0% (Swale) to 40.0% (Ashford). Wholly "
+        "above the share of all (20.0%) lies the interval of Ashford. Wholly below the share of all (20.0%) lie the "
+        "intervals of Swale, Thanet. One interval in twenty does so by chance."
+    )
+
+
+def test_groups_whose_intervals_reach_the_share_of_all_are_not_told_apart():
+    rows = [("Dover", 30, 100, 0.3, 0.21, 0.40, 0.2, 0.41, ""), ("Swale", 15, 100, 0.15, 0.09, 0.2, 0.09, 0.2, "")]
+    said = say_apart(by_district(*rows, ALL), group="district", groups="districts")
+    assert said.endswith("30.0% (Dover). All intervals reach the share of all (20.0%): none lies clearly apart.")
+    total_hidden = by_district(*rows, ("Total", *HIDDEN_ROW))
+    assert say_apart(total_hidden, group="district", groups="districts") == (
+        "Among the 2 districts whose figures can be shown, the share runs from 15.0% (Swale) to 30.0% (Dover)."
+    )
+
+
+def test_one_group_alone_is_compared_with_nothing():
+    table = by_district(("Dover", 30, 100, 0.3, 0.21, 0.40, 0.2, 0.41, ""), ("Swale", *HIDDEN_ROW), ALL)
+    assert say_apart(table, group="district", groups="districts") == (
+        "Too few districts have a figure that can be shown to compare them."
+    )
+    assert say_apart(by_district(), group="district", groups="districts") == ""
+
+
+def lasting(*rows):
+    kinds = {"time_period": pl.String, "measure": pl.String, "numerator": pl.Int64, "denominator": pl.Int64}
+    kinds |= {"proportion": pl.Float64, "lower": pl.Float64, "upper": pl.Float64, "mark": pl.String}
+    return Safe(pl.DataFrame(list(rows), schema=kinds, orient="row"), Policy.dfe())
+
+
+def test_plans_of_two_years_are_said_of_those_open_and_those_ended():
+    ended, still = ("2008", "ended in the year"), ("2008", "open at 31 March")
+    table = lasting(
+        (*ended, 27, 813, 27 / 813, 0.0229, 0.0479, ""),
+        (*still, 43, 971, 43 / 971, 0.0330, 0.0591, ""),
+        ("2007", "ended in the year", 55, 845, 55 / 845, 0.05, 0.084, ""),
+    )
+    assert say_long_plans(table, time_period="2008") == (
+        "43 of 971 plans open at 31 March 2008 had lasted two years or longer: 4.4% (95% interval 3.3% to 5.9%). "
+        "27 of 813 plans that ended in the year to 31 March 2008 had lasted two years or longer: 3.3% (95% "
+        "interval 2.3% to 4.8%)."
+    )
+    assert say_long_plans(table, time_period="2007").startswith(
+        "55 of 845 plans that ended in the year to 31 March 2007 had"
+    )
+    assert say_long_plans(table, time_period="2006") == ""
+    hidden = lasting((*still, *[None] * 5, "[c]"))
+    assert say_long_plans(hidden, time_period="2008").startswith(
+        "How many of the plans open at 31 March 2008 had lasted two years or longer is hidden"
+    )
+
+
+def months(*directions):
+    ends = {"mean": 70.0, "lower": 50.0, "upper": 90.0, "near_lower": 57.0, "near_upper": 83.0}
+    names = [f"2011-{number:02}" for number in range(1, len(directions) + 1)]
+    columns = {"month": names, "value": [70] * len(names), "direction": pl.Series(directions, dtype=pl.String)}
+    return Safe(
+        pl.DataFrame(columns).with_columns(**{name: pl.lit(end) for name, end in ends.items()}, mark=pl.lit("")),
+        Policy.dfe(),
+    )
+
+
+def test_months_that_stand_out_are_named_by_their_runs():
+    low, high = "low", "high"
+    assert say_control_chart(months(None, low, low, None, high, None, high, high, low)) == (
+        "In 3 of 9 months the number lies within its ordinary variation. It stands out as low in February 2011 to "
+        "March 2011, September 2011; as high in May 2011, July 2011 to August 2011."
+    )
+
+
+def test_months_of_ordinary_variation_are_said_to_be_so():
+    assert say_control_chart(months(None, None)) == ("In all 2 months the number lies within its ordinary variation.")
+    assert say_control_chart(months()) == ""

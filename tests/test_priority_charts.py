@@ -115,6 +115,8 @@ THEMES = pl.DataFrame(
         "importance_lowest": [4.0, 3.0, 8.0, 3.0],
         "importance_highest": [8.0, 5.0, 9.0, 7.0],
         "quadrant": ["neither", "neither", "do first", "do first"],
+        "urgent_from": [5.5] * 4,
+        "important_from": [5.5] * 4,
         "boards_in_quadrant": [2, 3, 3, 1],
         "agreed": [False, True, True, False],
     }
@@ -126,6 +128,8 @@ PLACED = pl.DataFrame(
         "urgency": [3.0, 7.0, 3.5, 6.0],
         "importance": [5.0, 3.0, 3.0, 6.0],
         "quadrant": ["neither", "urgent, less important", "neither", "do first"],
+        "urgent_from": [5.5] * 4,
+        "important_from": [5.5] * 4,
     }
 )
 
@@ -149,7 +153,6 @@ TABLES = {
     "quadrants": safe(THEMES),
     "quadrants_by_board": safe(PLACED),
 }
-CUTS = {"cut_urgency": 5.5, "cut_importance": 5.5}
 ORDER = [NEGLECT, LONG, ABUSE, BULLYING]
 PLOTS = {
     "ranking": (priority_charts.plot_ranking, {"seats": 2}),
@@ -159,8 +162,8 @@ PLOTS = {
     "rule_check": (priority_charts.plot_rule_check, {"seats": 2}),
     "polarisation": (member_charts.plot_polarisation, {}),
     "agency_order": (member_charts.plot_agency_order, {}),
-    "quadrants": (quadrant_charts.plot_quadrants, CUTS),
-    "quadrants_by_board": (quadrant_charts.plot_quadrants, CUTS),
+    "quadrants": (quadrant_charts.plot_quadrants, {}),
+    "quadrants_by_board": (quadrant_charts.plot_quadrants, {}),
 }
 TITLE = "What comes first?"
 NAMES = list(PLOTS)
@@ -631,8 +634,8 @@ def test_themes_are_numbered_in_the_order_of_the_quadrants():
 
 def test_quadrants_are_named_only_where_both_lines_are_known():
     assert {"Do first", "Plan ahead", "Neither", "Urgent, less important"} <= set(texts_of(drawn("quadrants")))
-    without = quadrant_charts.plot_quadrants(TABLES["quadrants"], title="x", cut_urgency=5.5)
-    assert "Do first" not in texts_of(without)
+    without = safe(THEMES.with_columns(important_from=pl.lit(None, pl.Float64)))
+    assert "Do first" not in texts_of(quadrant_charts.plot_quadrants(without, title="x"))
 
 
 @pytest.mark.parametrize("width", [318, 860])

@@ -456,13 +456,15 @@ def test_urgent_and_important_themes_are_named_with_the_lines():
             "urgency": [3.0, 8.0],
             "importance": [3.0, 9.0],
             "quadrant": ["neither", "do first"],
+            "urgent_from": [5.5, 5.5],
+            "important_from": [6.0, 6.0],
             "agreed": [False, True],
         }
     )
-    safe = suppress(table, Policy.dfe())
-    assert say_quadrants(safe, cut_urgency=5.5, cut_importance=6) == (
+    assert say_quadrants(suppress(table, Policy.dfe())) == (
         "With the lines drawn at 5.5 (urgency) and 6 (importance), Neglect is both urgent and important, by "
         "the middle of the boards' judgements. "
         "Boards place Gangs in different quadrants."
     )
-    assert say_quadrants(safe, cut_urgency=None, cut_importance=6) == ""
+    unknown = table.with_columns(urgent_from=pl.lit(None, pl.Float64))
+    assert say_quadrants(suppress(unknown, Policy.dfe())) == ""

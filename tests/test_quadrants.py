@@ -46,6 +46,8 @@ def test_themes_by_hand():
             "importance_lowest": [0.0, 5.0, 2.0, 5.0],
             "importance_highest": [0.0, 8.0, 9.0, 9.0],
             "quadrant": ["neither", "do first", "urgent, less important", "plan ahead"],
+            "urgent_from": [5.0] * 4,
+            "important_from": [5.0] * 4,
             "boards_in_quadrant": [1, 2, 2, 3],
             "agreed": [None, False, False, True],
             "lead_board": pl.Series([None] * 4, dtype=pl.String),
@@ -71,6 +73,8 @@ def test_themes_of_each_board_by_hand():
                 *("do first", "urgent, less important", "plan ahead"),
                 *("do first", "do first", "plan ahead"),
             ],
+            "urgent_from": [5.0] * 10,
+            "important_from": [5.0] * 10,
             "in_place": pl.Series([None] * 10, dtype=pl.String),
         }
     )

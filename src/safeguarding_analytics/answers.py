@@ -78,6 +78,8 @@ HEADINGS = {
     "eta_squared": "Spread between agencies",
     "agreement": "Agreement with the others (tau-b)",
     "in_common": "Priorities in common",
+    "urgent_from": "Urgent from",
+    "important_from": "Important from",
     "boards_in_quadrant": "Boards that place it so",
     "urgency_lowest": "Lowest urgency",
     "urgency_highest": "Highest urgency",

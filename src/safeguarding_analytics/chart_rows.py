@@ -83,14 +83,6 @@ def opened(table: Safe, shape: Shape) -> pl.DataFrame:
     return table.frame()
 
 
-def with_wider_interval(frame: pl.DataFrame) -> pl.DataFrame:
-    """The wider ends of the two intervals of a share, where there is one that allows for siblings and repeats."""
-    if not {"lower_clustered", "upper_clustered"} <= set(frame.columns):
-        return frame
-    lower, upper = pl.min_horizontal("lower", "lower_clustered"), pl.max_horizontal("upper", "upper_clustered")
-    return frame.with_columns(lower=lower, upper=upper)
-
-
 def split_groups(frame: pl.DataFrame, shape: Shape, group: str | None) -> tuple[str | None, str | None]:
     """The group column of the rows, and the one of the series; None where there is none.
 

@@ -27,12 +27,11 @@ from safeguarding_analytics.chart_rows import (
     opened,
     share_in_words,
     split_groups,
-    with_wider_interval,
 )
 from safeguarding_analytics.errors import ParameterError
 from safeguarding_analytics.pages import enable_renderer
 from safeguarding_analytics.safe import Safe
-from safeguarding_analytics.sentences import percent
+from safeguarding_analytics.sentences import percent, with_wider_interval
 from safeguarding_analytics.shapes import ATTENDANCE, COUNT, MEAN_CHANGE, PROPORTION, RATE
 
 OUTCOMES = {

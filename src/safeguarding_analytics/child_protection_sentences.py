@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from safeguarding_analytics.cells import rounded
+from safeguarding_analytics.dates import month_in_words
 from safeguarding_analytics.errors import ParameterError, in_words, numbered, shorten
 from safeguarding_analytics.safe import Safe
-from safeguarding_analytics.sentences import HIDDEN, percent, row_of, say_proportion
+from safeguarding_analytics.sentences import HIDDEN, percent, row_of, say_proportion, with_wider_interval
 from safeguarding_analytics.tables import CATEGORY_WORDS, TOTAL
 
 NEXT_PLAN = "second or subsequent plan"
@@ -76,6 +77,146 @@ def say_repeat_plans(
     if (plain_lower, plain_upper) == (lower, upper):
         return f"{said.removesuffix(').')}, no wider when allowing for {allowing})."
     return f"{said.removesuffix(').')}; {lower} to {upper} allowing for {allowing})."
+
+
+def say_apart(table: Safe, *, group: str, groups: str) -> str:
+    """From where to where the shares of some groups run, and which of them lie apart from the share of all.
+
+    Parameters
+    ----------
+    table
+        Of shape ``proportion`` with a column of that group and a row of the total, as `repeat_plan_rate` gives it.
+    group
+        The column.
+    groups
+        What its values are, such as ``"districts"``.
+
+    Returns
+    -------
+    str
+        Empty where the table has no rows.
+
+    Notes
+    -----
+    A group lies apart where its whole interval, the wider one as it is drawn, lies above or below the share of all.
+    The groups are parts of all, and one in twenty such intervals misses by chance: this says where to look, and tests
+    nothing.
+
+    Examples
+    --------
+    >>> from safeguarding_analytics.safe import already_public
+    >>> ages = {"age_band": ["Under 1", "5 to 9", "Total"], "numerator": [0, 90, 150], "denominator": [62, 330, 900]}
+    >>> shares = {"proportion": [0.0, 0.273, 0.167], "lower": [0.0, 0.227, 0.144], "upper": [0.058, 0.322, 0.192]}
+    >>> table = already_public(pl.DataFrame(ages | shares).with_columns(mark=pl.lit("")), "an example")
+    >>> say_apart(table, group="age_band", groups="ages").partition(". ")[0]
+    'Among the 2 ages whose figures can be shown, the share runs from 0% (Under 1) to 27.3% (5 to 9)'
+    """
+    frame = with_wider_interval(table.frame())
+    if frame.is_empty():
+        return ""
+    is_total = pl.col(group).cast(pl.String) == TOTAL
+    shown = frame.filter(~is_total, pl.col("proportion").is_not_null()).sort("proportion", group)
+    if shown.height < 2:
+        return f"Too few {groups} have a figure that can be shown to compare them."
+    low, high = (
+        f"{percent(row['proportion'], row['denominator'])} ({row[group]})"
+        for row in (shown.row(0, named=True), shown.row(-1, named=True))
+    )
+    said = f"Among the {shown.height:,} {groups} whose figures can be shown, the share runs from {low} to {high}."
+    of_all = frame.filter(is_total, pl.col("proportion").is_not_null())
+    if of_all.is_empty():
+        return said
+    level = of_all["proportion"][0]
+    share = f"the share of all ({percent(level, of_all['denominator'][0])})"
+    sides = {"above": shown.filter(pl.col("lower") > level), "below": shown.filter(pl.col("upper") < level)}
+    apart = [
+        f"Wholly {side} {share} {'lies the interval' if rows.height == 1 else 'lie the intervals'} of "
+        f"{shorten(rows[group].cast(pl.String).to_list())}."
+        for side, rows in sides.items()
+        if rows.height
+    ]
+    if not apart:
+        return f"{said} All intervals reach {share}: none lies clearly apart."
+    return f"{said} {' '.join(apart)} One interval in twenty does so by chance."
+
+
+def say_control_chart(table: Safe) -> str:
+    """In how many months a count varied as it ordinarily does, and which months stand out.
+
+    Parameters
+    ----------
+    table
+        Of shape ``control_chart``, a row per month.
+
+    Returns
+    -------
+    str
+        Empty where the table has no rows.
+
+    Examples
+    --------
+    >>> from safeguarding_analytics.safe import already_public
+    >>> ends = {"mean": 70.0, "lower": 50.0, "upper": 90.0, "near_lower": 57.0, "near_upper": 83.0}
+    >>> months = [{"month": "2011-04", "value": 71}, {"month": "2011-05", "value": 95, "direction": "high"}]
+    >>> rows = pl.DataFrame([month | ends | {"mark": ""} for month in months])
+    >>> say_control_chart(already_public(rows, "an example"))
+    'In 1 of 2 months the number lies within its ordinary variation. It stands out as high in May 2011.'
+    """
+    frame = table.frame().sort("month")
+    if frame.is_empty():
+        return ""
+    ordinary = frame["direction"].null_count()
+    if ordinary == frame.height:
+        return f"In all {numbered(frame.height, 'month')} the number lies within its ordinary variation."
+    runs = frame.with_columns(run=pl.col("direction").rle_id()).drop_nulls("direction")
+    ends = runs.group_by("run", maintain_order=True).agg(
+        pl.col("direction", "month").first(), pl.col("month").last().alias("last")
+    )
+    parts = []
+    for direction in ends["direction"].unique(maintain_order=True):
+        spans = [
+            month_in_words(first) if first == last else f"{month_in_words(first)} to {month_in_words(last)}"
+            for first, last in ends.filter(direction=direction).select("month", "last").iter_rows()
+        ]
+        parts.append(f"as {direction} in {shorten(spans)}")
+    return (
+        f"In {ordinary:,} of {numbered(frame.height, 'month')} the number lies within its ordinary variation. "
+        f"It stands out {'; '.join(parts)}."
+    )
+
+
+def say_long_plans(table: Safe, *, time_period: str) -> str:
+    """How many plans lasted two years or longer, of those open at the end of a year and of those that ended in it.
+
+    Parameters
+    ----------
+    table
+        Of shape ``proportion`` with the groups time_period and measure, as `long_plans` gives it.
+    time_period
+        The year.
+
+    Returns
+    -------
+    str
+        Empty where the table has no rows of that year.
+
+    Examples
+    --------
+    >>> from safeguarding_analytics.safe import already_public
+    >>> row = {"time_period": "2008", "measure": "open at 31 March", "numerator": 43, "denominator": 971}
+    >>> row |= {"proportion": 43 / 971, "lower": 0.033, "upper": 0.059, "mark": ""}
+    >>> table = already_public(pl.DataFrame([row]), "an example")
+    >>> say_long_plans(table, time_period="2008").partition(": ")[0]
+    '43 of 971 plans open at 31 March 2008 had lasted two years or longer'
+    """
+    year = f"31 March {time_period}"
+    of = {"open at 31 March": f"plans open at {year}", "ended in the year": f"plans that ended in the year to {year}"}
+    rows = {words: {"time_period": time_period, "measure": measure} for measure, words in of.items()}
+    return " ".join(
+        say_proportion(table, of=words, have="had lasted two years or longer", where=row)
+        for words, row in rows.items()
+        if not _has_no_row(table, row)
+    )
 
 
 def say_year_on_year(table: Safe, compared: pl.DataFrame, *, time_period: str) -> str:

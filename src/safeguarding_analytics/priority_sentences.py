@@ -11,7 +11,7 @@ import polars as pl
 from safeguarding_analytics.cells import rounded
 from safeguarding_analytics.errors import in_words
 from safeguarding_analytics.safe import Safe
-from safeguarding_analytics.sentences import percent
+from safeguarding_analytics.sentences import cuts_of, percent
 from safeguarding_analytics.vote_figures import (
     ABSENT,
     CAME_LATER,
@@ -509,23 +509,23 @@ def say_orders(table: Safe) -> str:
     return f"Each agency counted by itself: {'; '.join(said)}.{tail}"
 
 
-def say_quadrants(table: Safe, *, cut_urgency: float | None, cut_importance: float | None) -> str:
+def say_quadrants(table: Safe) -> str:
     """Name the themes that are urgent and important, and those on which boards differ.
 
     Parameters
     ----------
     table
-        Of shape ``quadrant``, one row per theme.
-    cut_urgency, cut_importance
-        Where the lines were drawn; None where all themes were placed alike, and nothing is said.
+        Of shape ``quadrant``, one row per theme. Where it has no cut lines, as where all themes were placed alike,
+        nothing is said.
     """
     rows = table.frame()
-    if rows.is_empty() or cut_urgency is None or cut_importance is None:
+    urgent, important = cuts_of(rows)
+    if urgent is None or important is None:
         return ""
     first = _named(rows.filter(pl.col("quadrant") == "do first"))
     apart = _named(rows.filter(~pl.col("agreed")))
     said = (
-        f"With the lines drawn at {cut_urgency:g} (urgency) and {cut_importance:g} (importance), "
+        f"With the lines drawn at {urgent:g} (urgency) and {important:g} (importance), "
         f"{named(first) if first else 'no theme'} {'is' if len(first) < 2 else 'are'} both urgent and important, "
         "by the middle of the boards' judgements."
     )

@@ -21,6 +21,7 @@ from safeguarding_analytics.chart_pairs import name_lines
 from safeguarding_analytics.chart_rows import note_of, opened, sentence, without_number
 from safeguarding_analytics.errors import ParameterError, shorten
 from safeguarding_analytics.safe import Safe
+from safeguarding_analytics.sentences import cuts_of
 from safeguarding_analytics.shapes import QUADRANT
 
 QUADRANTS = ("do first", "plan ahead", "urgent, less important", "neither")
@@ -44,10 +45,8 @@ _PLOT = {True: (430, 430), False: (262, 250)}  # pixels of the plot, where there
 _SIZES = (330, 190, 90, 40)  # of the symbols of boards: those at the same place are seen around each other
 
 
-def plot_quadrants(
-    table: Safe, *, title: str, cut_urgency: float | None = None, cut_importance: float | None = None
-) -> alt.LayerChart:
-    """Draw themes by urgency and importance, with the lines that make the quadrants.
+def plot_quadrants(table: Safe, *, title: str) -> alt.LayerChart:
+    """Draw themes by urgency and importance, with the lines that make the quadrants, where the table says them.
 
     Parameters
     ----------
@@ -55,8 +54,6 @@ def plot_quadrants(
         A safe table of shape quadrant: one row per theme, or one per board and theme (group column ``board``).
     title
         Title of the chart: what it shows.
-    cut_urgency, cut_importance
-        From how many points a theme is urgent, and from how many it is important: a dashed line. None = no line.
 
     Returns
     -------
@@ -79,7 +76,7 @@ def plot_quadrants(
         raise ParameterError(
             f"plot_quadrants draws themes, or themes by board. Found groups by {', '.join(groups)}. Keep one of each."
         )
-    cuts = (cut_urgency, cut_importance)
+    cuts = cuts_of(frame)
     return _by_board(frame, cuts, title) if groups else _by_theme(frame, cuts, title)
 
 

@@ -96,6 +96,7 @@ def theme_quadrants(
         - ``importance``, ``importance_lowest``, ``importance_highest``: the same of importance
         - ``quadrant``: that of the two medians, in the words of `QUADRANTS`; null where a line is neither stated nor
           to be found, because all placements are alike
+        - ``urgent_from``, ``important_from``: the cut lines, points; null where there is none
         - ``boards_in_quadrant``: how many boards placed it in that quadrant
         - ``agreed``: whether all did; null where only one board placed it
         - ``lead_board``: the board that leads; names joined by ``"; "`` where several say that they do, which they
@@ -104,7 +105,8 @@ def theme_quadrants(
         - ``in_place``: what is in place already, as ``board: text``, joined by ``"; "``; null where nothing is written
 
         With ``by_board`` one row per board and theme, sorted by board, then theme: ``board``, ``theme``, ``urgency``,
-        ``importance``, ``quadrant`` and ``in_place`` (null where nothing is written).
+        ``importance``, ``quadrant``, ``urgent_from``, ``important_from`` and ``in_place`` (null where nothing is
+        written).
 
     Raises
     ------
@@ -146,8 +148,11 @@ def theme_quadrants(
     lines = _lines_of(rows, cut_urgency, cut_importance)
     urgency, importance = pl.col("urgency"), pl.col("importance")
     placed = rows.with_columns(quadrant=_quadrant(urgency, importance, lines)).sort("board", "theme")
+    cuts = {f"{name}_from": pl.lit(cut, pl.Float64) for name, cut in zip(("urgent", "important"), lines, strict=True)}
     if by_board:
-        return placed.select("board", "theme", "urgency", "importance", "quadrant", "in_place")
+        return placed.with_columns(**cuts).select(
+            "board", "theme", "urgency", "importance", "quadrant", *cuts, "in_place"
+        )
     medians = _quadrant(urgency.median().over("theme"), importance.median().over("theme"), lines)
     same = (pl.col("quadrant") == pl.col("of_medians")).sum().cast(pl.Int64)
     per_theme = placed.with_columns(of_medians=medians).group_by("theme", maintain_order=True)
@@ -161,12 +166,16 @@ def theme_quadrants(
         _joined(pl.col("board").filter("linked")).alias("linkages"),
         _joined((pl.col("board") + ": " + pl.col("in_place")).drop_nulls()).alias("in_place"),
     )
-    return found.select(
-        *("theme", "boards", "urgency", "urgency_lowest", "urgency_highest"),
-        *("importance", "importance_lowest", "importance_highest", "quadrant", "boards_in_quadrant"),
-        pl.when(pl.col("boards") > 1).then(pl.col("boards_in_quadrant") == pl.col("boards")).alias("agreed"),
-        *("lead_board", "linkages", "in_place"),
-    ).sort("theme")
+    return (
+        found.with_columns(**cuts)
+        .select(
+            *("theme", "boards", "urgency", "urgency_lowest", "urgency_highest"),
+            *("importance", "importance_lowest", "importance_highest", "quadrant", *cuts, "boards_in_quadrant"),
+            pl.when(pl.col("boards") > 1).then(pl.col("boards_in_quadrant") == pl.col("boards")).alias("agreed"),
+            *("lead_board", "linkages", "in_place"),
+        )
+        .sort("theme")
+    )
 
 
 def _points(name: str) -> tuple[pl.Expr, pl.Expr, pl.Expr]:

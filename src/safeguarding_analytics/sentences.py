@@ -118,6 +118,23 @@ def _interval(row: Mapping[str, Any]) -> str:
     return f"95% interval {lower} to {upper}"
 
 
+def cuts_of(quadrants: pl.DataFrame) -> tuple[float | None, float | None]:
+    """The cut lines of urgency and importance that a table of quadrants was made with; None where it has none."""
+    urgent, important = (
+        next(iter(quadrants[name].drop_nulls()), None) if name in quadrants.columns else None
+        for name in ("urgent_from", "important_from")
+    )
+    return urgent, important
+
+
+def with_wider_interval(frame: pl.DataFrame) -> pl.DataFrame:
+    """The wider ends of the two intervals of a share, where there is one that allows for siblings and repeats."""
+    if not {"lower_clustered", "upper_clustered"} <= set(frame.columns):
+        return frame
+    lower, upper = pl.min_horizontal("lower", "lower_clustered"), pl.max_horizontal("upper", "upper_clustered")
+    return frame.with_columns(lower=lower, upper=upper)
+
+
 def row_of(table: Safe, where: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The one row of a table, or that of some groups; of those not named, the row of the total."""
     frame = table.frame()

@@ -278,6 +278,8 @@ QUADRANT = Shape(
         "importance_lowest": "lowest of the boards, points",
         "importance_highest": "highest of the boards, points",
         "quadrant": "side of both cut lines on which it lies",
+        "urgent_from": "cut line: points from which a theme is urgent",
+        "important_from": "cut line: points from which a theme is important",
         "boards_in_quadrant": "boards that placed it in this quadrant",
         "agreed": "whether all boards placed it in one quadrant",
         "lead_board": "board that leads on it",
