@@ -724,7 +724,7 @@ def test_changes_of_questions_are_shown_in_plain_words():
         "Right before": "51.1%",
         "Right after": "81.0%",
         "p-value": "< 0.001",
-        "p-value, corrected (Holm)": "< 0.001",
+        "p-value for several comparisons": "< 0.001",
     }
     assert cells_of(suppress(CHANGES, DFE), "What is neglect?")["Right before"] == "[c]"
 
@@ -732,7 +732,7 @@ def test_changes_of_questions_are_shown_in_plain_words():
 def test_tests_are_printed_to_three_decimals_and_per_cents_by_the_pairs():
     table = changes_of([("A", 12, 12, 16, 0), ("B", 12, 12, 16, 0)], [(0.0456, 0.0912), (0.001, 0.002)])
     found = cells_of(suppress(table, DFE), "A")
-    assert (found["p-value"], found["p-value, corrected (Holm)"], found["Right before"]) == ("0.046", "0.091", "30%")
+    assert (found["p-value"], found["p-value for several comparisons"], found["Right before"]) == ("0.046", "0.091", "30%")
     assert cells_of(suppress(table, DFE), "B")["p-value"] == "0.001"
 
 

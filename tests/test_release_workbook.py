@@ -277,7 +277,7 @@ def test_a_spreadsheet_reads_what_is_written(built):
         ("repeat_plans", {"Number": "#,##0", "Share": "0.0%", "95% interval: upper end": "0.0%"}),
         ("quarters", {"Share": "0%", "95% interval: lower end": "0%"}),
         ("followed", {"Share": "0.0%", "95% interval: lower end": "0.0%", "Still followed": "#,##0"}),
-        ("ranking", {"Wins minus losses": "#,##0.00", "Selected in resampled boards": "0%"}),
+        ("ranking", {"Wins minus losses": "#,##0.00", "Chosen in boards drawn at random": "0%"}),
     ],
 )
 def test_numbers_are_shown_as_on_a_page(book, sheet, expected):

@@ -31,7 +31,7 @@ RULES = {
     "ranked_pairs_rank": "Ranked pairs",
     "kemeny_rank": "Kemeny",
     "other_weight_rank": "Other weighting",
-    "other_unranked_rank": "Other convention",
+    "other_unranked_rank": "Issues left off",
 }
 """The columns of a check of rules that are places, and what each is called."""
 
