@@ -15,6 +15,7 @@ from report import OURS, PACKAGES, run, timed
 
 from safeguarding_analytics.area_runs import area_runs
 from safeguarding_analytics.demo import write_demo_board
+from safeguarding_analytics.release import Release
 from safeguarding_analytics.report import NOTEBOOKS
 
 ABOUT = """\
@@ -56,11 +57,11 @@ def ours(board: Path, folder: Path) -> None:
 
 def pages_of(folder: Path) -> list[tuple[str, str]]:
     """District and notebook of every page that was made; stops the benchmark where there are none."""
+    releases = {path.parent.name: Release.open(path) for path in sorted(folder.glob("*/release"))}
     found = [
-        (release.parent.name, page.stem)
-        for release in sorted(folder.glob("*/release"))
-        for page in sorted((release / "pack").glob("*.html"))
-        if page.stem != "index"
+        (area, notebook)
+        for area, release in releases.items()
+        for notebook in sorted({release.entry(name).notebook for name in release.tables()})
     ]
     if not found:
         sys.exit("no pages were made")

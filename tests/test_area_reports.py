@@ -182,6 +182,10 @@ def test_the_board_of_an_area_has_its_rows_alone(board):
     assert mid.tables["reviews"]["plan"].to_list() == ["CP21", "CP21"]
     assert list(mid.tables) == ["plans", "reviews"]  # of the population nobody can tell the district
     assert mid.tables.or_empty("population").is_empty()
+    with pytest.raises(
+        ParameterError, match=r"population\.csv: no row says its district, so district=Mid alone has none"
+    ):
+        mid.tables["population"]
     assert mid.config.board.name == "Shire: Mid"
     assert mid.config.training.target is None  # it is that of the whole board
     assert mid.data_version == whole.data_version

@@ -732,7 +732,11 @@ def test_changes_of_questions_are_shown_in_plain_words():
 def test_tests_are_printed_to_three_decimals_and_per_cents_by_the_pairs():
     table = changes_of([("A", 12, 12, 16, 0), ("B", 12, 12, 16, 0)], [(0.0456, 0.0912), (0.001, 0.002)])
     found = cells_of(suppress(table, DFE), "A")
-    assert (found["p-value"], found["p-value for several comparisons"], found["Right before"]) == ("0.046", "0.091", "30%")
+    assert (found["p-value"], found["p-value for several comparisons"], found["Right before"]) == (
+        "0.046",
+        "0.091",
+        "30%",
+    )
     assert cells_of(suppress(table, DFE), "B")["p-value"] == "0.001"
 
 

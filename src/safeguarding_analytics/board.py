@@ -69,6 +69,11 @@ class Tables(Mapping[str, pl.DataFrame]):
                 f'there is no table "{name}".{nearest(name, list(TABLES))} Known: {", ".join(TABLES)}.'
             )
         board = self._board
+        if board.area and board.holds(name) and not board.tells(name):
+            raise ParameterError(
+                f"{board.name_of(name)}: no row says its {board.area.column}, so {board.area} alone has none of it. "
+                f"Leave the area out, or name a column of {board.area.column} in the file."
+            )
         together = board.read_from_export() if name in board.read_from_export() else [name]
         problems = pl.concat([board.problems_of(each) for each in together])
         if not problems.is_empty():

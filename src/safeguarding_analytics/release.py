@@ -16,6 +16,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -531,12 +532,13 @@ class Draft:
         """The tables that stand, and cannot be changed, by name."""
         return {name: table for name, (_, table) in self.standing.items()}
 
+    @cached_property
     def _tables(self) -> dict[str, Safe]:
         return {name: self.release[name] for name in self.release.tables()}
 
     def effort(self) -> Effort:
         """How thoroughly the tables of the run are audited: fully only if all are."""
-        lookups, groups = lookups_of(self.entries.values()), _by_measure(self._tables(), self.measures)
+        lookups, groups = lookups_of(self.entries.values()), _by_measure(self._tables, self.measures)
         return "full" if all(_effort_of(group, lookups) == "full" for group in groups) else "fast"
 
     def audit(self) -> pl.DataFrame:
@@ -545,7 +547,7 @@ class Draft:
         The tables that stand were made with other parameters, perhaps of another year: those that contradict the new
         ones are of another topic.
         """
-        tables, lookups = self._tables(), lookups_of(self.entries.values())
+        tables, lookups = self._tables, lookups_of(self.entries.values())
         found = joint_audit(tables, self.measures, within=lookups, one_run=True)
         if not found.is_empty() or not self.standing:
             return found
