@@ -752,6 +752,8 @@ def months(*directions):
     ends = {"mean": 70.0, "lower": 50.0, "upper": 90.0, "near_lower": 57.0, "near_upper": 83.0}
     names = [f"2011-{number:02}" for number in range(1, len(directions) + 1)]
     columns = {"month": names, "value": [70] * len(names), "direction": pl.Series(directions, dtype=pl.String)}
+    rules = {"low": "seven on one side of the mean", "high": "beyond a limit"}
+    columns["rule"] = pl.Series([rules.get(one) for one in directions], dtype=pl.String)
     return Safe(
         pl.DataFrame(columns).with_columns(**{name: pl.lit(end) for name, end in ends.items()}, mark=pl.lit("")),
         Policy.dfe(),
@@ -762,7 +764,8 @@ def test_months_that_stand_out_are_named_by_their_runs():
     low, high = "low", "high"
     assert say_control_chart(months(None, low, low, None, high, None, high, high, low)) == (
         "In 3 of 9 months the number lies within its ordinary variation. It stands out as low in February 2011 to "
-        "March 2011, September 2011; as high in May 2011, July 2011 to August 2011."
+        "March 2011 (seven on one side of the mean), September 2011 (seven on one side of the mean); as high in May "
+        "2011 (beyond a limit), July 2011 to August 2011 (beyond a limit)."
     )
 
 

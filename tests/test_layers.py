@@ -145,6 +145,7 @@ MODULES = (
     "priority_sentences",
     "answers",
     "chart_rows",
+    "chart_aria",
     "pages",
     "page_parts",
     "paper_tables",
@@ -232,7 +233,7 @@ MEASURES = {
     "quadrants",
 }
 CHARTS = {
-    *("charts", "chart_marks", "chart_pairs", "chart_panels", "chart_rows"),
+    *("charts", "chart_aria", "chart_marks", "chart_pairs", "chart_panels", "chart_rows"),
     *("training_charts", "knowledge_charts", "rating_charts", "indicator_charts", "funnel_charts"),
     *("chart_lanes", "priority_charts", "member_charts", "quadrant_charts"),
 }

@@ -2,6 +2,7 @@ import json
 import re
 import subprocess
 import sys
+from html import escape
 from html.parser import HTMLParser
 from urllib.parse import unquote
 
@@ -10,6 +11,7 @@ import polars as pl
 import pytest
 
 from safeguarding_analytics import answers, charts, pages
+from safeguarding_analytics.answers import NOT_ANSWERED
 from safeguarding_analytics.disclosure import Policy, already_public, suppress
 from safeguarding_analytics.errors import ParameterError, TableError
 from safeguarding_analytics.page_parts import blocks_of, outline_of
@@ -339,9 +341,12 @@ def test_every_anchor_of_a_page_is_there_once(safe):
     notebook = nbformat.v4.new_notebook(cells=[twice, shown, *again])
     outline = Outline(pages.page_html(notebook, title="x", bundle="", navigation=[]))
     anchors = [attributes["id"] for _, attributes in outline.tags if "id" in attributes]
-    assert len(anchors) == len(set(anchors)) == 1 + 3 + 1 + 3 + 1  # the main part, and what stands in it
+    assert len(anchors) == len(set(anchors)) == 1 + 3 + 2 + 3 + 2  # the main part, and what stands in it
     figures = [attributes["id"] for attributes in outline.all("figure")]
     assert figures[1] == "figure-2"
+    assert [attributes["aria-labelledby"] for _, attributes in outline.tags if "aria-labelledby" in attributes] == [
+        f"{figure}-title" for figure in figures
+    ]
     assert figures[0] != figures[1]
 
 
@@ -461,3 +466,27 @@ def test_picture_says_how_much_of_a_sheet_of_paper_it_takes(height, kind):
         "padding": 0,
     }
     assert Outline(pages.figure_html(specification)).all("div") == [{"class": kind}]
+
+
+def test_questions_without_an_answer_are_named_at_the_end_and_tables_by_their_figures(safe):
+    chart = charts.plot_proportion(safe, title="Reach", measure="Staff")._repr_mimebundle_()["text/html"]
+    behind = "<details><summary>The numbers behind the chart</summary>12</details>"
+
+    def section(question, html, text):
+        data = {"text/html": html, "text/plain": text}
+        shown = nbformat.v4.new_code_cell("show_it()", outputs=[nbformat.v4.new_output("display_data", data=data)])
+        return [nbformat.v4.new_markdown_cell(f"## {question}"), shown]
+
+    cells = [
+        *section("Asked?", f'<p class="headline">{escape(NOT_ANSWERED)}</p>', NOT_ANSWERED),
+        *section("Who came?", f"{chart}{behind}", "12"),
+        *section("Who else?", f"{chart}{chart}{behind}{behind}", NOT_ANSWERED + " And more."),
+    ]
+    html = pages.page_html(nbformat.v4.new_notebook(cells=cells), title="x", bundle="", navigation=[])
+    assert re.findall(r"<h2[^>]*>(.*?)</h2>", html) == ["Who came?", "Who else?", "What does this release not answer?"]
+    assert html.index("What does this release not answer?") < html.index("<li>Asked?</li>")
+    assert re.findall(r"<summary>(.*?)</summary>", html) == [
+        "The numbers behind Figure 1",
+        "The numbers behind Figures 2 and 3",
+        "The numbers behind the chart",
+    ]

@@ -210,6 +210,14 @@ ENDS = (*UPPER_OF, *UPPER_OF.values())
 SIZES = {"proportion": "denominator", "coverage": "eligible_staff"}
 """By shape, what the decimals of an interval of shares depend on."""
 
+NUMBERS_BEHIND = "The numbers behind the chart"
+"""Unfolds the table of a chart; a page says the number of the figure instead."""
+
+NOT_ANSWERED = (
+    "This release does not answer this question: the board's folder did not hold what it takes, or it was not asked."
+)
+"""Stands where an answer is not in a release; a question with nothing else is named at the end of a page."""
+
 NO_TESTS = "Tests are not shown where counts are rounded: they would tell the counts."
 """Beside a rounded table that has p-values."""
 

@@ -10,6 +10,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
+from safeguarding_analytics.chart_aria import spoken
 from safeguarding_analytics.chart_rows import (
     TO_CHOOSE,
     Rows,
@@ -62,7 +63,7 @@ def finish(
     chosen = _choices(layers)
     above = alt.Title(wrapped(title, 60), subtitle=wrapped(subtitle, 70) if subtitle else alt.Undefined)
     chart: alt.LayerChart = alt.LayerChart(
-        layer=[_answering(layer, chosen, filtered) for layer in layers], data=drawn
+        layer=[spoken(_answering(layer, chosen, filtered)) for layer in layers], data=drawn
     ).properties(title=above, description=said, width="container", height=height)
     return _to_choose(chart, chosen, [field for field in filtered if field in chosen])
 

@@ -62,6 +62,7 @@ def theme() -> alt.theme.ThemeConfig:
                 "offset": 22,
             },
             "axis": {
+                "aria": False,  # what is read out is the description of the chart, each mark, and the table
                 "labelColor": INK,
                 "titleColor": INK,
                 "labelFontSize": 13,

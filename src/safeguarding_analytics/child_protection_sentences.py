@@ -157,10 +157,10 @@ def say_control_chart(table: Safe) -> str:
     --------
     >>> from safeguarding_analytics.safe import already_public
     >>> ends = {"mean": 70.0, "lower": 50.0, "upper": 90.0, "near_lower": 57.0, "near_upper": 83.0}
-    >>> months = [{"month": "2011-04", "value": 71}, {"month": "2011-05", "value": 95, "direction": "high"}]
-    >>> rows = pl.DataFrame([month | ends | {"mark": ""} for month in months])
-    >>> say_control_chart(already_public(rows, "an example"))
-    'In 1 of 2 months the number lies within its ordinary variation. It stands out as high in May 2011.'
+    >>> may = {"month": "2011-05", "value": 95, "direction": "high", "rule": "beyond a limit"}
+    >>> rows = pl.DataFrame([month | ends | {"mark": ""} for month in ({"month": "2011-04", "value": 71}, may)])
+    >>> say_control_chart(already_public(rows, "an example")).partition(". ")[2]
+    'It stands out as high in May 2011 (beyond a limit).'
     """
     frame = table.frame().sort("month")
     if frame.is_empty():
@@ -168,15 +168,15 @@ def say_control_chart(table: Safe) -> str:
     ordinary = frame["direction"].null_count()
     if ordinary == frame.height:
         return f"In all {numbered(frame.height, 'month')} the number lies within its ordinary variation."
-    runs = frame.with_columns(run=pl.col("direction").rle_id()).drop_nulls("direction")
+    runs = frame.with_columns(run=pl.struct("direction", "rule").rle_id()).drop_nulls("direction")
     ends = runs.group_by("run", maintain_order=True).agg(
-        pl.col("direction", "month").first(), pl.col("month").last().alias("last")
+        pl.col("direction", "rule", "month").first(), pl.col("month").last().alias("last")
     )
     parts = []
     for direction in ends["direction"].unique(maintain_order=True):
         spans = [
-            month_in_words(first) if first == last else f"{month_in_words(first)} to {month_in_words(last)}"
-            for first, last in ends.filter(direction=direction).select("month", "last").iter_rows()
+            f"{month_in_words(first)}{'' if first == last else f' to {month_in_words(last)}'} ({rule})"
+            for rule, first, last in ends.filter(direction=direction).select("rule", "month", "last").iter_rows()
         ]
         parts.append(f"as {direction} in {shorten(spans)}")
     return (

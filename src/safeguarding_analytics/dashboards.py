@@ -16,7 +16,14 @@ from typing import Any
 
 import polars as pl
 
-from safeguarding_analytics.answers import Html, show_table, show_text, tables_answering
+from safeguarding_analytics.answers import (
+    NOT_ANSWERED,
+    NUMBERS_BEHIND,
+    Html,
+    show_table,
+    show_text,
+    tables_answering,
+)
 from safeguarding_analytics.cells import meanings_of
 from safeguarding_analytics.chart_rows import sentence
 from safeguarding_analytics.dates import day_in_words
@@ -45,10 +52,6 @@ PROJECTOR = "priorities_live"
 
 OF_THE_VOTE = (PROJECTOR, "priorities")
 """The notebooks that are shown then."""
-
-NOT_ANSWERED = (
-    "This release does not answer this question: the board's folder did not hold what it takes, or it was not asked."
-)
 
 
 @dataclass(frozen=True)
@@ -195,7 +198,7 @@ def _shown(
             figure += draw_also(table, title=title)._repr_mimebundle_()["text/html"]
     except ParameterError:  # such as more groups than a chart can tell apart
         return numbers.html
-    return f"{figure}<details><summary>The numbers behind the chart</summary>{numbers.html}</details>"
+    return f"{figure}<details><summary>{NUMBERS_BEHIND}</summary>{numbers.html}</details>"
 
 
 def _target(progress: Safe, drawn: Safe) -> int | dict[str, int] | None:

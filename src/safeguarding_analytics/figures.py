@@ -60,7 +60,7 @@ _NO_FIGURE = re.compile(
             r"45 students[^(]*\d\.\d \(",
             r"due [\d,]+ days? after|[\d,]+ of [\d,]+ sessions|\d+ to \d+ weeks after a session",
             r"levels 3 and 4 of Kirkpatrick|< 0\.001|Bars of 100%|lies (?:below|above) 0",
-            r"In (?:all )?[\d,]+(?: of [\d,]+)? months? the number",
+            r"In (?:all )?[\d,]+(?: of [\d,]+)? months? the number|numbers behind Figures? [\d.]+(?: and [\d.]+)?",
             r"In [\d,]+ sessions?|[Tt]arget groups? \d|[Tt]raining levels? \d|of level \d|the last \d+(?: months)?",
         )
     )

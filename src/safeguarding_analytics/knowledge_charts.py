@@ -27,6 +27,7 @@ from safeguarding_analytics.chart_pairs import (
 )
 from safeguarding_analytics.chart_rows import NO_FIGURE, note_of, opened, sentence, split_groups, within, without_number
 from safeguarding_analytics.errors import ParameterError, numbered, shorten
+from safeguarding_analytics.knowledge_sentences import with_minus
 from safeguarding_analytics.safe import Safe
 from safeguarding_analytics.sentences import percent
 from safeguarding_analytics.shapes import COUNT, ITEM_CHANGE, MEAN_CHANGE, Shape
@@ -179,8 +180,8 @@ def plot_paired_gain(
         "upper": row.get("upper"),
     }
     words = {
-        "before_words": f"{rounded(row['mean_pre'], 1)}" if known else "",
-        "after_words": f"{rounded(row['mean_post'], 1)}" if known else "",
+        "before_words": with_minus(row["mean_pre"]) if known else "",
+        "after_words": with_minus(row["mean_post"]) if known else "",
         "aside": _with_interval(row["mean_change"], row.get("lower"), row.get("upper")) if known else "",
         "words": _gain_in_words(row, unit, second) if known else "",
     }
@@ -226,9 +227,9 @@ def _gain_in_words(row: Mapping[str, Any], unit: str, second: str) -> str:
     size = "0.1" if size == "0.0" else size
     ends = ", without an interval"
     if lower is not None and upper is not None:
-        ends = f" (95% interval {rounded(lower, 1)} to {rounded(upper, 1)})"
+        ends = f" (95% interval {with_minus(lower)} to {with_minus(upper)})"
     pairs = f", {numbered(row['n_pairs'], 'pair')}" if row["n_pairs"] is not None else ""
-    means = f"{rounded(row['mean_pre'], 1)} {BEFORE}, {rounded(row['mean_post'], 1)} {second}"
+    means = f"{with_minus(row['mean_pre'])} {BEFORE}, {with_minus(row['mean_post'])} {second}"
     return f"Scores {moved} {size} {unit}{ends}: {means}{pairs}."
 
 
@@ -237,13 +238,13 @@ def _with_interval(value: float, lower: float | None, upper: float | None, decim
 
     Examples
     --------
-    >>> _with_interval(2.58, 2.2, 2.94), _with_interval(0.5, None, None), _with_interval(0.761, 0.6, 0.92, 2)
-    ('2.6 (2.2 to 2.9)', '0.5', '0.76 (0.60 to 0.92)')
+    >>> _with_interval(-1.61, -2.04, -1.18), _with_interval(0.5, None, None), _with_interval(0.761, 0.6, 0.92, 2)
+    ('−1.6 (−2.0 to −1.2)', '0.5', '0.76 (0.60 to 0.92)')
     """
-    said = f"{rounded(value, decimals):,}"
+    said = with_minus(value, decimals)
     if lower is None or upper is None:
         return said
-    return f"{said} ({rounded(lower, decimals)} to {rounded(upper, decimals)})"
+    return f"{said} ({with_minus(lower, decimals)} to {with_minus(upper, decimals)})"
 
 
 def plot_rose_same_fell(gain: Safe, *, title: str) -> alt.LayerChart:
@@ -492,7 +493,7 @@ def _ends_in_words(line: Mapping[str, Any], decimals: int) -> str:
 
 
 def _waves_in_words(line: Mapping[str, Any]) -> str:
-    means = f"{rounded(line['mean_pre'], 1)} to {rounded(line['mean_post'], 1)}"
+    means = f"{with_minus(line['mean_pre'])} to {with_minus(line['mean_post'])}"
     return f"{means}: change {_ends_in_words(line, 1)}"
 
 
@@ -619,8 +620,8 @@ def plot_before_after(
 def _means_in_words(line: Mapping[str, Any]) -> str:
     """The two means, what is left of their difference once chance is allowed for, and how many pairs they are of."""
     shrunken, pairs = line.get("shrunken"), line["n_pairs"]
-    means = f"{rounded(line['mean_pre'], 1)} to {rounded(line['mean_post'], 1)}"
-    likely = "" if shrunken is None else f"likely gain {rounded(shrunken, 1)}"
+    means = f"{with_minus(line['mean_pre'])} to {with_minus(line['mean_post'])}"
+    likely = "" if shrunken is None else f"likely gain {with_minus(shrunken)}"
     return "; ".join(filter(None, [means, likely, "" if pairs is None else numbered(pairs, "pair")]))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
@@ -10,15 +11,20 @@ import polars as pl
 from safeguarding_analytics.cells import rounded
 from safeguarding_analytics.dates import day_in_words
 from safeguarding_analytics.errors import in_words, numbered
+from safeguarding_analytics.follow_up import AFTER_LATER, BEFORE_LATER, OF_ALL_THREE
 from safeguarding_analytics.nonresponse import HEADLINE, PERSONS
 from safeguarding_analytics.paired import FEWEST_PAIRS
 from safeguarding_analytics.questionnaires import count_of_answers
 from safeguarding_analytics.safe import Safe
 from safeguarding_analytics.sentences import HIDDEN, percent, row_of
+from safeguarding_analytics.shapes import COUNT
 from safeguarding_analytics.tables import TOTAL
 
 if TYPE_CHECKING:
     from safeguarding_analytics.sizes import ChangeTests
+
+ON_THE_DAY = "Before to after"
+"""The comparison of a follow-up that is the gain on the day."""
 
 WIDE = 30
 """Pairs below which an interval is called wide."""
@@ -62,6 +68,24 @@ VERDICTS = {
     "clearly less": "the change is clearly less than that",
     "could be either": "the change could be more or less than that",
 }
+
+
+def with_minus(value: float, decimals: int = 1) -> str:
+    """A number with so many decimals, and a minus sign where it is below 0, as axes have it.
+
+    Parameters
+    ----------
+    value
+        The number.
+    decimals
+        0 or more.
+
+    Examples
+    --------
+    >>> with_minus(-1.64), with_minus(0.456, 2), with_minus(-0.04)
+    ('−1.6', '0.46', '0.0')
+    """
+    return f"{rounded(value, decimals):,}".replace("-", "−")
 
 
 def say_held(days: pl.Series) -> str:
@@ -192,7 +216,7 @@ def say_mean_change(
     said = f"In {pairs}, scores {_moved(change)} {unit} on average"
     if row["lower"] is None:
         return f"{said}. Every one of the {clusters} moved alike, which is too little spread for an interval.{changes}"
-    ends = f"{rounded(row['lower'], 1)} to {rounded(row['upper'], 1)}"
+    ends = f"{with_minus(row['lower'])} to {with_minus(row['upper'])}"
     said += f" (95% interval {ends}{_allowing_for(row, clusters)}).{changes}"
     said += TOPPED if topped else ""
     if row["upper"] < 0:
@@ -356,61 +380,135 @@ def say_effect(sizes: Safe) -> str:
         return ""
     row = frame.row(0, named=True)
     lower, upper = row["lower"], row["upper"]
-    interval = "" if lower is None else f" (95% interval {rounded(lower, 2)} to {rounded(upper, 2)})"
+    interval = "" if lower is None else f" (95% interval {with_minus(lower, 2)} to {with_minus(upper, 2)})"
     return (
-        f"Set against how widely scores spread from person to person, the change is {rounded(row['estimate'], 2)} of "
+        f"Set against how widely scores spread from person to person, the change is {with_minus(row['estimate'], 2)} of "
         f"that spread{interval}. Compare it only with what was worked out in the same way."
     )
 
 
-def say_questions(changes: Safe) -> str:
-    """Say of how many questions more people, or fewer, were right after than before, beyond chance.
+def say_questions(changes: Safe, *, rated: Collection[str] = (), second: str = "after") -> str:
+    """Say of how many questions more people, or fewer, were right than before, beyond chance; and of ratings, apart.
 
     Parameters
     ----------
     changes
-        Of shape ``item_change``, as `item_changes` makes it.
+        Of shape ``item_change``, as `item_changes` makes it. Or of shape ``count``, as `rating_answers` makes it: then
+        it is said to which ratings the answers were higher, or lower; those with a hidden number are left out.
+    rated
+        Names of the questions that are ratings. One that is shown is known without, as no share of it is right.
+    second
+        When the second answer was given.
+
+    Returns
+    -------
+    str
+        Questions that neither rose nor fell beyond chance are named, three at most, and those in which more fell.
     """
+    if changes.shape.name == COUNT.name:
+        return _say_ratings(changes.frame(), second)
     frame = changes.frame()
+    rating = pl.col("question").is_in(list(rated)) | (
+        pl.col("share_before").is_null() & pl.col("n_up").is_not_null() & (pl.col("n_pairs") > 0)
+    )
+    frame = frame.with_columns(rating=rating)
     shown = frame.filter(pl.col("n_up").is_not_null(), pl.col("n_pairs") > 0)
     if shown.is_empty():
         return HIDDEN if frame.height else ""
     tested = shown["p_holm"].count() > 0
-    beyond = shown.filter(pl.col("p_holm") < 0.05) if tested else shown
-    rose, fell = (
-        beyond.filter(pl.col(more) > pl.col(fewer)).height for more, fewer in (("n_up", "n_down"), ("n_down", "n_up"))
-    )
-    of = numbered(frame.height, "question") + ("" if shown["share_before"].null_count() == 0 else " and ratings")
-    seen = "" if shown.height == frame.height else f"{shown.height:,} can be shown: "
-    said = (
-        f"Of {of}, {seen}{rose:,} rose and {fell:,} fell "
-        f"{'by more than chance would explain' if tested else 'on balance'}."
-    )
-    worst = shown.filter(pl.col("n_down") > pl.col("n_up")).sort(
-        pl.col("n_down") - pl.col("n_up"), descending=True, maintain_order=True
-    )
-    if worst.is_empty():
-        return f"{said} In none of them did more people fall than rise."
-    named = [
-        f'"{row["question"]}" ({row["n_down"]:,} newly wrong or lower, {row["n_up"]:,} newly right or higher)'
-        for row in worst.head(3).iter_rows(named=True)
+    up, down = pl.col("n_up"), pl.col("n_down")
+    beyond = (pl.col("p_holm") < 0.05).fill_null(value=False) if tested else up != down
+    shown = shown.with_columns(rose=beyond & (up > down), fell=beyond & (down > up))
+    why = "by more than chance would explain" if tested else "on balance"
+    ratings, others = frame["rating"].sum(), (~frame["rating"]).sum()
+    asked = f"Of {numbered(others, 'question')}, {_rose_and_fell(shown.filter(~pl.col('rating')), others)} {why}"
+    if not others:
+        asked = f"Of {numbered(ratings, 'question')}, rated and not tested, {_rose_and_fell(shown, ratings)} {why}"
+    elif ratings:
+        asked += f"; of {numbered(ratings, 'rating')}, {_rose_and_fell(shown.filter('rating'), ratings)}"
+    worst = shown.filter(down > up).sort(down - up, descending=True, maintain_order=True)
+    unclear = shown.filter(~pl.col("rose"), down <= up)
+    said = [
+        f"{asked}.",
+        f"Too little changed to tell a rise from chance{_most(unclear)} in: {_changes(unclear)}."
+        if tested and unclear.height
+        else "",
+        f"More people fell than rose{_most(worst)} in these: {_changes(worst)}."
+        if worst.height
+        else "In none of them did more people fall than rise.",
     ]
-    most = " most" if worst.height > len(named) else ""
-    return f"{said} More people fell than rose{most} in these: {in_words(named)}."
+    return " ".join(filter(None, said))
 
 
-def say_follow_up(retention: Safe, gains: Safe | None = None, *, unit: str = "points") -> str:
-    """Say first how many could be asked again, then what is left of the gain.
+_NAMED = 3  # questions that a sentence names, at most
+
+
+def _rose_and_fell(shown: pl.DataFrame, asked: int) -> str:
+    seen = "" if shown.height == asked else f"{shown.height:,} can be shown: "
+    return f"{seen}{shown['rose'].sum():,} rose and {shown['fell'].sum():,} fell"
+
+
+def _most(found: pl.DataFrame) -> str:
+    return " most" if found.height > _NAMED else ""
+
+
+def _changes(found: pl.DataFrame) -> str:
+    """Questions by name, with how many newly wrong and newly right answers."""
+    return in_words(
+        [
+            f'"{row["question"]}" ({row["n_down"]:,} newly wrong or lower, {row["n_up"]:,} newly right or higher)'
+            for row in found.head(_NAMED).iter_rows(named=True)
+        ]
+    )
+
+
+def _say_ratings(frame: pl.DataFrame, second: str) -> str:
+    """To which ratings the answers were higher than before, and to which lower; no number, as the chart has them."""
+    shown = frame.filter(
+        pl.col("count").is_not_null().all().over("question"), pl.col("answer").cast(pl.String) != TOTAL
+    )
+    means = shown.group_by("question", "wave", maintain_order=True).agg(
+        mean=(pl.col("answer").cast(pl.String).cast(pl.Float64) * pl.col("count")).sum() / pl.col("count").sum()
+    )
+    mean = {(question, wave): number for question, wave, number in means.rows()}
+    moved = {
+        question: round(mean[question, "after"] - mean[question, "before"], 9)
+        for question in shown["question"].unique(maintain_order=True).to_list()
+        if {(question, "before"), (question, "after")} <= {*mean} and isfinite(mean[question, "after"])
+    }
+    kinds = {
+        f"Higher answers {second} than before, on average": [name for name, by in moved.items() if by > 0],
+        f"Lower answers {second} than before, on average": [name for name, by in moved.items() if by < 0],
+        f"As high {second} as before, on average": [name for name, by in moved.items() if by == 0],
+    }
+    said = (f"{kind}: {in_words([_quoted(name) for name in names])}." for kind, names in kinds.items() if names)
+    return " ".join(said)
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
+
+
+def say_follow_up(retention: Safe | None, gains: Safe | None = None, *, unit: str = "points") -> str:
+    """Say first how many could be asked again, then what is left of the gain; a fall is called a fall.
 
     Parameters
     ----------
     retention
-        Of shape ``proportion``, as `follow_up_retention` makes it.
+        Of shape ``proportion``, as `follow_up_retention` makes it; None: it is said elsewhere.
     gains
         Of shape ``mean_change``, as `follow_up_gains` makes it; without it only who answered again is said.
     unit
         Unit of the score.
+
+    Returns
+    -------
+    str
+        Where the changes of those who answered all three times are shown, these alone are said, as they add up.
     """
+    lines = [] if gains is None else list(gains.frame().iter_rows(named=True))
+    if retention is None:
+        return _what_was_left(lines, unit)
     if retention.frame().is_empty():
         return "No follow-up was due, nobody answered it, or what can be said of it would tell of few people."
     row = retention.frame().row(0, named=True)
@@ -421,8 +519,39 @@ def say_follow_up(retention: Safe, gains: Safe | None = None, *, unit: str = "po
         f"Of {row['denominator']:,} who answered before and after where a follow-up was due, {row['numerator']:,}"
         f"{share} answered again; the others may differ."
     )
-    lines = [] if gains is None else list(gains.frame().iter_rows(named=True))
-    return " ".join([said, *(_compared(line, unit) for line in lines)])
+    return f"{said} {_what_was_left(lines, unit)}".strip()
+
+
+def _what_was_left(lines: list[dict[str, Any]], unit: str) -> str:
+    """The changes until weeks later, and before them what they come to."""
+    shown = {line["comparison"]: line for line in lines if line["mean_change"] is not None}
+    whole = [shown.get(OF_ALL_THREE.format(name)) for name in (ON_THE_DAY, AFTER_LATER, BEFORE_LATER)]
+    known = [line for line in whole if line is not None]
+    if len(known) < len(whole):
+        return " ".join(filter(None, [_since(shown.get(AFTER_LATER)), *(_compared(line, unit) for line in lines)]))
+    return " ".join(filter(None, [_lost(*known), *(_compared(line, unit) for line in known)]))
+
+
+def _since(since: Mapping[str, Any] | None) -> str:
+    """Whether scores fell after the day, or rose, or whether that is not clear."""
+    if since is None or since["lower"] is None:
+        return ""
+    if since["upper"] < 0:
+        return "Weeks later, scores had fallen."
+    if since["lower"] > 0:
+        return "Weeks later, scores had risen further."
+    return "Whether scores fell in the weeks after is not clear: the change could be a fall, none, or a rise."
+
+
+def _lost(day: Mapping[str, Any], since: Mapping[str, Any], left: Mapping[str, Any]) -> str:
+    """How much of a clear gain was lost by a clear fall, of the same people each time."""
+    if None in (day["lower"], since["lower"], left["lower"]) or day["lower"] <= 0 or since["upper"] >= 0:
+        return _since(since)
+    lost = -since["mean_change"] / day["mean_change"]
+    much = "all" if lost >= 1 else "more than half" if lost > 0.6 else "about half" if lost >= 0.4 else "less than half"
+    end = "a gain was left." if left["lower"] > 0 else "whether any gain was left is not clear."
+    end = "scores were lower than before." if left["upper"] < 0 else end
+    return f"Weeks later, scores had fallen: {much} of the gain on the day was lost, and {end}"
 
 
 def say_comparisons(gains: Safe, *, unit: str) -> str:
@@ -442,7 +571,7 @@ def _compared(row: Mapping[str, Any], unit: str) -> str:
     if row["n_pairs"] is None or row["mean_change"] is None:
         return f"{row['comparison']}: too few answers for a mean to be shown."
     lower, upper = row["lower"], row["upper"]
-    interval = "" if lower is None else f" (95% interval {rounded(lower, 1)} to {rounded(upper, 1)})"
+    interval = "" if lower is None else f" (95% interval {with_minus(lower)} to {with_minus(upper)})"
     said = f"{row['comparison']}: scores {_moved(row['mean_change'])} {unit} on average{interval}"
     return f"{said}, {numbered(row['n_pairs'], 'pair')}."
 
@@ -539,8 +668,8 @@ def say_who_answered_once(means: Safe) -> str:
 
 
 def _mean_in_words(row: Mapping[str, Any]) -> str:
-    interval = f"95% interval {rounded(row['lower'], 1)} to {rounded(row['upper'], 1)}"
-    return f"{rounded(row['estimate'], 1)} points before, on average ({interval})"
+    interval = f"95% interval {with_minus(row['lower'])} to {with_minus(row['upper'])}"
+    return f"{with_minus(row['estimate'])} points before, on average ({interval})"
 
 
 def say_shrunken(groups: Safe, *, plural: str) -> str:
@@ -583,11 +712,11 @@ def _wider(estimated: pl.DataFrame) -> str:
         return ""
     return (
         f" Allowing for who was taught together makes the interval narrower here, which is chance where there are few "
-        f"sessions: rely on the wider one, {rounded(lower, 1)} to {rounded(upper, 1)}."
+        f"sessions: rely on the wider one, {with_minus(lower)} to {with_minus(upper)}."
     )
 
 
 def _ends(numbers: pl.Series) -> tuple[str, str]:
     """The smallest and the largest number, in words."""
     known = [float(number) for number in numbers.to_list()]
-    return f"{rounded(min(known), 1)}", f"{rounded(max(known), 1)}"
+    return with_minus(min(known)), with_minus(max(known))

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from safeguarding_analytics import __version__
-from safeguarding_analytics.answers import scroll_region
+from safeguarding_analytics.answers import NOT_ANSWERED, NUMBERS_BEHIND, scroll_region
 from safeguarding_analytics.cells import HIDDEN_NOTE
 from safeguarding_analytics.chart_rows import MARGINS, TO_CHOOSE
-from safeguarding_analytics.errors import ParameterError
+from safeguarding_analytics.errors import ParameterError, in_words
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -49,10 +49,19 @@ _QUESTION = re.compile(r'<h2 id="(?P<name>[^"]*)">(?P<text>.*?)</h2>', re.DOTALL
 _NUMBERED = re.compile(
     r'(?P<figure><figure class="chart")(?P<caption>><figcaption><strong)(?=>)'
     r'|(?P<heading><h[1-6] id=")(?P<name>[^"]*)"'
+    rf"|(?P<behind><summary>){re.escape(NUMBERS_BEHIND)}(?=</summary>)"
 )
 _BEFORE_FIRST_QUESTION = re.compile(r'(<div class="prose">\s*)?<h2 id="')
 
 NOT_WORKED_OUT = "This part could not be worked out."
+
+LEFT_OPEN = """\
+## What does this release not answer?
+
+The board's folder did not hold what these questions take, or they were not asked:
+
+"""
+"""Heads the questions of a page to which a release has no answer."""
 
 PROTECTION = (
     f"Where a mark such as [c] or * stands: {HIDDEN_NOTE}. Before a release is made, its tables are checked together: "
@@ -328,7 +337,9 @@ def answered(cells: Iterable[NotebookNode]) -> list[NotebookNode]:
         there.
     """
     shown = [section for section in _sections(cells) if not _is_unanswered(section)]
-    return [cell for section in shown for cell in _with_charts_explained(section)]
+    left_open = [section for section in shown if _is_left_open(section)]
+    cells = [cell for section in shown if section not in left_open for cell in _with_charts_explained(section)]
+    return [*cells, *_named_at_the_end(left_open)]
 
 
 FILTERS = {"answered": answered, "prose": prose}
@@ -368,15 +379,22 @@ def _with_anchors(body: str, chapter: int) -> str:
     The number stands here alone: style, script, contents and PDF take it from the caption.
     """
     taken = {"main": 1}
-    figures = 0
+    figures, before = 0, list[str]()
 
     def named(found: re.Match[str]) -> str:
         nonlocal figures
         if found["figure"]:
             figures += 1
             number = f"{chapter}.{figures}" if chapter else str(figures)
+            before.append(number)
             anchor = _free(f"figure-{figures}", taken)
-            return f'{found["figure"]} id="{anchor}"{found["caption"]} data-number="{number}"'
+            name = f'id="{anchor}" aria-labelledby="{anchor}-title"'
+            return f'{found["figure"]} {name}{found["caption"]} id="{anchor}-title" data-number="{number}"'
+        if found["behind"]:
+            numbers = in_words(before) or "the chart"
+            title = f"Figure{'s' if len(before) > 1 else ''} {numbers}" if before else numbers
+            before.clear()
+            return f"{found['behind']}{NUMBERS_BEHIND.replace('the chart', title)}"
         return f'{found["heading"]}{_free(found["name"], taken)}"'
 
     return _NUMBERED.sub(named, body)
@@ -403,6 +421,23 @@ def _is_unanswered(section: list[NotebookNode]) -> bool:
     code = [cell for cell in section if cell.cell_type == "code"]
     asked = bool(section) and section[0].cell_type == "markdown" and section[0].source.startswith("## ")
     return asked and bool(code) and not any(_shows(output) for cell in code for output in cell.outputs)
+
+
+def _is_left_open(section: list[NotebookNode]) -> bool:
+    """Whether a question has been asked and all that is said is that the release has no answer."""
+    outputs = [output for cell in section if cell.cell_type == "code" for output in cell.outputs]
+    said = {str(output.get("data", {}).get("text/plain", "")).strip() for output in outputs}
+    return bool(section) and section[0].source.startswith("## ") and said == {NOT_ANSWERED}
+
+
+def _named_at_the_end(sections: Sequence[list[NotebookNode]]) -> list[NotebookNode]:
+    """A cell that names questions that are left open; none where there are none."""
+    if not sections:
+        return []
+    cell = deepcopy(sections[0][0])
+    questions = (section[0].source.splitlines()[0].removeprefix("## ") for section in sections)
+    cell.source = LEFT_OPEN + "\n".join(f"- {question}" for question in questions)
+    return [cell]
 
 
 def _with_charts_explained(section: list[NotebookNode]) -> list[NotebookNode]:
