@@ -165,7 +165,8 @@ def test_issues_are_named_by_how_often_they_would_be_in():
     bands = ["firmly in", "probably in", "toss-up", "toss-up", "firmly out"]
     assert say_bands(ranking([True, True, True, False, False], bands=bands)) == (
         "In boards made of members like these A is firmly in; B is probably in; C and D are a toss-up; all others are "
-        "firmly out. Firmly means 95 of 100 such boards or more, probably 80 or more; a toss-up lies between."
+        "firmly out. Firmly means 95 of 100 such boards or more, probably 80 or more; a toss-up lies between 20 "
+        "and 80."
     )
 
 
@@ -196,6 +197,10 @@ def test_score_of_the_first_issue_is_worked_out_again():
         "and below them 8 times; the "
         "difference is its score, 8. Any other issue can be counted again in the same way."
     )
+    drawn = told.with_columns(points=(pl.col("score") + 12 * 4) / 2)  # 12 ballots of 3 issues: 3, 2 and 1 points
+    assert "its score, 8. Charts draw that as 28 points, which give the same order. Any other issue" in say_recount(
+        suppress(drawn, Policy.dfe())
+    )
 
 
 def test_all_checks_agree():
@@ -225,7 +230,8 @@ def test_issues_level_across_the_cut_are_left_to_discussion():
     level = [{"in_bracket": True}, {"issue": "B", "rank": 2, "in_bracket": True}, out]
     assert say_bracket(checks(*level)) == (
         "It is not clear beyond doubt which of A and B belong above the cut: a stricter test, which compares every "
-        "issue above it with every issue below it, leaves that open."
+        "issue above it with every issue below it, leaves that open. What is said to be firmly in or out looks at each "
+        "issue by itself; this allows for all comparisons at once."
     )
     assert say_bracket(checks({}, out)).startswith("The cut is clear")
     assert say_bracket(checks({})) == "There is no cut: all issues are chosen."
@@ -378,7 +384,9 @@ def test_divided_issues_are_named_with_both_shares():
         "is agreed."
     )
     calm = suppress(table.with_columns(divided=pl.lit(value=False)), Policy.dfe())
-    assert say_divided(calm) == "No issue is put first by many members and last by many others."
+    assert say_divided(calm) == (
+        "No issue is among the first of a third of the members and among the last of another third."
+    )
     not_judged = suppress(table.with_columns(divided=pl.lit(None, pl.Boolean)), Policy.dfe())
     assert say_divided(not_judged).startswith("Whether an issue divides the members is judged only where there are")
 

@@ -46,7 +46,7 @@ _NO_FIGURE = re.compile(
             _SETTING.pattern,
             # Worked out from the ballots, and said only of a ranking that is shown.
             r"\(0 = not at all, 1 = all the same\)|tie for [\d,]+",
-            r"\d+ of 100 (?:such )?boards|probably \d+ or more",
+            r"\d+ of 100 (?:such )?boards|probably \d+ or more|between 20 and 80|is worth 1|place above it 1 more",
             r"lines drawn at [\d.]+ \(urgency\) and [\d.]+ \(importance\)",
             # Funnels of public figures and limits of charts: constants, numbers of areas and points.
             r"(?:above|below) (?:99\.8|95)%",

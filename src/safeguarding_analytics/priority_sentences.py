@@ -133,7 +133,7 @@ def say_bands(ranking: Safe) -> str:
             said.append(f"{named(names)} {verb} {'a toss-up' if band == 'toss-up' else band}")
     others = rows.filter(pl.col("firmness") == "firmly out").height
     rest = "; all others are firmly out" if others else ""
-    scale = "Firmly means 95 of 100 such boards or more, probably 80 or more; a toss-up lies between."
+    scale = "Firmly means 95 of 100 such boards or more, probably 80 or more; a toss-up lies between 20 and 80."
     return f"In boards made of members like these {'; '.join(said) or 'no issue stands out'}{rest}. {scale}"
 
 
@@ -189,10 +189,12 @@ def say_recount(ranking: Safe) -> str:
     numbers = [first[name] for name in ("above", "below", "score")]
     above, below, score = map(_plain, numbers)
     rounded = "" if all(number == int(number) for number in numbers) else " (each rounded to two decimals)"
+    points = first.get("points")
+    drawn = "" if points is None else f"Charts draw that as {_plain(points)} points, which give the same order. "
     return (
         f"Take {named([first['issue']])}: in the first rows of the table of issues one against one, it was put above "
         f"the others {above} times in all and below them {below} times; the difference is its score, {score}{rounded}. "
-        "Any other issue can be counted again in the same way."
+        f"{drawn}Any other issue can be counted again in the same way."
     )
 
 
@@ -248,7 +250,10 @@ def say_bracket(checks: Safe) -> str:
         return "How clear the cut is cannot be told: boards drawn at random from one agency are all the same."
     if not level:
         return f"The cut is clear: {stricter}, leaves none of them open."
-    return f"It is not clear beyond doubt which of {named(level)} belong above the cut: {stricter}, leaves that open."
+    return (
+        f"It is not clear beyond doubt which of {named(level)} belong above the cut: {stricter}, leaves that open. "
+        "What is said to be firmly in or out looks at each issue by itself; this allows for all comparisons at once."
+    )
 
 
 def say_without_one(checks: Safe) -> str:
@@ -441,7 +446,7 @@ def say_divided(table: Safe) -> str:
         )
     divided = rows.filter(pl.col("divided"))
     if divided.is_empty():
-        return "No issue is put first by many members and last by many others."
+        return "No issue is among the first of a third of the members and among the last of another third."
     said = [
         f"{row['issue']} (among the first of {percent(row['share_top'], 1)}, among the last of "
         f"{percent(row['share_bottom'], 1)})"

@@ -64,8 +64,14 @@ def define_count(rule: CountingRule) -> str:
     'This is the symmetric Borda count'
     """
     drawn = "whole agencies" if (rule.resample or rule.weight) == "agency" else "members"
+    points = (
+        " Charts draw the score as points, which give the same order: the last place on a ballot is worth 1, and each "
+        "place above it 1 more."
+        if rule.unranked == "share"
+        else ""
+    )
     return (
-        f"{say_rule(rule)} This is the symmetric Borda count. How firm the choice is was tried with "
+        f"{say_rule(rule)}{points} This is the symmetric Borda count. How firm the choice is was tried with "
         f"{rule.resamples:,} boards: {drawn} drawn at random from those who voted, and some more than once. "
         f"Whoever starts the drawing at the number {rule.seed} draws the same boards."
     )
