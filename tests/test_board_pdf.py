@@ -401,7 +401,7 @@ def test_section_and_figure_can_be_found_by_anchors_that_no_other_has(chapters):
     assert [text for _, text in outline.sections] == ["Who came?", "Who came?"]
     assert outline.figures == (("figure-1", "1.1", "Reach of all"),)
     anchors = re.findall(r' id="([^"]*)"', re.sub(r"<svg.*?</svg>", "", chapters[0].html, flags=re.DOTALL))
-    assert len(anchors) == len(set(anchors)) == 5  # main, the title, two sections, one figure
+    assert len(anchors) == len(set(anchors)) == 6  # main, the title, two sections, one figure and its title
 
 
 # Always the same, or not at all

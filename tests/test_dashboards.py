@@ -1266,7 +1266,7 @@ def test_priorities_page_asks_what_makes_a_vote_transparent(pages):
         "On which issues are members divided?",
         "Do agencies put other issues first?",
         "How can anybody count again?",
-        "Where do boards place the themes they share?",
+        "What does this release not answer?",
     ]
 
 

@@ -73,6 +73,16 @@ RANKED = public(
     p_selected=[0.9, 0.1],
     n_ballots=[9, 9],
 )
+OF_AGENCIES = public(
+    agency=["Health", "Health", "Police", "Police"],
+    issue=["Neglect", "Online harm"] * 2,
+    score=[4, -4, -2, 2],
+    points=[9.0, 5.0, 5.0, 7.0],
+    rank=[1, 2, 2, 1],
+    selected=[True, False, False, True],
+    p_selected=[0.9, 0.1, 0.2, 0.8],
+    n_ballots=[9] * 4,
+)
 AGES = public(age_band=["0 to 4", "5 to 9"], count=[30, 40])
 
 CHARTS = {
@@ -84,6 +94,7 @@ CHARTS = {
     "attendance": charts.plot_attendance(PLACES, title="Bookings"),
     "before and after": knowledge_charts.plot_before_after(GAINS, title="Gain", scale=(0, 20)),
     "ranking": priority_charts.plot_ranking(RANKED, title="Priorities", seats=1),
+    "orders": priority_charts.plot_ranking(OF_AGENCIES, title="Orders", group="agency"),
 }
 CHOICES = {
     "bars": {"row": "Agency"},
@@ -94,6 +105,7 @@ CHOICES = {
     "attendance": {"row": "District"},
     "before and after": {"row": "Agency"},
     "ranking": {"row": "Issue"},
+    "orders": {"row": "Issue", "series": "Agency"},
 }
 
 
@@ -113,6 +125,8 @@ def chosen(name, **values):
 
 def without_choices(part):
     """A specification as it would be if nothing could be chosen."""
+    if isinstance(part, dict) and "chosen_" in str(part.get("expr")):  # the colour of words on filled marks
+        return {"expr": re.fullmatch(r".* \? '#\w+' : \((.*)\)", part["expr"])[1]}
     if isinstance(part, list):
         return [without_choices(one) for one in part if "_chosen" not in json.dumps(one) or not is_own(one)]
     if not isinstance(part, dict):
@@ -243,6 +257,19 @@ def test_a_hidden_row_that_is_chosen_has_its_mark_and_nothing_else():
     svg = chosen("dots", chosen_row="Police", only_chosen=True)
     assert words(svg).count("[c]") == 1
     assert len(marks(svg, "point")) == 1  # that of the total
+
+
+def test_a_chosen_agency_dims_the_places_and_the_names_of_the_others():
+    svg = chosen("orders", chosen_series="Police")
+    place = r'aria-label="(\w[^"]*: place \d)[^"]*"([^>]*)'
+    assert {said: ' opacity="0.3"' in looks for said, looks in re.findall(place, svg)} == {
+        "Neglect, Health: place 1": True,
+        "Online harm, Health: place 2": True,
+        "Neglect, Police: place 2": False,
+        "Online harm, Police: place 1": False,
+    }
+    heads = re.findall(r"<text([^>]*)>(Health|Police)</text>", svg)
+    assert {name: ' opacity="0.75"' in looks for looks, name in heads} == {"Health": True, "Police": False}
 
 
 def test_a_filter_without_a_choice_leaves_everything():

@@ -41,7 +41,7 @@ def _said_of(layer: alt.Chart, kind: str) -> dict[str, Any]:
     """What a mark is given to be read out; nothing where it stays as it is."""
     tips, written = _fields_in(layer, "tooltip"), _fields_in(layer, "text")
     if kind in ("line", "area"):
-        return {"description": {"expr": "isValid(datum.series) ? datum.series : ''"}}
+        return {"description": {"expr": f"isValid(datum.series) ? datum.series : '{kind}'"}}  # no mark without a name
     if written and written[0] in ("value", "shown"):
         return {"aria": False}
     if tips:

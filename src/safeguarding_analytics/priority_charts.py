@@ -15,6 +15,7 @@ import altair as alt
 import polars as pl
 
 import safeguarding_analytics.charts  # noqa: F401 - enables the theme and the renderer
+from safeguarding_analytics.answers import column_heading
 from safeguarding_analytics.chart_lanes import Lanes, one_group, pixels, words_at
 from safeguarding_analytics.chart_marks import COLOURS, INK, in_digits, nothing
 from safeguarding_analytics.chart_pairs import name_lines
@@ -197,7 +198,7 @@ def _ranking_by_group(frame: pl.DataFrame, group: str, title: str) -> alt.LayerC
     columns = cells.sort(empty, maintain_order=True)["series"].unique(maintain_order=True).to_list()
     first = cells.filter(pl.col("series") == columns[0]).sort("value", "row", nulls_last=True)["row"].to_list()
     order = list(dict.fromkeys([*first, *cells["row"]]))
-    return _place_grid(cells, order, columns, title=title, what=f"by {group}")
+    return _place_grid(cells, order, columns, title=title, what=f"by {group}", counted=column_heading(group))
 
 
 def plot_rule_check(table: Safe, *, title: str, seats: int | None = None) -> alt.LayerChart:
@@ -283,6 +284,7 @@ def _place_grid(
     what: str,
     cut: tuple[int, str] = (0, ""),
     said: Sequence[str] = (),
+    counted: str = "Counted",
 ) -> alt.LayerChart:
     """A grid of places: filled where an issue is among the seats, thick-edged where it is tied at the cut."""
     if len(columns) > _MOST_COLUMNS:
@@ -293,7 +295,7 @@ def _place_grid(
     # A row of which nothing is shown has its mark once.
     empty = pl.col("value").is_null().all().over("row")
     cells = cells.filter(~empty | pl.struct("row").is_first_distinct())
-    heads = _Heads(columns)
+    heads = _Heads(columns, counted)
     lanes = Lanes(order, head=34 + heads.height, cut=cut[0], gap=26 if 0 < cut[0] < len(order) else 0)
     worded = bool((cells["word"] != "").any())
     # On a telephone, where names take the whole width, a word stands behind the marks of its row.
@@ -310,7 +312,7 @@ def _place_grid(
     chosen, tied = f"datum.outcome == '{PLACES[True]}'", f"datum.outcome == '{PLACES[None]}'"
     hover = [
         alt.Tooltip("row:N", title="Issue"),
-        alt.Tooltip("series:N", title="Counted"),
+        alt.Tooltip("series:N", title=counted),
         alt.Tooltip("value:Q", title="Place"),
         alt.Tooltip("outcome:N", title="Outcome"),
     ]
@@ -357,6 +359,7 @@ class _Heads:
     """The names above columns: level where there is room, else upright."""
 
     columns: list[str]
+    counted: str
 
     @property
     def _level(self) -> list[list[str]]:
@@ -380,8 +383,8 @@ class _Heads:
 
     def drawn(self, y: float, step: str) -> list[alt.Chart]:
         """The names, which end above a height; ``step`` is the width of a column."""
-        place = f"indexof({json.dumps(self.columns)}, datum.row)"
-        rows = alt.Chart(alt.InlineData(values=[{"row": name} for name in self.columns]))
+        place = f"indexof({json.dumps(self.columns)}, datum.series)"
+        rows = alt.Chart(alt.InlineData(values=[{"series": name} for name in self.columns]))
         heads = rows.transform_calculate(centre=f"left + ({place} + 0.5) * {step}")
         room = 7.2 * max(len(line) for lines in self._level for line in lines)
         level = heads.transform_filter(f"{step} >= {room}").mark_text(
@@ -400,7 +403,9 @@ class _Heads:
                 dy=_back(lines, 7, place),
                 text=_found(lines, place),
             )
-            drawn.append(turned if count == most else turned.encode(tooltip=[alt.Tooltip("row:N", title="Counted")]))
+            drawn.append(
+                turned if count == most else turned.encode(tooltip=[alt.Tooltip("series:N", title=self.counted)])
+            )
             below = least
         return [each.encode(x=pixels("centre", alt.X), y=alt.value(y)) for each in drawn]
 
