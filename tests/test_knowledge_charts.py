@@ -447,9 +447,9 @@ def test_a_fall_is_called_a_fall():
     fallen = gain(mean_post=9.8, mean_change=-0.4, lower=-0.9, upper=0.1, verdict="clearly less")
     chart = knowledge_charts.plot_paired_gain(safe(fallen), title="x", unit="points", meaningful_gain=2.0)
     assert (
-        "Scores fell by 0.4 points (95% interval -0.9 to 0.1): 10.2 before, 9.8 after" in chart.to_dict()["description"]
+        "Scores fell by 0.4 points (95% interval −0.9 to 0.1): 10.2 before, 9.8 after" in chart.to_dict()["description"]
     )
-    assert "-0.4 (-0.9 to 0.1)" in texts_of(chart)
+    assert "−0.4 (−0.9 to 0.1)" in texts_of(chart)
 
 
 def test_gain_of_next_to_nothing_is_neither_a_rise_nor_a_fall():
@@ -811,7 +811,7 @@ def test_waves_keep_the_order_of_the_table_and_print_both_means():
     rows = rows_of(drawn("waves"))
     assert [row["row"] for row in rows] == WAVES["comparison"].to_list()
     assert rows[0]["words"] == "10.3 to 11.9: change 1.6 (1.1 to 2.1)"
-    assert rows[1]["words"] == "12.9 to 11.8: change -1.1 (-1.5 to -0.7)"
+    assert rows[1]["words"] == "12.9 to 11.8: change −1.1 (−1.5 to −0.7)"
     assert [rows[1][name] for name in ("value", "lower", "upper")] == [-1.1, -1.5, -0.7]
 
 
@@ -819,7 +819,7 @@ def test_waves_are_described_row_by_row():
     assert said_of("waves", "Follow-up") == (
         "Follow-up. Dots with intervals, by comparison: change of the mean score in points. "
         "before to follow-up: 10.3 to 11.9: change 1.6 (1.1 to 2.1), 330 pairs. "
-        "after to follow-up: 12.9 to 11.8: change -1.1 (-1.5 to -0.7), 340 pairs. Hidden ([c]): 1 of 3."
+        "after to follow-up: 12.9 to 11.8: change −1.1 (−1.5 to −0.7), 340 pairs. Hidden ([c]): 1 of 3."
     )
 
 

@@ -649,7 +649,7 @@ def test_fall_is_called_a_fall_and_allows_for_the_clusters_that_were_named(pages
     assert change < -0.5
     fall = one_decimal(-change)
     said = rf"In 120 pairs of answers, before and after, scores fell by {fall} points out of 12 on average "
-    assert re.search(rf"{said}\(95% interval -[\d.]+ to -?[\d.]+, allowing for 4 (?:clusters|districts)\)", made.text)
+    assert re.search(rf"{said}\(95% interval −[\d.]+ to −?[\d.]+, allowing for 4 (?:clusters|districts)\)", made.text)
     assert f"{rose} ({rose / 120:.1%}) rose" in made.text or f"{rose} ({round(100 * rose / 120)}%) rose" in made.text
     assert "Scores fell: the whole interval lies below 0." in made.text
     assert not re.search(r"scores rose by", made.text)
@@ -863,7 +863,7 @@ UGLY = {
     "fall": (
         [7] * 24,
         [7 - (at // 3 < (6, 8, 4)[at % 3]) for at in range(24)],
-        f"In 24 {BOTH}, scores fell by 0.8 points out of 10 on average (95% interval -1.4 to -0.1, allowing for 3 "
+        f"In 24 {BOTH}, scores fell by 0.8 points out of 10 on average (95% interval −1.4 to −0.1, allowing for 3 "
         "sessions). 0 rose, 6 stayed the same, 18 fell. Scores fell: the whole interval lies below 0. The board said "
         "beforehand that 2 points would matter: the change is clearly less than that.",
     ),
@@ -872,7 +872,7 @@ UGLY = {
     "ties": (
         [5] * 70,
         [6] * 15 + [5] * 40 + [4] * 15,
-        f"In 70 {BOTH}, scores stayed, at a change of 0.0 points out of 10 on average (95% interval -0.4 to 0.4, "
+        f"In 70 {BOTH}, scores stayed, at a change of 0.0 points out of 10 on average (95% interval −0.4 to 0.4, "
         "allowing for 2 sessions). 15 (21%) rose, 40 (57%) stayed the same, 15 (21%) fell. The board said beforehand "
         "that 2 points would matter: the change is clearly less than that.",
     ),

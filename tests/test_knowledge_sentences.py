@@ -247,7 +247,7 @@ def test_rise_is_said_with_its_interval_and_who_rose_and_fell():
 def test_fall_is_called_a_fall():
     assert say(change(-1.26, -2.0, -0.52, up=(100, 201, 700))) == (
         "In 1,001 pairs of answers, before and after, scores fell by 1.3 points out of 20 on average "
-        "(95% interval -2.0 to -0.5, allowing for 24 sessions). 100 (10%) rose, 201 (20%) stayed the same, 700 (70%) "
+        "(95% interval −2.0 to −0.5, allowing for 24 sessions). 100 (10%) rose, 201 (20%) stayed the same, 700 (70%) "
         "fell. Scores fell: the whole interval lies below 0."
     )
 
@@ -276,7 +276,7 @@ def test_interval_of_one_session_alone_says_so():
 def test_change_that_is_printed_as_nought_is_neither_a_rise_nor_a_fall(mean, words):
     assert say(change(mean, -0.5, 0.04)) == (
         f"In 1,001 pairs of answers, before and after, scores {words} points out of 20 on average "
-        "(95% interval -0.5 to 0.0, allowing for 24 sessions). 700 (70%) rose, 201 (20%) stayed the same, 100 (10%) "
+        "(95% interval −0.5 to 0.0, allowing for 24 sessions). 700 (70%) rose, 201 (20%) stayed the same, 100 (10%) "
         "fell."
     )
 
@@ -303,7 +303,7 @@ def test_row_is_that_of_the_groups_that_are_named_and_else_the_total():
     table = by_hand(("agency", "n_pairs", "mean_change", "lower", "upper", "n_clusters", "mark"), *rows)
     assert say(table, where={"agency": "Police"}) == (
         "In 50 pairs of answers, before and after, scores fell by 2.5 points out of 20 on average "
-        "(95% interval -3.0 to -2.0, allowing for 4 sessions). Scores fell: the whole interval lies below 0."
+        "(95% interval −3.0 to −2.0, allowing for 4 sessions). Scores fell: the whole interval lies below 0."
     )
     assert say(table).startswith("In 90 pairs")
     with pytest.raises(ParameterError, match="0 rows of the table have agency Housing"):
@@ -402,7 +402,7 @@ def test_ten_pairs_are_enough_for_a_mean():
     table = change(-0.75, -1.14, -0.36, pairs=10, up=(0, 3, 7), clusters=1)
     assert say(table) == (
         "In 10 pairs of answers, before and after, scores fell by 0.8 points out of 20 on average "
-        "(95% interval -1.1 to -0.4, of people taught together once, which it cannot allow for). 0 rose, 3 stayed the "
+        "(95% interval −1.1 to −0.4, of people taught together once, which it cannot allow for). 0 rose, 3 stayed the "
         "same, 7 fell. Scores fell: the whole interval lies below 0."
     )
 
@@ -491,7 +491,7 @@ UGLY = {
     "the same, 6 fell.",
     # t = 0 on 69 degrees of freedom; 1.9949 × 0.65938 ÷ √70 = 0.157
     "ugly_pratt_ties": "In 70 pairs of answers, before and after, scores stayed, at a change of 0.0 points out of 10 "
-    "on average (95% interval -0.2 to 0.2, of people taught together once, which it cannot allow for). 15 (21%) rose, "
+    "on average (95% interval −0.2 to 0.2, of people taught together once, which it cannot allow for). 15 (21%) rose, "
     "40 (57%) stayed the same, 15 (21%) fell.",
 }
 ITEMS = pl.DataFrame({"item": ["Q1"], "minimum": [0.0], "maximum": [10.0], "reversed": [False], "kind": ["choice"]})
@@ -699,7 +699,7 @@ def test_effect_is_named_by_its_definition():
 
 def test_effect_of_a_fall_is_negative_and_may_have_no_interval():
     assert say_effect(estimates("definition", ("g_av: …", 60, -0.4567, None, None, ""))) == (
-        "Set against how widely scores spread from person to person, the change is -0.46 of that spread. Compare it "
+        "Set against how widely scores spread from person to person, the change is −0.46 of that spread. Compare it "
         "only with what was worked out in the same way."
     )
 
@@ -726,8 +726,9 @@ def test_questions_that_rose_and_those_that_fell_are_said():
         question("Q6", 9, 3, 0.06),
     )
     assert say_questions(table) == (
-        "Of 6 questions, 1 rose and 1 fell by more than chance would explain. More people fell than rose most "
-        "in these: "
+        "Of 6 questions, 1 rose and 1 fell by more than chance would explain. Too little changed to tell a rise from "
+        'chance in these: "Q6" (3 newly wrong or lower, 9 newly right or higher). More people fell than rose most in '
+        "these: "
         '"Q5" (20 newly wrong or lower, 5 newly right or higher), "Q2" (8 newly wrong or lower, 2 newly right or '
         'higher) and "Q4" (5 newly wrong or lower, 1 newly right or higher).'
     )
@@ -749,8 +750,29 @@ def test_question_that_fell_beyond_chance_has_not_risen():
 
 def test_ratings_among_the_questions_are_said_to_be_ratings():
     rating = ("Q2", 60, 30, 10, 14, 6, None, None, 0.001, 0.001, "")  # it has no share that is right
-    assert say_questions(questions(question("Q1", 20, 2, 0.001), rating)).startswith(
-        "Of 2 questions and ratings, 2 rose and 0 fell by more than chance would explain"
+    assert say_questions(questions(question("Q1", 20, 2, 0.001), rating)) == (
+        "Of 1 question, 1 rose and 0 fell by more than chance would explain; of 1 rating, 1 rose and 0 fell. In none "
+        "of them did more people fall than rise."
+    )
+    assert say_questions(questions(rating)).startswith("Of 1 question, 1 rose and 0 fell")  # a score of ratings
+
+
+def test_hidden_rating_is_known_by_its_name():
+    hidden = ("Q2", 60, None, None, None, None, None, None, None, None, "[c]")
+    table = questions(question("Q1", 20, 2, 0.001), hidden)
+    assert say_questions(table).startswith("Of 2 questions, 1 can be shown: 1 rose and 0 fell by more than chance")
+    said = say_questions(table, rated=["Q2", "Q9"])
+    assert said.startswith("Of 1 question, 1 rose and 0 fell by more than chance would explain; of 1 rating, 0 can be")
+    assert "Q2" not in said
+
+
+def test_questions_that_hardly_changed_are_named_three_at_most():
+    hardly = [question(f"Q{at}", 9 + at, 9, 1.0) for at in range(4)]
+    assert say_questions(questions(question("Q9", 20, 2, 0.001), *hardly)) == (
+        "Of 5 questions, 1 rose and 0 fell by more than chance would explain. Too little changed to tell a rise from "
+        'chance, for instance, in these: "Q0" (9 newly wrong or lower, 9 newly right or higher), "Q1" (9 newly wrong '
+        'or lower, 10 newly right or higher) and "Q2" (9 newly wrong or lower, 11 newly right or higher). In none of '
+        "them did more people fall than rise."
     )
 
 
@@ -786,8 +808,9 @@ def test_follow_up_says_first_who_answered_again():
     )
     assert say_follow_up(retained, gains, unit="points out of 20") == (
         "Of 60 who answered before and after where a follow-up was due, 41 (68%) answered again; the others may "
-        "differ. Before to follow-up: scores rose by 1.3 points out of 20 on average (95% interval 0.4 to 2.1), 41 "
-        "pairs. After to follow-up: scores fell by 1.0 points out of 20 on average (95% interval -1.5 to -0.5), 41 "
+        "differ. Weeks later, scores had fallen. "
+        "Before to follow-up: scores rose by 1.3 points out of 20 on average (95% interval 0.4 to 2.1), 41 "
+        "pairs. After to follow-up: scores fell by 1.0 points out of 20 on average (95% interval −1.5 to −0.5), 41 "
         "pairs."
     )
 
@@ -801,6 +824,57 @@ def test_follow_up_of_few_people_says_no_mean():
         "8 (13%) answered again; the others may differ. Before to follow-up: too few answers for a mean to be shown. "
         "After to follow-up: too few answers for a mean to be shown."
     )
+
+
+def three_times(since, left, day=("Before to after", 41, 4.0, 3.0, 5.0, "")):
+    """The first two rows are of other people, and are not said beside those that add up."""
+    rows = [
+        (f"{name}, of those who answered all three times", *row)
+        for name, *row in (day, ("Before to follow-up", 41, *left, ""), ("After to follow-up", 41, *since, ""))
+    ]
+    others = [("Before to follow-up", 45, 1.9, 1.0, 2.8, ""), ("After to follow-up", 44, -2.2, -3.0, -1.4, "")]
+    return compared(*others, *rows)
+
+
+def test_follow_up_says_how_much_of_the_gain_the_same_people_lost():
+    # 2 ÷ 4 is half
+    assert say_follow_up(None, three_times((-2.0, -3.0, -1.0), (2.0, 1.0, 3.0))) == (
+        "Weeks later, scores had fallen: about half of the gain on the day was lost. Before to after, of those who "
+        "answered all three times: scores rose by 4.0 points on average (95% interval 3.0 to 5.0), 41 pairs. After to "
+        "follow-up, of those who answered all three times: scores fell by 2.0 points on average (95% interval −3.0 to "
+        "−1.0), 41 pairs. Before to follow-up, of those who answered all three times: scores rose by 2.0 points on "
+        "average (95% interval 1.0 to 3.0), 41 pairs."
+    )
+
+
+@pytest.mark.parametrize(
+    ("since", "said"),
+    [
+        ((-1.2, -2.0, -0.4), "Weeks later, scores had fallen: less than half of the gain on the day was lost. "),
+        ((-2.8, -4.0, -1.6), "Weeks later, scores had fallen: more than half of the gain on the day was lost. "),
+        ((-4.0, -5.0, -3.0), "Weeks later, scores had fallen: all of the gain on the day was lost. "),
+        ((-0.5, -1.0, 0.0), "Weeks later, it is not clear whether scores had fallen, risen or stayed. "),
+        ((0.5, -0.2, 1.2), "Weeks later, it is not clear whether scores had fallen, risen or stayed. "),
+        ((1.0, 0.5, 1.5), "Weeks later, scores had risen further. "),
+        ((-1.0, None, None), "Before to after"),
+    ],
+)
+def test_follow_up_calls_a_fall_a_fall_only_beyond_its_interval(since, said):
+    assert say_follow_up(None, three_times(since, (2.0, 1.0, 3.0))).startswith(said)
+
+
+def test_no_share_of_a_gain_that_is_not_clear_is_lost():
+    day = ("Before to after", 41, 0.5, -0.5, 1.5, "")
+    assert say_follow_up(None, three_times((-2.0, -3.0, -1.0), (-1.5, -3.0, 0.0), day)).startswith(
+        "Weeks later, scores had fallen. Before to after"
+    )
+
+
+def test_changes_of_all_three_of_which_one_is_hidden_are_not_summed_up():
+    said = say_follow_up(None, three_times((None, None, None), (2.0, 1.0, 3.0)))
+    assert said.startswith("Weeks later, scores had fallen. Before to follow-up: scores rose by 1.9 points")
+    assert "half" not in said
+    assert say_follow_up(None, compared()) == ""
 
 
 def test_no_follow_up_is_said_to_be_none():
@@ -827,7 +901,7 @@ def test_hidden_follow_up_says_no_number():
 def test_ratings_are_compared_a_sentence_each():
     table = compared(("Rated before and after", 60, 0.04, -0.1, 0.2, ""), ("Looking back", 1, 1.5, None, None, ""))
     assert say_comparisons(table, unit="points out of 10") == (
-        "Rated before and after: scores changed by less than 0.1 points out of 10 on average (95% interval -0.1 to "
+        "Rated before and after: scores changed by less than 0.1 points out of 10 on average (95% interval −0.1 to "
         "0.2), 60 pairs. Looking back: scores rose by 1.5 points out of 10 on average, 1 pair."
     )
     assert say_comparisons(compared(), unit="points") == ""
@@ -849,6 +923,29 @@ def test_ratings_with_a_hidden_number_are_named_as_left_out():
     )
 
 
+def test_ratings_that_are_shown_are_said_to_be_higher_or_lower():
+    def answered(name, before, after):
+        """How many gave the answers 1 and 2, each time, and all."""
+        waves = (("before", before), ("after", after))
+        counts = [(wave, answer, some) for wave, two in waves for answer, some in zip("12", two, strict=True)]
+        return [(name, *count, "") for count in (*counts, *((wave, "Total", 30) for wave, _ in waves))]
+
+    hidden = [("How ready?", "before", "1", None, "[c]"), ("How ready?", "before", "2", 11, "")]
+    table = ratings(
+        *answered("How sure?", (20, 10), (10, 20)),
+        *answered("How often?", (10, 20), (20, 10)),
+        *answered("How well?", (15, 15), (15, 15)),
+        *answered("How soon?", (20, 10), (19, 11)),
+        *hidden,
+    )
+    assert say_questions(table, second="at follow-up") == (
+        'Higher answers at follow-up than before, on average, to: "How sure?" and "How soon?". Lower answers at '
+        'follow-up than before, on average, to: "How often?". As high answers at follow-up as before, on average, to: '
+        '"How well?".'
+    )
+    assert say_questions(ratings(*hidden)) == say_questions(ratings()) == ""
+
+
 def test_ratings_that_are_all_shown_leave_nothing_out():
     assert say_left_out(ratings(("How sure?", "before", "1", 10, ""))) == ""
     assert say_left_out(ratings()) == ""
@@ -867,7 +964,7 @@ BOUNDS = (("Worst", 70, -1.26, None, None, ""), ("Best", 70, 4.31, None, None, "
 def test_assumptions_give_a_range_and_the_bounds():
     assert say_assumptions(estimates("assumption", *ASSUMED, *BOUNDS)) == (
         "Worked out in different ways, the mean change runs from 1.8 to 2.0 points. If those who answered once had all "
-        "done as badly, or all as well, as they could, it would be -1.3 or 4.3 points: without an assumption about "
+        "done as badly, or all as well, as they could, it would be −1.3 or 4.3 points: without an assumption about "
         "them the answers cannot say more."
     )
 
@@ -926,7 +1023,7 @@ def test_groups_are_said_by_their_range_and_never_ranked():
     )
     said = say_shrunken(table, plural="agencies")
     assert said == (
-        "Among the 2 agencies with enough answers, the average change runs from -0.5 to 3.0 points; "
+        "Among the 2 agencies with enough answers, the average change runs from −0.5 to 3.0 points; "
         "once chance is allowed for, from 1.0 to 2.5. This is no ranking."
     )
     assert not any(name in said for name in ("Health", "Police", "Housing"))

@@ -26,8 +26,7 @@ from safeguarding_analytics.chart_pairs import (
     stages,
 )
 from safeguarding_analytics.chart_rows import NO_FIGURE, note_of, opened, sentence, split_groups, within, without_number
-from safeguarding_analytics.errors import ParameterError, numbered, shorten
-from safeguarding_analytics.knowledge_sentences import with_minus
+from safeguarding_analytics.errors import ParameterError, numbered
 from safeguarding_analytics.safe import Safe
 from safeguarding_analytics.sentences import percent
 from safeguarding_analytics.shapes import COUNT, ITEM_CHANGE, MEAN_CHANGE, Shape
@@ -165,11 +164,7 @@ def plot_paired_gain(
         raise ParameterError(f"plot_paired_gain draws one row. Found: {frame.height} rows. Use plot_forest for more.")
     row = frame.row(0, named=True)
     names = ("mean_pre", "mean_post", "mean_change")
-    without = [name for name in names if name not in frame.columns]
-    if without:
-        raise ParameterError(
-            f"plot_paired_gain draws mean_pre, mean_post and mean_change. Missing: {shorten(without)}."
-        )
+    _require_columns(frame, names, "plot_paired_gain")
     known = all(row[name] is not None for name in names)
     note = "" if known else row["mark"] or NO_FIGURE
     numbers = {
@@ -180,8 +175,8 @@ def plot_paired_gain(
         "upper": row.get("upper"),
     }
     words = {
-        "before_words": with_minus(row["mean_pre"]) if known else "",
-        "after_words": with_minus(row["mean_post"]) if known else "",
+        "before_words": _signed(row["mean_pre"]) if known else "",
+        "after_words": _signed(row["mean_post"]) if known else "",
         "aside": _with_interval(row["mean_change"], row.get("lower"), row.get("upper")) if known else "",
         "words": _gain_in_words(row, unit, second) if known else "",
     }
@@ -223,14 +218,18 @@ def _gain_in_words(row: Mapping[str, Any], unit: str, second: str) -> str:
     """The change, its interval, the means and how many pairs they are of."""
     change, lower, upper = row["mean_change"], row.get("lower"), row.get("upper")
     size = f"{rounded(abs(change), 1)}"
-    moved = "changed by less than" if size == "0.0" else "rose by" if change > 0 else "fell by"
-    size = "0.1" if size == "0.0" else size
+    moved = "changed by less than 0.1" if size == "0.0" else f"{'rose' if change > 0 else 'fell'} by {size}"
     ends = ", without an interval"
     if lower is not None and upper is not None:
-        ends = f" (95% interval {with_minus(lower)} to {with_minus(upper)})"
+        ends = f" (95% interval {_signed(lower)} to {_signed(upper)})"
     pairs = f", {numbered(row['n_pairs'], 'pair')}" if row["n_pairs"] is not None else ""
-    means = f"{with_minus(row['mean_pre'])} {BEFORE}, {with_minus(row['mean_post'])} {second}"
-    return f"Scores {moved} {size} {unit}{ends}: {means}{pairs}."
+    means = f"{_signed(row['mean_pre'])} {BEFORE}, {_signed(row['mean_post'])} {second}"
+    return f"Scores {moved} {unit}{ends}: {means}{pairs}."
+
+
+def _signed(value: float, decimals: int = 1) -> str:
+    """A number with a minus sign where it is below 0, as axes have it."""
+    return f"{rounded(value, decimals):,}".replace("-", "−")
 
 
 def _with_interval(value: float, lower: float | None, upper: float | None, decimals: int = 1) -> str:
@@ -241,10 +240,10 @@ def _with_interval(value: float, lower: float | None, upper: float | None, decim
     >>> _with_interval(-1.61, -2.04, -1.18), _with_interval(0.5, None, None), _with_interval(0.761, 0.6, 0.92, 2)
     ('−1.6 (−2.0 to −1.2)', '0.5', '0.76 (0.60 to 0.92)')
     """
-    said = with_minus(value, decimals)
+    said = _signed(value, decimals)
     if lower is None or upper is None:
         return said
-    return f"{said} ({with_minus(lower, decimals)} to {with_minus(upper, decimals)})"
+    return f"{said} ({_signed(lower, decimals)} to {_signed(upper, decimals)})"
 
 
 def plot_rose_same_fell(gain: Safe, *, title: str) -> alt.LayerChart:
@@ -493,7 +492,7 @@ def _ends_in_words(line: Mapping[str, Any], decimals: int) -> str:
 
 
 def _waves_in_words(line: Mapping[str, Any]) -> str:
-    means = f"{with_minus(line['mean_pre'])} to {with_minus(line['mean_post'])}"
+    means = f"{_signed(line['mean_pre'])} to {_signed(line['mean_post'])}"
     return f"{means}: change {_ends_in_words(line, 1)}"
 
 
@@ -620,8 +619,8 @@ def plot_before_after(
 def _means_in_words(line: Mapping[str, Any]) -> str:
     """The two means, what is left of their difference once chance is allowed for, and how many pairs they are of."""
     shrunken, pairs = line.get("shrunken"), line["n_pairs"]
-    means = f"{with_minus(line['mean_pre'])} to {with_minus(line['mean_post'])}"
-    likely = "" if shrunken is None else f"likely gain {with_minus(shrunken)}"
+    means = f"{_signed(line['mean_pre'])} to {_signed(line['mean_post'])}"
+    likely = "" if shrunken is None else f"likely gain {_signed(shrunken)}"
     return "; ".join(filter(None, [means, likely, "" if pairs is None else numbered(pairs, "pair")]))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
@@ -382,13 +381,13 @@ def say_effect(sizes: Safe) -> str:
     lower, upper = row["lower"], row["upper"]
     interval = "" if lower is None else f" (95% interval {with_minus(lower, 2)} to {with_minus(upper, 2)})"
     return (
-        f"Set against how widely scores spread from person to person, the change is {with_minus(row['estimate'], 2)} of "
-        f"that spread{interval}. Compare it only with what was worked out in the same way."
+        f"Set against how widely scores spread from person to person, the change is {with_minus(row['estimate'], 2)} "
+        f"of that spread{interval}. Compare it only with what was worked out in the same way."
     )
 
 
 def say_questions(changes: Safe, *, rated: Collection[str] = (), second: str = "after") -> str:
-    """Say of how many questions more people, or fewer, were right than before, beyond chance; and of ratings, apart.
+    """Say of how many questions more people, or fewer, were right than before; and apart from them, of ratings.
 
     Parameters
     ----------
@@ -405,88 +404,62 @@ def say_questions(changes: Safe, *, rated: Collection[str] = (), second: str = "
     str
         Questions that neither rose nor fell beyond chance are named, three at most, and those in which more fell.
     """
-    if changes.shape.name == COUNT.name:
-        return _say_ratings(changes.frame(), second)
     frame = changes.frame()
-    rating = pl.col("question").is_in(list(rated)) | (
-        pl.col("share_before").is_null() & pl.col("n_up").is_not_null() & (pl.col("n_pairs") > 0)
-    )
-    frame = frame.with_columns(rating=rating)
-    shown = frame.filter(pl.col("n_up").is_not_null(), pl.col("n_pairs") > 0)
+    if changes.shape.name == COUNT.name:
+        return _say_ratings(frame, second)
+    up, down, share = pl.col("n_up"), pl.col("n_down"), pl.col("share_before")
+    known = up.is_not_null() & (pl.col("n_pairs") > 0)
+    shown = frame.filter(known)
     if shown.is_empty():
         return HIDDEN if frame.height else ""
     tested = shown["p_holm"].count() > 0
-    up, down = pl.col("n_up"), pl.col("n_down")
-    beyond = (pl.col("p_holm") < 0.05).fill_null(value=False) if tested else up != down
-    shown = shown.with_columns(rose=beyond & (up > down), fell=beyond & (down > up))
-    why = "by more than chance would explain" if tested else "on balance"
-    ratings, others = frame["rating"].sum(), (~frame["rating"]).sum()
-    asked = f"Of {numbered(others, 'question')}, {_rose_and_fell(shown.filter(~pl.col('rating')), others)} {why}"
-    if not others:
-        asked = f"Of {numbered(ratings, 'question')}, rated and not tested, {_rose_and_fell(shown, ratings)} {why}"
-    elif ratings:
-        asked += f"; of {numbered(ratings, 'rating')}, {_rose_and_fell(shown.filter('rating'), ratings)}"
-    worst = shown.filter(down > up).sort(down - up, descending=True, maintain_order=True)
-    unclear = shown.filter(~pl.col("rose"), down <= up)
-    said = [
-        f"{asked}.",
-        f"Too little changed to tell a rise from chance{_most(unclear)} in: {_changes(unclear)}."
-        if tested and unclear.height
-        else "",
-        f"More people fell than rose{_most(worst)} in these: {_changes(worst)}."
-        if worst.height
-        else "In none of them did more people fall than rise.",
+    beyond = (known & (pl.col("p_holm") < 0.05 if tested else up != down)).fill_null(value=False)
+    rating = pl.col("question").is_in(list(rated)) | (known & share.is_null())
+    frame = frame.with_columns(known=known, rose=beyond & (up > down), fell=beyond & (down > up))
+    frame = frame.with_columns(rating=rating & ~rating.all())  # where all are ratings, they are the questions
+    kinds = (("question", frame.filter(~pl.col("rating"))), ("rating", frame.filter("rating")))
+    asked, *ratings = (f"f {numbered(part.height, word)}, {_moves(part)}" for word, part in kinds if part.height)
+    said = f"O{asked} {'by more than chance would explain' if tested else 'on balance'}"
+    said += f"{''.join(f'; o{each}' for each in ratings)}."
+    unclear = frame.filter(known, ~pl.col("rose"), down <= up)
+    if tested and unclear.height:
+        said += f" Too little changed to tell a rise from chance{_named(unclear, ', for instance,')}"
+    worst = frame.filter(known, down > up).sort(down - up, descending=True, maintain_order=True)
+    if worst.is_empty():
+        return f"{said} In none of them did more people fall than rise."
+    return f"{said} More people fell than rose{_named(worst, ' most')}"
+
+
+def _moves(part: pl.DataFrame) -> str:
+    shown = "" if part["known"].all() else f"{part['known'].sum():,} can be shown: "
+    return f"{shown}{part['rose'].sum():,} rose and {part['fell'].sum():,} fell"
+
+
+def _named(found: pl.DataFrame, if_more: str) -> str:
+    """Three questions by name, with how many newly wrong and right answers, and what is said if there are more."""
+    named = [
+        f'"{row["question"]}" ({row["n_down"]:,} newly wrong or lower, {row["n_up"]:,} newly right or higher)'
+        for row in found.head(3).iter_rows(named=True)
     ]
-    return " ".join(filter(None, said))
-
-
-_NAMED = 3  # questions that a sentence names, at most
-
-
-def _rose_and_fell(shown: pl.DataFrame, asked: int) -> str:
-    seen = "" if shown.height == asked else f"{shown.height:,} can be shown: "
-    return f"{seen}{shown['rose'].sum():,} rose and {shown['fell'].sum():,} fell"
-
-
-def _most(found: pl.DataFrame) -> str:
-    return " most" if found.height > _NAMED else ""
-
-
-def _changes(found: pl.DataFrame) -> str:
-    """Questions by name, with how many newly wrong and newly right answers."""
-    return in_words(
-        [
-            f'"{row["question"]}" ({row["n_down"]:,} newly wrong or lower, {row["n_up"]:,} newly right or higher)'
-            for row in found.head(_NAMED).iter_rows(named=True)
-        ]
-    )
+    return f"{if_more if found.height > len(named) else ''} in these: {in_words(named)}."
 
 
 def _say_ratings(frame: pl.DataFrame, second: str) -> str:
-    """To which ratings the answers were higher than before, and to which lower; no number, as the chart has them."""
-    shown = frame.filter(
-        pl.col("count").is_not_null().all().over("question"), pl.col("answer").cast(pl.String) != TOTAL
+    """To which ratings the answers were higher than before, and to which lower; without numbers, which a chart has."""
+    whole = frame.filter(pl.col("count").is_not_null().all().over("question"), pl.col("answer") != TOTAL)
+    points = pl.col("answer").cast(pl.Float64, strict=False) * pl.col("count")
+    after, before = (
+        points.filter(pl.col("wave") == wave).sum() / pl.col("count").filter(pl.col("wave") == wave).sum()
+        for wave in ("after", "before")
     )
-    means = shown.group_by("question", "wave", maintain_order=True).agg(
-        mean=(pl.col("answer").cast(pl.String).cast(pl.Float64) * pl.col("count")).sum() / pl.col("count").sum()
+    moved = whole.group_by(pl.format('"{}"', "question").alias("name"), maintain_order=True).agg(
+        (after - before).round(9).sign().alias("sign")
     )
-    mean = {(question, wave): number for question, wave, number in means.rows()}
-    moved = {
-        question: round(mean[question, "after"] - mean[question, "before"], 9)
-        for question in shown["question"].unique(maintain_order=True).to_list()
-        if {(question, "before"), (question, "after")} <= {*mean} and isfinite(mean[question, "after"])
-    }
-    kinds = {
-        f"Higher answers {second} than before, on average": [name for name, by in moved.items() if by > 0],
-        f"Lower answers {second} than before, on average": [name for name, by in moved.items() if by < 0],
-        f"As high {second} as before, on average": [name for name, by in moved.items() if by == 0],
-    }
-    said = (f"{kind}: {in_words([_quoted(name) for name in names])}." for kind, names in kinds.items() if names)
-    return " ".join(said)
-
-
-def _quoted(name: str) -> str:
-    return f'"{name}"'
+    kinds = {1: "Higher answers {} than before", -1: "Lower answers {} than before", 0: "As high answers {} as before"}
+    names = {sign: moved.filter(pl.col("sign") == sign)["name"].to_list() for sign in kinds}
+    return " ".join(
+        f"{kinds[sign].format(second)}, on average, to: {in_words(found)}." for sign, found in names.items() if found
+    )
 
 
 def say_follow_up(retention: Safe | None, gains: Safe | None = None, *, unit: str = "points") -> str:
@@ -525,33 +498,24 @@ def say_follow_up(retention: Safe | None, gains: Safe | None = None, *, unit: st
 def _what_was_left(lines: list[dict[str, Any]], unit: str) -> str:
     """The changes until weeks later, and before them what they come to."""
     shown = {line["comparison"]: line for line in lines if line["mean_change"] is not None}
-    whole = [shown.get(OF_ALL_THREE.format(name)) for name in (ON_THE_DAY, AFTER_LATER, BEFORE_LATER)]
-    known = [line for line in whole if line is not None]
-    if len(known) < len(whole):
-        return " ".join(filter(None, [_since(shown.get(AFTER_LATER)), *(_compared(line, unit) for line in lines)]))
-    return " ".join(filter(None, [_lost(*known), *(_compared(line, unit) for line in known)]))
+    names = [OF_ALL_THREE.format(name) for name in (ON_THE_DAY, AFTER_LATER, BEFORE_LATER)]
+    whole = [shown[name] for name in names] if {*names} <= {*shown} else []
+    day, since = (whole[0], whole[1]) if whole else (None, shown.get(AFTER_LATER))
+    return " ".join(filter(None, [_lost(day, since), *(_compared(line, unit) for line in whole or lines)]))
 
 
-def _since(since: Mapping[str, Any] | None) -> str:
-    """Whether scores fell after the day, or rose, or whether that is not clear."""
+def _lost(day: Mapping[str, Any] | None, since: Mapping[str, Any] | None) -> str:
+    """Whether scores fell after the day, and how much of a clear gain of the same people that is."""
     if since is None or since["lower"] is None:
         return ""
-    if since["upper"] < 0:
+    if since["upper"] >= 0:
+        risen, unclear = "scores had risen further", "it is not clear whether scores had fallen, risen or stayed"
+        return f"Weeks later, {risen if since['lower'] > 0 else unclear}."
+    if day is None or day["lower"] is None or day["lower"] <= 0:
         return "Weeks later, scores had fallen."
-    if since["lower"] > 0:
-        return "Weeks later, scores had risen further."
-    return "Whether scores fell in the weeks after is not clear: the change could be a fall, none, or a rise."
-
-
-def _lost(day: Mapping[str, Any], since: Mapping[str, Any], left: Mapping[str, Any]) -> str:
-    """How much of a clear gain was lost by a clear fall, of the same people each time."""
-    if None in (day["lower"], since["lower"], left["lower"]) or day["lower"] <= 0 or since["upper"] >= 0:
-        return _since(since)
     lost = -since["mean_change"] / day["mean_change"]
     much = "all" if lost >= 1 else "more than half" if lost > 0.6 else "about half" if lost >= 0.4 else "less than half"
-    end = "a gain was left." if left["lower"] > 0 else "whether any gain was left is not clear."
-    end = "scores were lower than before." if left["upper"] < 0 else end
-    return f"Weeks later, scores had fallen: {much} of the gain on the day was lost, and {end}"
+    return f"Weeks later, scores had fallen: {much} of the gain on the day was lost."
 
 
 def say_comparisons(gains: Safe, *, unit: str) -> str:
