@@ -275,7 +275,7 @@ def _bars_of_answers(
     """Bars in the colours of their answers, with the shares below and above the middle at their ends."""
     letters = max(map(len, answers))
     legend = alt.Legend(
-        title="Answer, low to high (higher is better)",
+        title="Answer, low to high",
         columns=1 if letters > 18 else 2 if letters > 4 else 5,
         symbolStrokeColor=INK,
         symbolStrokeWidth=0.5,
