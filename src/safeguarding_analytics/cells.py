@@ -88,3 +88,21 @@ def rounded(value: float, decimals: int = 0) -> Decimal:
     """
     shown = Decimal(repr(round(float(value), 9))).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
     return shown + 0  # -0.0 becomes 0.0
+
+
+def with_minus(value: float, decimals: int = 1) -> str:
+    """A number with so many decimals, and a minus sign where it is below 0, as axes have it.
+
+    Parameters
+    ----------
+    value
+        The number.
+    decimals
+        0 or more.
+
+    Examples
+    --------
+    >>> with_minus(-1.64), with_minus(0.456, 2), with_minus(-0.04)
+    ('−1.6', '0.46', '0.0')
+    """
+    return f"{rounded(value, decimals):,}".replace("-", "−")

@@ -13,7 +13,7 @@ import polars as pl
 
 import safeguarding_analytics.charts  # noqa: F401 - enables the theme and the renderer
 from safeguarding_analytics.answers import column_heading
-from safeguarding_analytics.cells import rounded
+from safeguarding_analytics.cells import rounded, with_minus
 from safeguarding_analytics.chart_marks import nothing
 from safeguarding_analytics.chart_pairs import (
     AFTER,
@@ -175,8 +175,8 @@ def plot_paired_gain(
         "upper": row.get("upper"),
     }
     words = {
-        "before_words": _signed(row["mean_pre"]) if known else "",
-        "after_words": _signed(row["mean_post"]) if known else "",
+        "before_words": with_minus(row["mean_pre"]) if known else "",
+        "after_words": with_minus(row["mean_post"]) if known else "",
         "aside": _with_interval(row["mean_change"], row.get("lower"), row.get("upper")) if known else "",
         "words": _gain_in_words(row, unit, second) if known else "",
     }
@@ -221,15 +221,10 @@ def _gain_in_words(row: Mapping[str, Any], unit: str, second: str) -> str:
     moved = "changed by less than 0.1" if size == "0.0" else f"{'rose' if change > 0 else 'fell'} by {size}"
     ends = ", without an interval"
     if lower is not None and upper is not None:
-        ends = f" (95% interval {_signed(lower)} to {_signed(upper)})"
+        ends = f" (95% interval {with_minus(lower)} to {with_minus(upper)})"
     pairs = f", {numbered(row['n_pairs'], 'pair')}" if row["n_pairs"] is not None else ""
-    means = f"{_signed(row['mean_pre'])} {BEFORE}, {_signed(row['mean_post'])} {second}"
+    means = f"{with_minus(row['mean_pre'])} {BEFORE}, {with_minus(row['mean_post'])} {second}"
     return f"Scores {moved} {unit}{ends}: {means}{pairs}."
-
-
-def _signed(value: float, decimals: int = 1) -> str:
-    """A number with a minus sign where it is below 0, as axes have it."""
-    return f"{rounded(value, decimals):,}".replace("-", "−")
 
 
 def _with_interval(value: float, lower: float | None, upper: float | None, decimals: int = 1) -> str:
@@ -240,10 +235,10 @@ def _with_interval(value: float, lower: float | None, upper: float | None, decim
     >>> _with_interval(-1.61, -2.04, -1.18), _with_interval(0.5, None, None), _with_interval(0.761, 0.6, 0.92, 2)
     ('−1.6 (−2.0 to −1.2)', '0.5', '0.76 (0.60 to 0.92)')
     """
-    said = _signed(value, decimals)
+    said = with_minus(value, decimals)
     if lower is None or upper is None:
         return said
-    return f"{said} ({_signed(lower, decimals)} to {_signed(upper, decimals)})"
+    return f"{said} ({with_minus(lower, decimals)} to {with_minus(upper, decimals)})"
 
 
 def plot_rose_same_fell(gain: Safe, *, title: str) -> alt.LayerChart:
@@ -492,7 +487,7 @@ def _ends_in_words(line: Mapping[str, Any], decimals: int) -> str:
 
 
 def _waves_in_words(line: Mapping[str, Any]) -> str:
-    means = f"{_signed(line['mean_pre'])} to {_signed(line['mean_post'])}"
+    means = f"{with_minus(line['mean_pre'])} to {with_minus(line['mean_post'])}"
     return f"{means}: change {_ends_in_words(line, 1)}"
 
 
@@ -619,8 +614,8 @@ def plot_before_after(
 def _means_in_words(line: Mapping[str, Any]) -> str:
     """The two means, what is left of their difference once chance is allowed for, and how many pairs they are of."""
     shrunken, pairs = line.get("shrunken"), line["n_pairs"]
-    means = f"{_signed(line['mean_pre'])} to {_signed(line['mean_post'])}"
-    likely = "" if shrunken is None else f"likely gain {_signed(shrunken)}"
+    means = f"{with_minus(line['mean_pre'])} to {with_minus(line['mean_post'])}"
+    likely = "" if shrunken is None else f"likely gain {with_minus(shrunken)}"
     return "; ".join(filter(None, [means, likely, "" if pairs is None else numbered(pairs, "pair")]))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
-from safeguarding_analytics.cells import rounded
+from safeguarding_analytics.cells import rounded, with_minus
 from safeguarding_analytics.dates import day_in_words
 from safeguarding_analytics.errors import in_words, numbered
 from safeguarding_analytics.follow_up import AFTER_LATER, BEFORE_LATER, OF_ALL_THREE
@@ -67,24 +67,6 @@ VERDICTS = {
     "clearly less": "the change is clearly less than that",
     "could be either": "the change could be more or less than that",
 }
-
-
-def with_minus(value: float, decimals: int = 1) -> str:
-    """A number with so many decimals, and a minus sign where it is below 0, as axes have it.
-
-    Parameters
-    ----------
-    value
-        The number.
-    decimals
-        0 or more.
-
-    Examples
-    --------
-    >>> with_minus(-1.64), with_minus(0.456, 2), with_minus(-0.04)
-    ('−1.6', '0.46', '0.0')
-    """
-    return f"{rounded(value, decimals):,}".replace("-", "−")
 
 
 def say_held(days: pl.Series) -> str:
