@@ -1,7 +1,10 @@
 import json
+import re
 
+import altair as alt
 import polars as pl
 import pytest
+from jsonschema import ValidationError
 
 from safeguarding_analytics import charts
 from safeguarding_analytics.chart_marks import COLOURS
@@ -328,6 +331,23 @@ def test_chart_of_the_same_table_is_the_same_to_the_byte(reach):
     made = [charts.plot_proportion(reach, title="Reach", measure="Staff")._repr_mimebundle_() for _ in range(2)]
     assert made[0] == made[1]
     assert set(made[0]) == {"text/html"}
+
+
+def test_chart_is_shown_as_one_that_is_compared_with_the_schema(reach):
+    chart = charts.plot_proportion(reach, title="Reach", measure="Staff")
+    assert chart._repr_mimebundle_() == alt.LayerChart._repr_mimebundle_(chart)
+
+
+def test_every_chart_of_the_pack_follows_the_schema_of_vega_lite(demo_report):
+    # They are shown without that check, which takes longer than all else.
+    found = re.compile(r'class="vega-lite-spec">(.*?)</script>', re.DOTALL)
+    pages = sorted((demo_report.out / "release" / "pack").glob("*.html"))
+    specs = [json.loads(text) for page in pages for text in found.findall(page.read_text(encoding="utf-8"))]
+    assert len(specs) > 30
+    for spec in specs:
+        alt.LayerChart.from_dict(spec, validate=True)
+    with pytest.raises(ValidationError):
+        alt.LayerChart.from_dict({**specs[0], "width": "as wide as it may be"}, validate=True)
 
 
 def test_changes_stand_in_their_order_and_are_hidden_together():

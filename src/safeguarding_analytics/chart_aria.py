@@ -28,13 +28,20 @@ def spoken(layer: Any) -> Any:
         whole = layer.copy(deep=False)
         whole.layer = [spoken(each) for each in layer.layer]
         return whole
-    mark: dict[str, Any] = {"type": layer.mark} if isinstance(layer.mark, str) else layer.mark.to_dict()
+    mark = mark_of(layer)
     said = {} if "description" in mark else _said_of(layer, mark["type"])
     if not said:
         return layer
     named = layer.copy(deep=False)
-    named.mark = alt.MarkDef.from_dict({**mark, **said})
+    named.mark = alt.MarkDef(**{**mark, **said})
     return named
+
+
+def mark_of(drawing: alt.Chart) -> dict[str, Any]:
+    """The kind of a mark and all that is said of how it looks."""
+    if isinstance(drawing.mark, str):
+        return {"type": drawing.mark}
+    return dict(drawing.mark.to_dict(validate=False))
 
 
 def _said_of(layer: alt.Chart, kind: str) -> dict[str, Any]:

@@ -105,11 +105,11 @@ class Lanes:
             fontWeight="bold",
             fontSize=alt.expr("roomy ? 15 : 14"),
             text=alt.expr(f"(roomy ? {json.dumps(wide)} : {json.dumps(narrow)})[datum.place]"),
-        ).encode(x=alt.value(0), y=pixels("at"), tooltip=[alt.Tooltip("row:N", title=row_name)])
+        ).encode(x=alt.XValue(0), y=pixels("at"), tooltip=[alt.Tooltip("row:N", title=row_name)])
         if not numbered:
             return [name]
         number = rows.mark_text(align="left", baseline="middle", text=alt.expr("datum.place + 1"))
-        return [name, number.encode(x=alt.value(0), y=pixels("at"))]
+        return [name, number.encode(x=alt.XValue(0), y=pixels("at"))]
 
     @property
     def below(self) -> str:
@@ -120,7 +120,7 @@ class Lanes:
     def notes(self, indent: int = 2) -> alt.Chart:
         """What stands at the baseline in place of a number."""
         text = self.put(where="datum.note != ''").mark_text(align="left", dx=indent)
-        drawn: alt.Chart = text.encode(x=alt.value(alt.expr("left")), y=pixels("middle"), text="note:N")
+        drawn: alt.Chart = text.encode(x=alt.XValue(alt.expr("left")), y=pixels("middle"), text=alt.Text("note:N"))
         return drawn
 
     def upright(self, x: str, *, opacity: float = 1) -> alt.Chart:
@@ -131,7 +131,7 @@ class Lanes:
             end=f"roomy ? datum.top + {self.height} : datum.middle + 14",
         )
         drawn: alt.Chart = rows.mark_rule(color=INK, opacity=opacity, aria=False).encode(
-            x=alt.value(alt.expr(x)), y=pixels("begin"), y2="end"
+            x=alt.XValue(alt.expr(x)), y=pixels("begin"), y2=alt.Y2("end")
         )
         return drawn
 
@@ -140,16 +140,14 @@ class Lanes:
         y = self.head + self.cut * self.height + self.gap / 2 + 3
         data = alt.Chart(alt.InlineData(values=[{"note": label}]))
         rule = data.mark_rule(color=INK, strokeDash=[6, 4], aria=False).encode(
-            x=alt.value(0), x2=alt.value(alt.expr("width")), y=alt.value(y)
+            x=alt.XValue(0), x2=alt.X2Value(alt.expr("width")), y=alt.YValue(y)
         )
         text = data.mark_text(align="right", baseline="bottom", dy=-3, fontStyle="italic")
-        return [rule, text.encode(x=alt.value(alt.expr("width")), y=alt.value(y), text="note:N")]
+        return [rule, text.encode(x=alt.XValue(alt.expr("width")), y=alt.YValue(y), text=alt.Text("note:N"))]
 
     def finished(self, layers: Sequence[Any], drawn: pl.DataFrame, *, title: str, said: str) -> alt.LayerChart:
         """The layers over the rows they draw."""
-        chart = finish(layers, drawn, title=title, said=said, height=self.all)
-        whole: alt.LayerChart = chart.add_params(*self.parameters)
-        return whole
+        return finish(layers, drawn, title=title, said=said, height=self.all, worked_out=self.parameters)
 
 
 def pixels(field: str, channel: type[alt.X | alt.Y] = alt.Y) -> Any:
@@ -160,7 +158,7 @@ def pixels(field: str, channel: type[alt.X | alt.Y] = alt.Y) -> Any:
 def words_at(text: str, x: str, y: str | float, **mark: Any) -> alt.Chart:
     """Words of the chart itself at a place, both in pixels."""
     chart = alt.Chart(alt.InlineData(values=[{}])).mark_text(text=text, **mark)
-    drawn: alt.Chart = chart.encode(x=alt.value(alt.expr(x)), y=alt.value(alt.expr(str(y))))
+    drawn: alt.Chart = chart.encode(x=alt.XValue(alt.expr(x)), y=alt.YValue(alt.expr(str(y))))
     return drawn
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from safeguarding_analytics.chart_aria import spoken
+from safeguarding_analytics.chart_aria import mark_of, spoken
 from safeguarding_analytics.chart_rows import (
     TO_CHOOSE,
     Rows,
@@ -44,6 +44,17 @@ _MANY_ROWS = 12
 _LETTER = 8  # pixels of a letter, with room to spare
 
 
+class Drawn(alt.LayerChart):
+    """A chart of this package, which is shown without being compared with Vega-Lite's schema: its tests have done so.
+
+    Comparing takes longer than all else that is done to show a chart.
+    """
+
+    def _repr_mimebundle_(self, *_: Any, **__: Any) -> Any:
+        show = alt.renderers.get()
+        return show(self.to_dict(validate=False, context={"pre_transform": False})) if show else {}
+
+
 def finish(
     layers: Sequence[Any],
     drawn: pl.DataFrame,
@@ -53,33 +64,43 @@ def finish(
     height: float,
     subtitle: str | None = None,
     filtered: Sequence[str] = (),
+    worked_out: Sequence[alt.Parameter] = (),
+    own_scales: bool = False,
 ) -> alt.LayerChart:
     """Layers over the rows they draw, with the title and the description, as wide as there is room.
 
     Where a row or a series is something that a reader may choose, the chart answers to that: marks of others are
     dimmed, and those of the fields ``filtered`` are left out if the reader asks for it. Where rows are left out, the
-    script of the page makes the chart lower.
+    script of the page makes the chart lower. Marks may use parameters ``worked_out`` from the width. With
+    ``own_scales`` each layer has an upright scale of its own.
     """
     chosen = _choices(layers)
     above = alt.Title(wrapped(title, 60), subtitle=wrapped(subtitle, 70) if subtitle else alt.Undefined)
-    chart: alt.LayerChart = alt.LayerChart(
-        layer=[spoken(_answering(layer, chosen, filtered)) for layer in layers], data=drawn
-    ).properties(title=above, description=said, width="container", height=height)
-    return _to_choose(chart, chosen, [field for field in filtered if field in chosen])
-
-
-def _to_choose(chart: alt.LayerChart, chosen: Mapping[str, str], filtered: Sequence[str]) -> alt.LayerChart:
-    """The parameters that the script of a page sets, and which heading each is of."""
-    if not chosen:
-        return chart
-    asked = [alt.param(name=f"chosen_{field}", value="") for field in chosen]
-    if filtered:
-        chart = chart.transform_filter(f"!({left_out(filtered)})")
-        asked.append(alt.param(name="only_chosen", value=False))
-    answering: alt.LayerChart = chart.add_params(*asked).properties(
-        usermeta={"choices": dict(chosen), "filtered": list(filtered)}
+    apart = alt.Resolve(scale=alt.ScaleResolveMap(y="independent")) if own_scales else alt.Undefined
+    asked = _to_choose(chosen, [field for field in filtered if field in chosen])
+    # All at once: each later change of a chart copies every layer of it.
+    return Drawn(
+        layer=[spoken(_answering(layer, chosen, filtered)) for layer in layers],
+        data=drawn,
+        title=above,
+        description=said,
+        width="container",
+        height=height,
+        resolve=apart,
+        **{**asked, "params": [each.param for each in (*asked.get("params", ()), *worked_out)] or alt.Undefined},
     )
-    return answering
+
+
+def _to_choose(chosen: Mapping[str, str], filtered: Sequence[str]) -> dict[str, Any]:
+    """The parameters that the script of a page sets, which heading each is of, and the rows that are left out then."""
+    if not chosen:
+        return {}
+    asked = [alt.param(name=f"chosen_{field}", value="") for field in chosen]
+    about = {"usermeta": {"choices": dict(chosen), "filtered": list(filtered)}}
+    if not filtered:
+        return {**about, "params": asked}
+    out = alt.FilterTransform(f"!({left_out(filtered)})")
+    return {**about, "params": [*asked, alt.param(name="only_chosen", value=False)], "transform": [out]}
 
 
 def _choices(layers: Sequence[Any]) -> dict[str, str]:
@@ -112,7 +133,7 @@ def _answering(layer: Any, chosen: Mapping[str, str], filtered: Sequence[str]) -
         whole.layer = [_answering(each, chosen, filtered) for each in layer.layer]
         return whole
     fields = _fields_of(layer, chosen)
-    mark: dict[str, Any] = {"type": layer.mark} if isinstance(layer.mark, str) else layer.mark.to_dict()
+    mark = mark_of(layer)
     base = mark.get("opacity", 1)
     # A line runs through rows: it is of a series alone. The white edge of words hides what is behind them.
     told = [field for field in fields if field != "row" or mark["type"] not in ("line", "area")]
@@ -131,7 +152,7 @@ def _dimmed(layer: alt.Chart, mark: dict[str, Any], base: float, where: str) -> 
     colour = mark.get("color")
     if mark["type"] == "text" and isinstance(colour, dict):
         drawn = layer.copy(deep=False)
-        drawn.mark = alt.MarkDef.from_dict({**mark, "color": {"expr": f"{where} ? '{INK}' : ({colour['expr']})"}})
+        drawn.mark = alt.MarkDef(**{**mark, "color": {"expr": f"{where} ? '{INK}' : ({colour['expr']})"}})
         return drawn
     dim = round(base * (_DIM_TEXT if mark["type"] == "text" else _DIM), 3)
     dimmed: Any = {"test": where, "value": dim}
@@ -168,12 +189,9 @@ def in_digits(number: str, form: str) -> str:
 def nothing(title: str) -> alt.LayerChart:
     """What is drawn of a table without rows."""
     data = alt.InlineData(values=[{"note": "No rows to draw"}])
-    text = alt.Chart(data).mark_text(align="left").encode(text="note:N", x=alt.value(0))
+    text = alt.Chart(data).mark_text(align="left").encode(text=alt.Text("note:N"), x=alt.XValue(0))
     description = f"{sentence(title)} No rows to draw."
-    chart: alt.LayerChart = alt.LayerChart(layer=[text]).properties(
-        title=wrapped(title, 60), description=description, width="container", height=40
-    )
-    return chart
+    return Drawn(layer=[text], title=wrapped(title, 60), description=description, width="container", height=40)
 
 
 def _row_height(rows: Rows, least: int) -> int:
@@ -206,7 +224,7 @@ def _scale(rows: Rows, values: Sequence[Any]) -> alt.Scale:
 def _colour(rows: Rows) -> dict[str, Any]:
     """Colour by series; the first colour for all where there are none."""
     if not rows.series:
-        return {"color": alt.value(COLOURS[0])}
+        return {"color": alt.ColorValue(COLOURS[0])}
     # Long names stand in two columns, two of them in one, or they would not fit on a telephone.
     count, letters = len(rows.series), len("".join(rows.series))
     columns = (1 if letters > 20 else 2) if count == 2 else 2 if letters > 24 else count
@@ -230,7 +248,7 @@ def _where(condition: str) -> alt.Chart:
 
 def _notes(y: alt.Y, beside: dict[str, Any]) -> alt.Chart:
     text = _where("datum.note != ''").mark_text(align="left", dx=6)
-    drawn: alt.Chart = text.encode(y=y, x=alt.value(0), text="note:N", **beside)
+    drawn: alt.Chart = text.encode(y=y, x=alt.XValue(0), text=alt.Text("note:N"), **beside)
     return drawn
 
 
@@ -254,7 +272,7 @@ def dots(
     interval = (
         _where("isValid(datum.lower) && isValid(datum.upper)")
         .mark_rule(strokeWidth=3, opacity=0.6)
-        .encode(x=alt.X("lower:Q", axis=x_axis), x2="upper:Q", y=y, tooltip=hover, **colour, **beside)
+        .encode(x=alt.X("lower:Q", axis=x_axis), x2=alt.X2("upper:Q"), y=y, tooltip=hover, **colour, **beside)
     )
     point = (
         _where("isValid(datum.value)")
@@ -280,7 +298,7 @@ def bars(rows: Rows, *, title: str, axis: str, one_each: bool = False, said: str
     x = _bar_axis(rows, axis)
     seen = _where("isValid(datum.value)")
     bar = seen.mark_bar().encode(x=x, y=y, tooltip=_hover(rows), **_colour(rows), **beside)
-    label = seen.mark_text(align="left", dx=6).encode(x=x, y=y, text="shown:N", **beside)
+    label = seen.mark_text(align="left", dx=6).encode(x=x, y=y, text=alt.Text("shown:N"), **beside)
     height = len(rows.order) * _row_height(rows, max(36, 18 * (1 if one_each else len(rows.series)) + 14))
     what = f"Bars: {within(axis)}, by {within(rows.row_name)}"
     layers = [bar, label, _notes(y, beside)]
@@ -299,7 +317,7 @@ def bars_with_words(rows: Rows, *, title: str, axis: str, said: str) -> alt.Laye
     bar = seen.mark_bar().encode(x=x, y=y, tooltip=_hover(rows), **_colour(rows), **beside)
     label = seen.mark_text(align="left", dx=6).encode(x=x, y=y, text=alt.Text("value:Q", format=",d"), **beside)
     words = _where("datum.words != ''").mark_text(align="left", dx=2)
-    below = words.encode(x=alt.value(0), y=y, yOffset=alt.YOffsetDatum("", scale=lanes), text="words:N")
+    below = words.encode(x=alt.XValue(0), y=y, yOffset=alt.YOffsetDatum("", scale=lanes), text=alt.Text("words:N"))
     # Many rows are closer together, so that the letters of the chart are not too small on one page of paper.
     line, apart = (20, 14) if len(rows.order) <= _MANY_ROWS else (16, 8)
     height = len(rows.order) * _row_height(rows, line * len(lanes.domain) + apart)
@@ -317,16 +335,16 @@ def pairs(rows: Rows, *, title: str, axis: str, said: str) -> alt.LayerChart:
     x = alt.X("value:Q", axis=ticks, scale=alt.Scale(domain=[0, end], nice=False))
     first, second = (f"datum.series == {json.dumps(name)}" for name in rows.series)
     between = alt.Chart().mark_rule(color=INK, opacity=0.5)
-    line = between.encode(x=alt.X("min(value):Q", axis=ticks), x2="max(value):Q", y=y)
+    line = between.encode(x=alt.X("min(value):Q", axis=ticks), x2=alt.X2("max(value):Q"), y=y)
     legend = alt.Legend(title=None, columns=1)  # two beside each other would not fit on a telephone
     colour = alt.Color("series:N", scale=_scale(rows, COLOURS), legend=legend)
     shape = alt.Shape("series:N", scale=_scale(rows, SYMBOLS), legend=legend)
     looks = {"x": x, "y": y, "tooltip": hover, "color": colour, "shape": shape}
     inner = _where(f"{first} && isValid(datum.value)").mark_point(filled=True, size=90, opacity=1).encode(**looks)
     outer = _where(f"{second} && isValid(datum.value)").mark_point(size=220, strokeWidth=2, opacity=1).encode(**looks)
-    words = _where("datum.words != ''").mark_text(align="left", dx=16).encode(x=x, y=y, text="words:N")
+    words = _where("datum.words != ''").mark_text(align="left", dx=16).encode(x=x, y=y, text=alt.Text("words:N"))
     notes = _where(f"{first} && datum.note != ''").mark_text(align="left", dx=6)
-    note = notes.encode(x=alt.value(0), y=y, text="note:N")
+    note = notes.encode(x=alt.XValue(0), y=y, text=alt.Text("note:N"))
     height, layers = len(rows.order) * _row_height(rows, 30), [line, outer, inner, words, note]
     return finish(layers, rows.frame, title=title, said=said, height=height, filtered=_FIELDS)
 
@@ -364,7 +382,7 @@ def steps(
         *(_day_line(*day, *(date.fromisoformat(rows.order[end]) for end in (0, -1))) if day else []),
         line,
         *([point] if rows.frame["value"].count() else []),
-        *([last.encode(x=x, y=y, text="label:N")] if told else []),  # Vega complains of a scale of no rows
+        *([last.encode(x=x, y=y, text=alt.Text("label:N"))] if told else []),  # Vega complains of a scale of no rows
         *_day_notes(x, height, rows.frame.filter(pl.col("note") != "").height),
     ]
     return finish([heading(axis, 24 if day else 8), *layers], rows.frame, title=title, said=said, height=height)
@@ -376,7 +394,7 @@ def _day_notes(x: alt.X, height: int, count: int) -> list[alt.Chart]:
     return [
         every.transform_filter(f"datum.place % 2 == {1 - row}")
         .mark_text(align="right", baseline="bottom", dx=-3, dy=-4 - 15 * row)
-        .encode(x=x, y=alt.value(height), text="note:N")
+        .encode(x=x, y=alt.YValue(height), text=alt.Text("note:N"))
         for row in range(min(count, 2))
     ]
 
@@ -392,7 +410,7 @@ def heading(text: str, above: int) -> alt.Chart:
     """What is drawn, in words above the chart: on a telephone there is no room for a title beside the axis."""
     data = alt.InlineData(values=[{"note": text}])
     drawn: alt.Chart = alt.Chart(data).mark_text(align="left", baseline="bottom", fontStyle="italic")
-    return drawn.encode(x=alt.value(0), y=alt.value(-above), text="note:N")
+    return drawn.encode(x=alt.XValue(0), y=alt.YValue(-above), text=alt.Text("note:N"))
 
 
 def _day_line(label: str, day: date, first: date, last: date) -> list[alt.Chart]:
@@ -405,7 +423,7 @@ def _day_line(label: str, day: date, first: date, last: date) -> list[alt.Chart]
     x = alt.X("row:T", scale=alt.Scale(type="utc"))  # the same day in every time zone
     return [
         alt.Chart(data).mark_rule(color=INK, strokeDash=[2, 3]).encode(x=x),
-        text.encode(x=x, y=alt.value(0), text="note:N"),
+        text.encode(x=x, y=alt.YValue(0), text=alt.Text("note:N")),
     ]
 
 
@@ -434,7 +452,7 @@ def lines(
     y_axis = alt.Axis(title=None, format=number_format, tickCount=6)
     x = alt.X("row:O", sort=rows.order, axis=alt.Axis(title=rows.row_name, labelAngle=0, labelOverlap="greedy"))
     y = alt.Y("value:Q", scale=scale, axis=y_axis)
-    colour: dict[str, Any] = {"color": alt.value(COLOURS[0])}
+    colour: dict[str, Any] = {"color": alt.ColorValue(COLOURS[0])}
     dash: dict[str, Any] = {}
     symbol: dict[str, Any] = {}
     ends = names_at_the_ends(rows, top, height) if rows.series else None
@@ -450,13 +468,13 @@ def lines(
     band = (
         alt.Chart()
         .mark_area(opacity=0.15)
-        .encode(x=x, y=alt.Y("lower:Q", scale=scale, axis=y_axis), y2="upper:Q", **colour)
+        .encode(x=x, y=alt.Y("lower:Q", scale=scale, axis=y_axis), y2=alt.Y2("upper:Q"), **colour)
     )
     line = alt.Chart().mark_line(strokeWidth=2.5).encode(x=x, y=y, **colour, **dash)
     seen = _where("isValid(datum.value)")
     point = seen.mark_point(filled=True, size=70, opacity=1).encode(x=x, y=y, tooltip=_hover(rows), **colour, **symbol)
     note = _where("datum.note != ''").mark_text(baseline="bottom", dy=-4)
-    notes = note.encode(x=x, y=alt.value(height), text="note:N")
+    notes = note.encode(x=x, y=alt.YValue(height), text=alt.Text("note:N"))
     behind = [] if reference is None else _level_line(f"{reference[0]} {percent(reference[1])}", reference[1], scale)
     bands = [band] if "lower" in rows.frame.columns else []
     drawn = alt.layer(*behind, *bands, line, point, notes)
@@ -464,11 +482,16 @@ def lines(
     names = [_line_names(ends, scale, rows.series_name)] if ends else []
     said = describe(rows, title, what)
     # A line of one period says nothing: periods are never left out.
-    chart = finish(
-        [drawn, *names], rows.frame, title=title, said=said, height=height, subtitle=axis, filtered=["series"]
+    return finish(
+        [drawn, *names],
+        rows.frame,
+        title=title,
+        said=said,
+        height=height,
+        subtitle=axis,
+        filtered=["series"],
+        own_scales=True,
     )
-    named: alt.LayerChart = chart.resolve_scale(y="independent")
-    return named
 
 
 def _line_names(heights: dict[str, float], scale: alt.Scale, heading: str) -> alt.Chart:
@@ -502,17 +525,17 @@ def _level_line(label: str, value: float, scale: alt.Scale) -> list[alt.Chart]:
     text = alt.Chart(data).mark_text(align="left", baseline="bottom", dx=4, dy=-3)
     return [
         alt.Chart(data).mark_rule(color=INK, strokeDash=[6, 4]).encode(y=y),
-        text.encode(x=alt.value(0), y=y, text="note:N"),
+        text.encode(x=alt.XValue(0), y=y, text=alt.Text("note:N")),
     ]
 
 
 def upright(label: str, value: float, *, dashed: bool = True) -> list[alt.Chart]:
     """An upright line at a value that does not come from the table, with its label above, where there is one."""
     data = alt.InlineData(values=[{"value": value, **({"note": label} if label else {})}])
-    rule = alt.Chart(data).mark_rule(color=INK, strokeDash=[6, 4] if dashed else [1, 0]).encode(x="value:Q")
+    rule = alt.Chart(data).mark_rule(color=INK, strokeDash=[6, 4] if dashed else [1, 0]).encode(x=alt.X("value:Q"))
     # To the left there is always room: above the names of the rows.
     text = alt.Chart(data).mark_text(align="right", baseline="bottom", dx=4, dy=-2)
-    return [rule, text.encode(x="value:Q", y=alt.value(0), text="note:N")] if label else [rule]
+    return [rule, text.encode(x=alt.X("value:Q"), y=alt.YValue(0), text=alt.Text("note:N"))] if label else [rule]
 
 
 def extent(rows: Rows) -> tuple[float, float]:

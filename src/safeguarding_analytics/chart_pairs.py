@@ -99,7 +99,7 @@ class Blocks:
         )
         return _haloed(
             alt.Chart(alt.InlineData(values=[{"row": name} for name in self.order])),
-            {"x": alt.value(0), "y": self.y, "tooltip": [alt.Tooltip("row:N", title=row_name)]},
+            {"x": alt.XValue(0), "y": self.y, "tooltip": [alt.Tooltip("row:N", title=row_name)]},
             align="left",
             baseline="top",
             dy=places,
@@ -114,7 +114,7 @@ class Blocks:
         x = {"left": "0", "center": "width / 2", "right": "width"}[place]
         return _haloed(
             chart,
-            {"x": alt.value(alt.expr(x)), "y": self.y, "text": f"{words}:N"},
+            {"x": alt.XValue(alt.expr(x)), "y": self.y, "text": alt.Text(f"{words}:N")},
             align=place,
             baseline="top",
             dy=self.above - _LINE * beside_name,
@@ -122,7 +122,7 @@ class Blocks:
 
     def notes(self) -> list[alt.Chart]:
         """What stands at the baseline in place of a number."""
-        words = {"x": alt.value(0), "y": self.y, "text": "note:N"}
+        words = {"x": alt.XValue(0), "y": self.y, "text": alt.Text("note:N")}
         return _haloed(where("datum.note != ''"), words, align="left", dy=self.middle)
 
 
@@ -192,12 +192,17 @@ def funnel_bars(drawn: pl.DataFrame, *, title: str, axis: str, said: str) -> alt
     ticks = alt.Axis(title=axis, format=",d", tickMinStep=1, tickCount=6, grid=False)
     x = alt.X("number:Q", axis=ticks, scale=alt.Scale(domain=[0, end], nice=False))
     hover = [alt.Tooltip("row:N", title="Counted"), alt.Tooltip("words:N", title="Shown")]
-    colour = alt.condition("datum.outline", alt.value("white"), alt.value(COLOURS[0]))
+    outlined: Any = {"test": "datum.outline", "value": "white"}
+    colour = alt.ColorValue(COLOURS[0], condition=outlined)
     bar = worked_out.transform_filter("isValid(datum.number)").mark_bar(
         height=18, yOffset=18, stroke=COLOURS[0], strokeWidth=2, description=alt.expr("datum.row + ': ' + datum.words")
     )
-    name = alt.Chart().mark_text(align="left", dy=-19, fontWeight="bold").encode(x=alt.value(0), y=y, text="row:N")
-    text = worked_out.mark_text(align="left", dy=-2).encode(x=alt.value(0), y=y, text="words:N")
+    name = (
+        alt.Chart()
+        .mark_text(align="left", dy=-19, fontWeight="bold")
+        .encode(x=alt.XValue(0), y=y, text=alt.Text("row:N"))
+    )
+    text = worked_out.mark_text(align="left", dy=-2).encode(x=alt.XValue(0), y=y, text=alt.Text("words:N"))
     layers = [bar.encode(x=x, y=y, color=colour, tooltip=hover), name, text]
     return finish(layers, drawn, title=title, said=said, height=68 * len(order))
 
@@ -289,7 +294,7 @@ def dumbbells(
         description=alt.expr(f"datum.row + ', ' + (datum.when == '{BEFORE}' {called}) + ': ' + datum.words"),
     )
     layers = [
-        line.encode(x=alt.X("before:Q", axis=ticks, scale=scale), x2="after:Q", y=blocks.y),
+        line.encode(x=alt.X("before:Q", axis=ticks, scale=scale), x2=alt.X2("after:Q"), y=blocks.y),
         point.encode(x=alt.X("at:Q", axis=ticks, scale=scale), y=blocks.y, tooltip=hover, **looks),
         *blocks.names(row_name),
         *blocks.text(where("datum.words != ''"), "words"),
@@ -340,7 +345,7 @@ def forest(
         behind += fixed_line(blocks, aim[1], f"{aim[0]}: {aim[1]:g}", scale, left=aim[1] < (least + most) / 2)
     layers = [
         *behind,
-        interval.encode(x=alt.X("lower:Q", axis=ticks, scale=scale), x2="upper:Q", y=blocks.y, tooltip=hover),
+        interval.encode(x=alt.X("lower:Q", axis=ticks, scale=scale), x2=alt.X2("upper:Q"), y=blocks.y, tooltip=hover),
         point.encode(x=alt.X("value:Q", axis=ticks, scale=scale), y=blocks.y, tooltip=hover),
         *blocks.names(row_name),
         *blocks.text(where("datum.words != ''"), "words"),
@@ -362,9 +367,9 @@ def fixed_line(blocks: Blocks, value: float, label: str, scale: alt.Scale, *, le
     line = rows.transform_calculate(value=f"{value!r}").mark_rule(
         color=INK, strokeDash=[6, 4] if label else [1, 0], yOffset=bottom - blocks.marks, y2Offset=bottom, aria=False
     )
-    rule = line.encode(x=x, y=blocks.y, y2="row:N")
+    rule = line.encode(x=x, y=blocks.y, y2=alt.Y2("row:N"))
     text = alt.Chart(data).mark_text(align="left" if left else "right", baseline="bottom", dx=-3 if left else 3, dy=-2)
-    return [rule, text.encode(x=x, y=alt.value(0), text="note:N")] if label else [rule]
+    return [rule, text.encode(x=x, y=alt.YValue(0), text=alt.Text("note:N"))] if label else [rule]
 
 
 def gain_beside_means(
@@ -377,7 +382,7 @@ def gain_beside_means(
     """
     if drawn["value"].null_count():
         note = where("datum.note != ''").mark_text(align="left", baseline="bottom")
-        baseline = note.encode(x=alt.value(0), y=alt.value(40), text="note:N")
+        baseline = note.encode(x=alt.XValue(0), y=alt.YValue(40), text=alt.Text("note:N"))
         return finish([baseline], drawn.select("note"), title=title, said=said, height=40)
     height = 300 + 20 * (aim is not None)
     foot = 240
@@ -389,16 +394,14 @@ def gain_beside_means(
     ]
     if aim is not None:
         label = alt.Chart(alt.InlineData(values=[{"note": f"dashed: meaningful gain: {aim:g}"}]))
-        below = label.mark_text(baseline="top").encode(x=gain, y=alt.value(foot + 54), text="note:N")
+        below = label.mark_text(baseline="top").encode(x=gain, y=alt.YValue(foot + 54), text=alt.Text("note:N"))
         under.append(below)
     means = _slope(before, after, alt.Scale(domain=list(ends), range=[foot, 0], nice=False, zero=False))
     right = alt.Chart(alt.InlineData(values=[{"note": "Gain"}]))
     head = right.mark_text(align="right", baseline="bottom", fontStyle="italic")
-    heads = [heading(f"Mean, {unit}", 8), head.encode(x=_part_of_width(1), y=alt.value(-8), text="note:N")]
+    heads = [heading(f"Mean, {unit}", 8), head.encode(x=_part_of_width(1), y=alt.YValue(-8), text=alt.Text("note:N"))]
     layers = [alt.layer(*means, *under, *heads), alt.layer(*_gain(gain, _gain_scale(drawn, aim, foot), aim))]
-    chart = finish(layers, drawn.drop("note"), title=title, said=said, height=height)
-    drawing: alt.LayerChart = chart.resolve_scale(y="independent")
-    return drawing
+    return finish(layers, drawn.drop("note"), title=title, said=said, height=height, own_scales=True)
 
 
 def _part_of_width(part: float) -> Any:
@@ -414,7 +417,7 @@ def _slope(before: Any, after: Any, scale: alt.Scale) -> list[alt.Chart]:
     first = row.mark_point(filled=True, size=170, opacity=1, shape="diamond", color=COLOURS[3], aria=False)
     second = row.mark_point(filled=True, size=110, opacity=1, color=COLOURS[0], aria=False)
     return [
-        line.encode(x=before, x2=after, y=y[BEFORE], y2="after:Q"),
+        line.encode(x=before, x2=after, y=y[BEFORE], y2=alt.Y2("after:Q")),
         first.encode(x=before, y=y[BEFORE], tooltip=hover),
         second.encode(x=after, y=y[AFTER], tooltip=hover),
     ]
@@ -448,7 +451,7 @@ def _gain(x: Any, scale: alt.Scale, aim: float | None) -> list[alt.Chart]:
     )
     return [
         *lines,
-        interval.encode(x=x, y=alt.Y("lower:Q", scale=scale, axis=axis), y2="upper:Q"),
+        interval.encode(x=x, y=alt.Y("lower:Q", scale=scale, axis=axis), y2=alt.Y2("upper:Q")),
         point.encode(x=x, y=alt.Y("value:Q", scale=scale, axis=axis), tooltip=hover),
     ]
 
@@ -458,6 +461,6 @@ def _under(x: Any, name: str, words: str, top: float) -> list[alt.Chart]:
     label = alt.Chart(alt.InlineData(values=[{"note": name}])).mark_text(baseline="top", fontWeight="bold")
     number = alt.Chart().mark_text(baseline="top")
     return [
-        label.encode(x=x, y=alt.value(top + 14), text="note:N"),
-        number.encode(x=x, y=alt.value(top + 34), text=f"{words}:N"),
+        label.encode(x=x, y=alt.YValue(top + 14), text=alt.Text("note:N")),
+        number.encode(x=x, y=alt.YValue(top + 34), text=alt.Text(f"{words}:N")),
     ]

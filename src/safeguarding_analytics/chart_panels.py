@@ -100,9 +100,7 @@ def panels(rows: Rows, *, title: str, axis: str, said: str, targets: Sequence[fl
         *(_panel_targets(panel, targets) if aimed else []),
         *_panel_bars(panel, targets),
     ]
-    chart = finish(layers, rows.frame, title=title, said=said, height=panel.height)
-    drawn: alt.LayerChart = chart.add_params(*panel.parameters)
-    return drawn
+    return finish(layers, rows.frame, title=title, said=said, height=panel.height, worked_out=panel.parameters)
 
 
 def _pixels(field: str, channel: type[alt.X | alt.Y]) -> Any:
@@ -135,7 +133,7 @@ def _panel_frames(panel: _Panels) -> list[alt.Chart]:
         for where, align, at, texts in labels
     ]
     return [
-        base.encode(x=_pixels("left", alt.X), x2="right", y=_pixels("base", alt.Y)),
+        base.encode(x=_pixels("left", alt.X), x2=alt.X2("right"), y=_pixels("base", alt.Y)),
         name.encode(x=_pixels("left", alt.X), y=_pixels("head", alt.Y)),
         *months,
     ]
@@ -166,13 +164,13 @@ def _panel_bars(panel: _Panels, targets: Sequence[float | None]) -> list[alt.Cha
     )
     note = panel.put(middle=middle).transform_filter("datum.note != ''").mark_text(baseline="bottom", dy=-3)
     x, y = _pixels("middle", alt.X), _pixels("top", alt.Y)
-    edges = {"x": _pixels("start", alt.X), "x2": "end", "y": y, "y2": "base"}
+    edges = {"x": _pixels("start", alt.X), "x2": alt.X2("end"), "y": y, "y2": alt.Y2("base")}
     hover = [alt.Tooltip("row:N", title=rows.row_name), alt.Tooltip("series:N", title=rows.series_name)]
     number = label.mark_text(baseline="bottom", dy=-3, color=alt.expr(f"datum.within ? 'white' : '{INK}'"))
     return [
         bar.encode(**edges, tooltip=[*hover, alt.Tooltip("shown:N", title="Shown")]),
-        number.encode(x=x, y=_pixels("at", alt.Y), text="shown:N"),
-        note.encode(x=x, y=_pixels("base", alt.Y), text="note:N"),
+        number.encode(x=x, y=_pixels("at", alt.Y), text=alt.Text("shown:N")),
+        note.encode(x=x, y=_pixels("base", alt.Y), text=alt.Text("note:N")),
     ]
 
 
@@ -184,6 +182,10 @@ def _panel_targets(panel: _Panels, targets: Sequence[float | None]) -> list[alt.
     )
     seen = level.transform_filter("isValid(datum.value)")
     left = _pixels("left", alt.X)
-    line = seen.mark_rule(color=INK, strokeDash=[6, 4], aria=False).encode(x=left, x2="right", y=_pixels("top", alt.Y))
-    text = seen.mark_text(align="left", baseline="top").encode(x=left, y=_pixels("under", alt.Y), text="note:N")
+    line = seen.mark_rule(color=INK, strokeDash=[6, 4], aria=False).encode(
+        x=left, x2=alt.X2("right"), y=_pixels("top", alt.Y)
+    )
+    text = seen.mark_text(align="left", baseline="top").encode(
+        x=left, y=_pixels("under", alt.Y), text=alt.Text("note:N")
+    )
     return [line, text]

@@ -204,7 +204,7 @@ def _funnel_lines(x: alt.X, y: Upwards) -> alt.Chart:
     drawn: alt.Chart = lines.mark_line(clip=True, interpolate="monotone", strokeWidth=1.5, aria=False).encode(
         x=x,
         y=y.of("at"),
-        detail="limit:N",
+        detail=alt.Detail("limit:N"),
         strokeDash=alt.StrokeDash(
             "kind:N", scale=alt.Scale(domain=names, range=list(LIMIT_DASHES.values())), legend=legend
         ),
@@ -228,6 +228,7 @@ def _funnel_points(x: alt.X, y: Upwards, size: str, seen: pl.DataFrame) -> list[
         alt.Tooltip("size:Q", title=f"{size[:1].upper()}{size[1:]}", format=","),
     ]
     looks = [PLACE_LOOKS[name] for name in found]
+    ordinary: Any = {"test": f"datum.place == '{WITHIN}'", "value": 50}
     points = where("datum.note == ''").mark_point(filled=True, opacity=0.8, clip=True)
     return [
         points.encode(
@@ -235,7 +236,7 @@ def _funnel_points(x: alt.X, y: Upwards, size: str, seen: pl.DataFrame) -> list[
             y=y.of("value"),
             tooltip=hover,
             # Those that stand out are larger as well.
-            size=alt.condition(f"datum.place == '{WITHIN}'", alt.value(50), alt.value(95)),
+            size=alt.SizeValue(95, condition=ordinary),
             shape=alt.Shape(
                 "place:N", scale=alt.Scale(domain=found, range=[symbol for symbol, _ in looks]), legend=legend
             ),
@@ -254,8 +255,8 @@ def _own_area(x: alt.X, y: Upwards, own: pl.DataFrame, sizes: Sequence[int]) -> 
     if note:
         text = where("datum.own").mark_text(align="left", baseline="bottom", dx=6, dy=-4, fontWeight="bold")
         words = where("datum.own").mark_text(align="left", baseline="bottom", dx=6, dy=-20, fontWeight="bold")
-        at = {"x": alt.value(0), "y": alt.value(HEIGHT)}
-        return [text.encode(**at, text="note:N"), words.encode(**at, text="row:N")]
+        at = {"x": alt.XValue(0), "y": alt.YValue(HEIGHT)}
+        return [text.encode(**at, text=alt.Text("note:N")), words.encode(**at, text=alt.Text("row:N"))]
     # The words stand where there is more room.
     left = own["size"][0] ** 2 > min(sizes) * max(sizes)
     ring = where("datum.own && datum.note == ''").mark_point(size=260, strokeWidth=3, opacity=1, stroke=COLOURS[0])
@@ -265,7 +266,7 @@ def _own_area(x: alt.X, y: Upwards, own: pl.DataFrame, sizes: Sequence[int]) -> 
     place: dict[str, Any] = {"align": "right" if left else "left", "dx": -15 if left else 15, "fontWeight": "bold"}
     return [
         ring.encode(x=x, y=y.of("value")),
-        *_haloed(labelled, {"x": x, "y": y.of("value"), "text": "words:N"}, **place, fontSize=14),
+        *_haloed(labelled, {"x": x, "y": y.of("value"), "text": alt.Text("words:N")}, **place, fontSize=14),
     ]
 
 

@@ -130,9 +130,7 @@ def plot_control_chart(table: Safe, *, title: str, measure: str) -> alt.LayerCha
     ]
     said = " ".join(filter(None, described))
     both = [alt.layer(*layers), *_level_names(drawn, y)]
-    chart = finish(both, drawn, title=title, said=said, height=HEIGHT, subtitle=subtitle)
-    named: alt.LayerChart = chart.resolve_scale(y="independent")
-    return named
+    return finish(both, drawn, title=title, said=said, height=HEIGHT, subtitle=subtitle, own_scales=True)
 
 
 def _control_rows(frame: pl.DataFrame, period: str) -> pl.DataFrame:
@@ -176,7 +174,7 @@ def _levels(x: alt.X, y: Upwards) -> list[alt.Chart]:
     return [
         where(f"isValid(datum.{name}) && datum.{name} >= 0")
         .mark_line(color=COLOURS[0], strokeWidth=1.5, strokeDash=[1, 0] if name == "mean" else [6, 4], aria=False)
-        .encode(x=x, y=y.of(name), detail="phase:N")
+        .encode(x=x, y=y.of(name), detail=alt.Detail("phase:N"))
         for name in LEVELS
     ]
 
@@ -225,13 +223,14 @@ def _control_points(x: alt.X, y: Upwards, drawn: pl.DataFrame, period: alt.Toolt
         alt.Tooltip("rule:N", title="Rule"),
     ]
     point = where("isValid(datum.value)").transform_calculate(name=name).mark_point(filled=True, opacity=1)
+    ordinary: Any = {"test": f"datum.direction == '{ORDINARY}'", "value": 45}
     return [
         point.encode(
             x=x,
             y=y.of("value"),
             tooltip=hover,
             # Those that stand out are larger as well.
-            size=alt.condition(f"datum.direction == '{ORDINARY}'", alt.value(45), alt.value(120)),
+            size=alt.SizeValue(120, condition=ordinary),
             shape=alt.Shape(
                 "direction:N", scale=alt.Scale(domain=found, range=[symbol for symbol, _ in looks]), legend=legend
             ),
@@ -247,7 +246,7 @@ def _notes_at_the_baseline(x: alt.X) -> list[alt.Chart]:
     note = (
         where("datum.note != ''").transform_calculate(months="toNumber(datum.row)").mark_text(baseline="bottom", dy=-4)
     )
-    return [note.encode(x=x, y=alt.value(HEIGHT), text="note:N")]
+    return [note.encode(x=x, y=alt.YValue(HEIGHT), text=alt.Text("note:N"))]
 
 
 def _limits_in_words(drawn: pl.DataFrame) -> list[str]:
@@ -329,7 +328,7 @@ def plot_time_to_next(table: Safe, *, title: str, measure: str = "Share of ends 
         alt.Tooltip("n:Q", title="Still followed", format=","),
     ]
     layers = [
-        band.encode(x=x, y=y.of("lower"), y2="upper:Q", color=looks["color"]),
+        band.encode(x=x, y=y.of("lower"), y2=alt.Y2("upper:Q"), color=looks["color"]),
         line.encode(x=x, y=y.of("value"), color=looks["color"], strokeDash=looks["strokeDash"]),
         point.encode(x=x, y=y.of("value"), tooltip=hover, color=looks["color"], shape=looks["shape"]),
         *_notes_at_the_baseline(x),

@@ -135,11 +135,11 @@ def _duels(cells: pl.DataFrame, issues: list[str], cut: int, *, title: str, said
             "datum.ahead == 0 ? 0.12 : (datum.ahead > 0 ? [0.15, 0.4, 1] : [0.15, 0.4, 0.75])[datum.strength]"
         ),
         description=alt.expr("datum.row + ' against ' + datum.series + ': ' + datum.words"),
-    ).encode(x=pixels("begin", alt.X), x2="end", y=pixels("upper"), y2="lower", tooltip=hover)
+    ).encode(x=pixels("begin", alt.X), x2=alt.X2("end"), y=pixels("upper"), y2=alt.Y2("lower"), tooltip=hover)
     edge = (
         seen.transform_filter("datum.outlined")
         .mark_rect(fillOpacity=0, stroke=COLOURS[2], strokeWidth=3.5, aria=False)
-        .encode(x=pixels("begin", alt.X), x2="end", y=pixels("upper"), y2="lower")
+        .encode(x=pixels("begin", alt.X), x2=alt.X2("end"), y=pixels("upper"), y2=alt.Y2("lower"))
     )
     ink = alt.expr(f"datum.ahead > 0 && datum.strength == 2 ? 'white' : '{INK}'")
     wide = f"{step} >= {14 * letters + 26}"
@@ -147,7 +147,7 @@ def _duels(cells: pl.DataFrame, issues: list[str], cut: int, *, title: str, said
         [
             seen.transform_filter(f"{fits} && {wide}")
             .mark_text(baseline="middle", fontSize=14, color=ink)
-            .encode(x=pixels("centre", alt.X), y=pixels("middle"), text="words:N"),
+            .encode(x=pixels("centre", alt.X), y=pixels("middle"), text=alt.Text("words:N")),
             *(
                 seen.transform_filter(f"{fits} && !({wide})")
                 .mark_text(
@@ -172,7 +172,7 @@ def _duels(cells: pl.DataFrame, issues: list[str], cut: int, *, title: str, said
         .transform_filter(f"{step} >= 16 || datum.place % 5 == 4 || datum.place == 0")
     )
     number = heads.mark_text(baseline="bottom", text=alt.expr("datum.place + 1")).encode(
-        x=pixels("centre", alt.X), y=alt.value(lanes.head - 6), tooltip=[alt.Tooltip("row:N", title="Against")]
+        x=pixels("centre", alt.X), y=alt.YValue(lanes.head - 6), tooltip=[alt.Tooltip("row:N", title="Against")]
     )
     words: dict[str, Any] = {"align": "left", "baseline": "middle", "fontStyle": "italic"}
     first = f"{'How many' if told else 'Whether'} members put the issue of the row"
@@ -198,7 +198,7 @@ def _cut_cross(lanes: Lanes, step: str, cut: int) -> list[alt.Chart]:
     Where names stand above the cells, the upright line is left out there.
     """
     data = alt.Chart(alt.InlineData(values=[{}]))
-    y, x = lanes.head + cut * lanes.height, alt.value(alt.expr(f"left + {cut} * {step}"))
+    y, x = lanes.head + cut * lanes.height, alt.XValue(alt.expr(f"left + {cut} * {step}"))
     line: dict[str, Any] = {"color": INK, "strokeDash": [6, 4], "strokeWidth": 1.5, "aria": False}
     whole = data.transform_filter("roomy").mark_rule(**line)
     half = lanes.marks / 2
@@ -209,9 +209,9 @@ def _cut_cross(lanes: Lanes, step: str, cut: int) -> list[alt.Chart]:
         end=f"datum.middle + {half}",
     ).mark_rule(**line)
     return [
-        data.mark_rule(**line).encode(x=alt.value(0), x2=alt.value(alt.expr("width")), y=alt.value(y)),
-        whole.encode(x=x, y=alt.value(lanes.head - 4), y2=alt.value(lanes.all)),
-        parts.encode(x=x, y=pixels("begin"), y2="end"),
+        data.mark_rule(**line).encode(x=alt.XValue(0), x2=alt.X2Value(alt.expr("width")), y=alt.YValue(y)),
+        whole.encode(x=x, y=alt.YValue(lanes.head - 4), y2=alt.Y2Value(lanes.all)),
+        parts.encode(x=x, y=pixels("begin"), y2=alt.Y2("end")),
     ]
 
 
@@ -272,28 +272,28 @@ def plot_polarisation(table: Safe, *, title: str) -> alt.LayerChart:
         alt.Tooltip("words:N", title="Members"),
         alt.Tooltip("average_words:N", title="Average place"),
     ]
-    y: dict[str, Any] = {"y": pixels("upper"), "y2": "lower", "tooltip": hover}
+    y: dict[str, Any] = {"y": pixels("upper"), "y2": alt.Y2("lower"), "tooltip": hover}
     spoken = alt.expr("datum.row + ': ' + datum.words")
     text: dict[str, Any] = {"baseline": "middle", "fontSize": alt.expr("roomy ? 15 : 13")}
     layers = [
         words_at("Average place", "width", 8, align="right", baseline="middle", fontStyle="italic"),
         words_at("Among their last", f"{zero} - 8", 32, align="right", baseline="middle", fontWeight="bold"),
         words_at("Among their first", f"{zero} + 8", 32, align="left", baseline="middle", fontWeight="bold"),
-        seen.mark_rect(fill=COLOURS[0], description=spoken).encode(x=pixels("zero", alt.X), x2="right", **y),
-        seen.mark_rect(fill=COLOURS[3], aria=False).encode(x=pixels("to_left", alt.X), x2="zero", **y),
+        seen.mark_rect(fill=COLOURS[0], description=spoken).encode(x=pixels("zero", alt.X), x2=alt.X2("right"), **y),
+        seen.mark_rect(fill=COLOURS[3], aria=False).encode(x=pixels("to_left", alt.X), x2=alt.X2("zero"), **y),
         lanes.upright(zero),
         seen.mark_text(align="left", dx=5, **text).encode(
-            x=pixels("right", alt.X), y=pixels("middle"), text="first_words:N"
+            x=pixels("right", alt.X), y=pixels("middle"), text=alt.Text("first_words:N")
         ),
         seen.mark_text(align="right", dx=-5, **text).encode(
-            x=pixels("to_left", alt.X), y=pixels("middle"), text="last_words:N"
+            x=pixels("to_left", alt.X), y=pixels("middle"), text=alt.Text("last_words:N")
         ),
         seen.mark_text(align="right", **text).encode(
-            x=alt.value(alt.expr("width")), y=pixels("aside"), text="average_words:N"
+            x=alt.XValue(alt.expr("width")), y=pixels("aside"), text=alt.Text("average_words:N")
         ),
         seen.mark_text(
             align="right", baseline="middle", fontStyle="italic", fontWeight="bold", color=COLOURS[2]
-        ).encode(x=alt.value(alt.expr("width - 38")), y=pixels("aside"), text="word:N"),
+        ).encode(x=alt.XValue(alt.expr("width - 38")), y=pixels("aside"), text=alt.Text("word:N")),
         *lanes.labels("Issue"),
         lanes.notes(),
     ]
@@ -381,7 +381,7 @@ def plot_agency_order(table: Safe, *, title: str) -> alt.LayerChart:
         words_at("1: the same", f"{begin} + {span} + 10", align="right", **head),
         *(lanes.upright(x, opacity=opacity) for x, opacity in ((begin, 0.25), (zero, 1), (f"{begin} + {span}", 0.25))),
         placed.mark_rule(color=COLOURS[0], strokeWidth=4, aria=False).encode(
-            x=pixels("zero", alt.X), x2="at", y=pixels("middle")
+            x=pixels("zero", alt.X), x2=alt.X2("at"), y=pixels("middle")
         ),
         placed.mark_point(
             filled=True,
@@ -396,8 +396,10 @@ def plot_agency_order(table: Safe, *, title: str) -> alt.LayerChart:
             dx=alt.expr("datum.value < 0 ? -14 : 14"),
             baseline="middle",
             fontWeight="bold",
-        ).encode(x=x, y=pixels("middle"), text="agreed:N"),
-        placed.mark_text(align="left", baseline="middle").encode(x=alt.value(0), y=pixels("below"), text="words:N"),
+        ).encode(x=x, y=pixels("middle"), text=alt.Text("agreed:N")),
+        placed.mark_text(align="left", baseline="middle").encode(
+            x=alt.XValue(0), y=pixels("below"), text=alt.Text("words:N")
+        ),
         *lanes.labels("Agency"),
         lanes.notes(20),
     ]

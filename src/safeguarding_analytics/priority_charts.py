@@ -147,10 +147,10 @@ def _ranked_bars(lanes: Lanes, drawn: pl.DataFrame, what: str) -> list[alt.Chart
         stroke=alt.expr(f"{look} ? '{COLOURS[3]}' : '{COLOURS[0]}'"),
         strokeWidth=1.5,
         description=alt.expr("datum.row + ', place ' + datum.numeral + ': ' + datum.points + ', ' + datum.shown"),
-    ).encode(x=pixels("zero", alt.X), x2="end", y=pixels("upper"), y2="lower", tooltip=hover)
+    ).encode(x=pixels("zero", alt.X), x2=alt.X2("end"), y=pixels("upper"), y2=alt.Y2("lower"), tooltip=hover)
     points = seen.mark_text(align="left", baseline="middle", dx=6, fontWeight="bold")
     numeral = seen.mark_text(align="left", baseline="middle", fontWeight="bold", color=COLOURS[0], fontSize=15)
-    edge = alt.value(alt.expr("width"))
+    edge = alt.XValue(alt.expr("width"))
     band = seen.mark_text(align="right", baseline="middle", fontWeight="bold", fontSize=alt.expr("roomy ? 15 : 13"))
     boards = seen.transform_filter("roomy").mark_text(align="right", baseline="middle")
     words: dict[str, Any] = {"y": 8, "baseline": "middle", "fontStyle": "italic"}
@@ -158,11 +158,11 @@ def _ranked_bars(lanes: Lanes, drawn: pl.DataFrame, what: str) -> list[alt.Chart
         words_at(what, "left + (roomy ? 8 : 0)", align="left", **words),
         words_at("How firm", "width", align="right", **words),
         bar,
-        points.encode(x=pixels("last", alt.X), y=pixels("middle"), text="points:N"),
-        numeral.encode(x=alt.value(0), y=pixels("beside"), text="numeral:N"),
+        points.encode(x=pixels("last", alt.X), y=pixels("middle"), text=alt.Text("points:N")),
+        numeral.encode(x=alt.XValue(0), y=pixels("beside"), text=alt.Text("numeral:N")),
         *lanes.labels("Issue"),
-        band.encode(x=edge, y=pixels("over"), text="shown:N"),
-        boards.encode(x=edge, y=pixels("under"), text="boards:N"),
+        band.encode(x=edge, y=pixels("over"), text=alt.Text("shown:N")),
+        boards.encode(x=edge, y=pixels("under"), text=alt.Text("boards:N")),
         lanes.notes(),
     ]
 
@@ -322,13 +322,13 @@ def _place_grid(
         strokeWidth=alt.expr(f"{tied} ? 4 : 1"),
         strokeOpacity=alt.expr(f"{tied} || {chosen} ? 1 : 0.35"),
         description=alt.expr("datum.row + ', ' + datum.series + ': place ' + datum.value + ', ' + datum.outcome"),
-    ).encode(x=pixels("begin", alt.X), x2="end", y=pixels("upper"), y2="lower", tooltip=hover)
+    ).encode(x=pixels("begin", alt.X), x2=alt.X2("end"), y=pixels("upper"), y2=alt.Y2("lower"), tooltip=hover)
     number = seen.mark_text(
         baseline="middle",
         fontSize=alt.expr("roomy ? 16 : 13"),
         fontWeight=alt.expr(f"{chosen} ? 'bold' : 'normal'"),
         color=alt.expr(f"{chosen} ? 'white' : '{INK}'"),
-    ).encode(x=pixels("centre", alt.X), y=pixels("middle"), text="value:Q")
+    ).encode(x=pixels("centre", alt.X), y=pixels("middle"), text=alt.Text("value:Q"))
     word = lanes.put(where="datum.word != ''", at=f"roomy ? {lanes.below} + 6 : datum.middle").mark_text(
         align=alt.expr("roomy ? 'left' : 'right'"),
         baseline="middle",
@@ -337,7 +337,9 @@ def _place_grid(
         fontWeight="bold",
     )
     one = lanes.put(where="datum.note != '' && datum.series != ''", centre=f"{at} + {step} / 2")
-    notes = one.mark_text(baseline="middle").encode(x=pixels("centre", alt.X), y=pixels("middle"), text="note:N")
+    notes = one.mark_text(baseline="middle").encode(
+        x=pixels("centre", alt.X), y=pixels("middle"), text=alt.Text("note:N")
+    )
     key = "Filled: among the priorities"
     key += "; thick edge: tied at the cut" if (cells["outcome"] == PLACES[None]).any() else ""
     layers = [
@@ -347,7 +349,7 @@ def _place_grid(
         number,
         *([notes]),
         *lanes.labels("Issue"),
-        word.encode(x=alt.value(alt.expr("roomy ? 0 : width")), y=pixels("at"), text="word:N"),
+        word.encode(x=alt.XValue(alt.expr("roomy ? 0 : width")), y=pixels("at"), text=alt.Text("word:N")),
         *(lanes.cut_line(cut[1]) if lanes.gap else []),
     ]
     told = [sentence(title), f"Grid of places, {what}.", *said, *without_number(cells)]
@@ -407,7 +409,7 @@ class _Heads:
                 turned if count == most else turned.encode(tooltip=[alt.Tooltip("series:N", title=self.counted)])
             )
             below = least
-        return [each.encode(x=pixels("centre", alt.X), y=alt.value(y)) for each in drawn]
+        return [each.encode(x=pixels("centre", alt.X), y=alt.YValue(y)) for each in drawn]
 
 
 def _found(lines: list[list[str]], place: str) -> Any:

@@ -6,7 +6,7 @@ They keep the conventions of `charts`: a `Safe` table in, an Altair chart out.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, floor
 from typing import Any
@@ -210,13 +210,11 @@ def _by_theme(frame: pl.DataFrame, cuts: tuple[float | None, float | None], titl
             else []
         ),
     ]
-    chart = finish(layers, drawn, title=title, said=" ".join(said), height=plane.height)
-    whole: alt.LayerChart = chart.add_params(*plane.parameters)
-    return whole
+    return finish(layers, drawn, title=title, said=" ".join(said), height=plane.height, worked_out=plane.parameters)
 
 
-def _at(expression: str) -> Any:
-    return alt.value(alt.expr(expression))
+def _at(expression: str, channel: Callable[[Any], Any]) -> Any:
+    return channel(alt.expr(expression))
 
 
 def _ground(plane: _Plane, cuts: tuple[float | None, float | None]) -> list[alt.Chart]:
@@ -228,13 +226,28 @@ def _ground(plane: _Plane, cuts: tuple[float | None, float | None]) -> list[alt.
     layers = []
     if urgent is not None and important is not None:
         tint = anything.mark_rect(fill=COLOURS[0], fillOpacity=0.07, aria=False)
-        layers.append(tint.encode(x=_at(plane.x(urgent)), x2=_at(right), y=_at(top), y2=_at(plane.y(important))))
-    layers.append(frame.encode(x=_at(left), x2=_at(right), y=_at(top), y2=_at(bottom)))
+        layers.append(
+            tint.encode(
+                x=_at(plane.x(urgent), alt.XValue),
+                x2=_at(right, alt.X2Value),
+                y=_at(top, alt.YValue),
+                y2=_at(plane.y(important), alt.Y2Value),
+            )
+        )
+    layers.append(
+        frame.encode(
+            x=_at(left, alt.XValue), x2=_at(right, alt.X2Value), y=_at(top, alt.YValue), y2=_at(bottom, alt.Y2Value)
+        )
+    )
     line = anything.mark_rule(color=INK, strokeDash=[6, 4], strokeWidth=1.5, aria=False)
     if urgent is not None:
-        layers.append(line.encode(x=_at(plane.x(urgent)), y=_at(top), y2=_at(bottom)))
+        layers.append(
+            line.encode(x=_at(plane.x(urgent), alt.XValue), y=_at(top, alt.YValue), y2=_at(bottom, alt.Y2Value))
+        )
     if important is not None:
-        layers.append(line.encode(x=_at(left), x2=_at(right), y=_at(plane.y(important))))
+        layers.append(
+            line.encode(x=_at(left, alt.XValue), x2=_at(right, alt.X2Value), y=_at(plane.y(important), alt.YValue))
+        )
     first, plan, urgent_only, neither = (f"{name[:1].upper()}{name[1:]}" for name in QUADRANTS)
     # Where a line is not known there are no four quadrants to be named.
     corners: list[tuple[str, str, str | float, Any]] = [
@@ -263,10 +276,10 @@ def _axes(plane: _Plane) -> list[alt.Chart]:
         place = plane.x("datum.value") if is_level else plane.y("datum.value")
         labels = alt.Chart(data).transform_calculate(at=place)
         level = labels.mark_text(baseline="middle").encode(
-            x=pixels("at", alt.X), y=_at("plot_bottom + 12"), text="note:N"
+            x=pixels("at", alt.X), y=_at("plot_bottom + 12", alt.YValue), text=alt.Text("note:N")
         )
         upright = labels.mark_text(align="right", baseline="middle").encode(
-            x=_at("plot_left - 6"), y=pixels("at"), text="note:N"
+            x=_at("plot_left - 6", alt.XValue), y=pixels("at"), text=alt.Text("note:N")
         )
         layers.append(level if is_level else upright)
     return layers
@@ -279,11 +292,11 @@ def _spread(plane: _Plane, drawn: pl.DataFrame) -> list[alt.Chart]:
     if "urgency_lowest" in drawn.columns:
         ends = {"begin": plane.x("datum.urgency_lowest"), "end": plane.x("datum.urgency_highest")}
         level = _worked_out({**ends, "at": plane.y("datum.importance")}, "isValid(datum.urgency_lowest)")
-        layers.append(level.mark_rule(**rule).encode(x=pixels("begin", alt.X), x2="end", y=pixels("at")))
+        layers.append(level.mark_rule(**rule).encode(x=pixels("begin", alt.X), x2=alt.X2("end"), y=pixels("at")))
     if "importance_lowest" in drawn.columns:
         ends = {"begin": plane.y("datum.importance_lowest"), "end": plane.y("datum.importance_highest")}
         upright = _worked_out({**ends, "at": plane.x("datum.urgency")}, "isValid(datum.importance_lowest)")
-        layers.append(upright.mark_rule(**rule).encode(x=pixels("at", alt.X), y=pixels("begin"), y2="end"))
+        layers.append(upright.mark_rule(**rule).encode(x=pixels("at", alt.X), y=pixels("begin"), y2=alt.Y2("end")))
     return layers
 
 
@@ -330,12 +343,12 @@ def _badges(plane: _Plane, drawn: pl.DataFrame) -> list[alt.Chart]:
     notes = _worked_out(listed, "datum.note != ''").mark_text(baseline="middle")
     at = {"x": pixels("x", alt.X), "y": pixels("y")}
     return [
-        link.encode(x=pixels("true_x", alt.X), x2="x", y=pixels("y")),
+        link.encode(x=pixels("true_x", alt.X), x2=alt.X2("x"), y=pixels("y")),
         spot.encode(x=pixels("true_x", alt.X), y=pixels("y")),
         *_numbered(dots, at, hover),
         *_numbered(key, at, []),
         names.encode(**at),
-        notes.encode(**at, text="note:N"),
+        notes.encode(**at, text=alt.Text("note:N")),
     ]
 
 
@@ -387,9 +400,7 @@ def _by_board(frame: pl.DataFrame, cuts: tuple[float | None, float | None], titl
     ]
     head = 16 * max(len(name_lines(name, 20, 3)) for name in themes) + 6
     layers, parameters, height = _panels_of_themes(drawn, themes, boards, cuts, head)
-    chart = finish(layers, drawn, title=title, said=" ".join(said), height=height)
-    whole: alt.LayerChart = chart.add_params(*parameters)
-    return whole
+    return finish(layers, drawn, title=title, said=" ".join(said), height=height, worked_out=parameters)
 
 
 def _panels_of_themes(
@@ -434,7 +445,7 @@ def _panels_of_themes(
     ground: list[Any] = []
     if cuts[0] is not None and cuts[1] is not None:
         tint = each(cut=level(cuts[0]), line=upright(cuts[1])).mark_rect(fill=COLOURS[0], fillOpacity=0.08, aria=False)
-        ground.append(tint.encode(x=pixels("cut", alt.X), x2=x2, y=y, y2="line"))
+        ground.append(tint.encode(x=pixels("cut", alt.X), x2=x2, y=y, y2=alt.Y2("line")))
     dashed: dict[str, Any] = {"color": INK, "strokeDash": [4, 3], "aria": False}
     if cuts[0] is not None:
         ground.append(each(cut=level(cuts[0])).mark_rule(**dashed).encode(x=pixels("cut", alt.X), y=y, y2=y2))
@@ -482,8 +493,8 @@ def _panels_of_themes(
         *ground,
         box.encode(x=x, x2=x2, y=y, y2=y2),
         name.encode(x=x, y=pixels("over")),
-        joined.encode(**at, detail="row:N"),
+        joined.encode(**at, detail=alt.Detail("row:N")),
         symbol,
-        note.encode(x=x, y=pixels("at"), text="note:N"),
+        note.encode(x=x, y=pixels("at"), text=alt.Text("note:N")),
     ]
     return layers, parameters, height

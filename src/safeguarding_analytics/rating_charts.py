@@ -238,8 +238,8 @@ def _diverging_bars(
         note = where(f"{here} && datum.note != ''").mark_text(align="left", dy=offset)
         layers += [
             *_bars_of_answers(_stacked(here, answers), answers, blocks.y, scale, offset),
-            name.mark_text(align="left", dy=offset, text=called.get(wave, wave)).encode(x=alt.value(0), y=blocks.y),
-            note.encode(x=alt.value(lane), y=blocks.y, text="note:N"),
+            name.mark_text(align="left", dy=offset, text=called.get(wave, wave)).encode(x=alt.XValue(0), y=blocks.y),
+            note.encode(x=alt.XValue(lane), y=blocks.y, text=alt.Text("note:N")),
         ]
     return finish([*layers, *blocks.names("Question")], drawn, title=title, said=said, height=blocks.all)
 
@@ -301,7 +301,7 @@ def _bars_of_answers(
     left, right = ends.mark_text(align="right", dx=-5, dy=offset), ends.mark_text(align="left", dx=5, dy=offset)
     x = {name: alt.X(f"{name}:Q", axis=ticks, scale=scale) for name in ("start", "first", "last")}
     return [
-        bar.encode(x=x["start"], x2="stop:Q", y=y, color=colour, tooltip=hover),
-        left.encode(x=x["first"], y=y, text="under_words:N"),
-        right.encode(x=x["last"], y=y, text="over_words:N"),
+        bar.encode(x=x["start"], x2=alt.X2("stop:Q"), y=y, color=colour, tooltip=hover),
+        left.encode(x=x["first"], y=y, text=alt.Text("under_words:N")),
+        right.encode(x=x["last"], y=y, text=alt.Text("over_words:N")),
     ]
