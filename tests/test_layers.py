@@ -16,6 +16,7 @@ PACKAGE = "safeguarding_analytics"
 MODULES = (
     "errors",
     "package_files",
+    "kept_texts",
     "tables",
     "shapes",
     "personal",
@@ -188,6 +189,8 @@ MODULES = (
     "kernel_server",
     "temporary_folders",
     "warm_kernels",
+    "forked_answers",
+    "audit_aside",
     "kernels",
     "vote_standing",
     "live_count",

@@ -45,10 +45,14 @@ _LETTER = 8  # pixels of a letter, with room to spare
 
 
 class Drawn(alt.LayerChart):
-    """A chart of this package, which is shown without being compared with Vega-Lite's schema: its tests have done so.
+    """Layers as this package puts them together: only the whole has data, parameters and a size.
 
-    Comparing takes longer than all else that is done to show a chart.
+    So Altair need not look for those in every layer each time. It is shown without being compared with Vega-Lite's
+    schema, which takes longer than all else: the tests have done that.
     """
+
+    def __init__(self, data: Any = alt.Undefined, layer: Sequence[Any] = (), **more: Any) -> None:
+        super(alt.LayerChart, self).__init__(data=data, layer=list(layer), **more)
 
     def _repr_mimebundle_(self, *_: Any, **__: Any) -> Any:
         show = alt.renderers.get()
@@ -477,20 +481,14 @@ def lines(
     notes = note.encode(x=x, y=alt.YValue(height), text=alt.Text("note:N"))
     behind = [] if reference is None else _level_line(f"{reference[0]} {percent(reference[1])}", reference[1], scale)
     bands = [band] if "lower" in rows.frame.columns else []
-    drawn = alt.layer(*behind, *bands, line, point, notes)
+    drawn = Drawn(layer=[*behind, *bands, line, point, notes])
     what = f"Lines with interval bands: {axis}, by {within(rows.row_name)}"
     names = [_line_names(ends, scale, rows.series_name)] if ends else []
     said = describe(rows, title, what)
     # A line of one period says nothing: periods are never left out.
+    layers = [drawn, *names]
     return finish(
-        [drawn, *names],
-        rows.frame,
-        title=title,
-        said=said,
-        height=height,
-        subtitle=axis,
-        filtered=["series"],
-        own_scales=True,
+        layers, rows.frame, title=title, said=said, height=height, subtitle=axis, filtered=["series"], own_scales=True
     )
 
 

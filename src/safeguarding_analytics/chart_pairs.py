@@ -15,7 +15,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from safeguarding_analytics.chart_marks import COLOURS, INK, finish, heading, in_digits, nothing
+from safeguarding_analytics.chart_marks import COLOURS, INK, Drawn, finish, heading, in_digits, nothing
 
 BEFORE, AFTER = "before", "after"
 PARTS = ("rose", "same", "fell")
@@ -400,7 +400,7 @@ def gain_beside_means(
     right = alt.Chart(alt.InlineData(values=[{"note": "Gain"}]))
     head = right.mark_text(align="right", baseline="bottom", fontStyle="italic")
     heads = [heading(f"Mean, {unit}", 8), head.encode(x=_part_of_width(1), y=alt.YValue(-8), text=alt.Text("note:N"))]
-    layers = [alt.layer(*means, *under, *heads), alt.layer(*_gain(gain, _gain_scale(drawn, aim, foot), aim))]
+    layers = [Drawn(layer=[*means, *under, *heads]), Drawn(layer=_gain(gain, _gain_scale(drawn, aim, foot), aim))]
     return finish(layers, drawn.drop("note"), title=title, said=said, height=height, own_scales=True)
 
 

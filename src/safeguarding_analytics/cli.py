@@ -350,6 +350,9 @@ def _run_report(
     repair: bool = False,
     pdf: bool = False,
 ) -> Report:
+    from safeguarding_analytics.warm_kernels import kernel_name
+
+    kernel_name()  # the server of kernels imports what they need while this process does
     from safeguarding_analytics.report import make_report
 
     try:

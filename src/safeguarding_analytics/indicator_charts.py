@@ -16,7 +16,7 @@ import polars as pl
 import safeguarding_analytics.charts  # noqa: F401 - enables the theme and the renderer
 from safeguarding_analytics.answers import column_heading
 from safeguarding_analytics.cells import rounded
-from safeguarding_analytics.chart_marks import COLOURS, DASHES, INK, SYMBOLS, finish, nothing
+from safeguarding_analytics.chart_marks import COLOURS, DASHES, INK, SYMBOLS, Drawn, finish, nothing
 from safeguarding_analytics.chart_pairs import where
 from safeguarding_analytics.chart_rows import (
     extremes,
@@ -129,7 +129,7 @@ def plot_control_chart(table: Safe, *, title: str, measure: str) -> alt.LayerCha
         *without_number(drawn),
     ]
     said = " ".join(filter(None, described))
-    both = [alt.layer(*layers), *_level_names(drawn, y)]
+    both = [Drawn(layer=layers), *_level_names(drawn, y)]
     return finish(both, drawn, title=title, said=said, height=HEIGHT, subtitle=subtitle, own_scales=True)
 
 

@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Mapping
 
 STATUS_BYTES = 4
 FORKED_WITHIN = 30
@@ -20,7 +21,7 @@ FORKED_WITHIN = 30
 def main(place: str, arguments: list[str]) -> None:
     """Have a kernel forked, wait for its end, and end in the same way."""
     with socket.socket(socket.AF_UNIX) as server:
-        if not _forked(server, place, arguments):
+        if not forked(server, place, {"arguments": arguments}, [0, 1, 2]):
             if str(os.getppid()) != os.environ.get("JPY_PARENT_PID", str(os.getppid())):
                 os._exit(1)  # who started it has ended: nobody waits for a kernel
             sys.stderr.write("The warm kernel cannot be had; an ordinary one starts instead.\n")
@@ -30,13 +31,13 @@ def main(place: str, arguments: list[str]) -> None:
         _end_as(_read(server, STATUS_BYTES))
 
 
-def _forked(server: socket.socket, place: str, arguments: list[str]) -> bool:
-    """Ask for a kernel that has this process's folder, environment and standard streams; whether there is one."""
+def forked(server: socket.socket, place: str, asked: Mapping[str, object], streams: list[int]) -> bool:
+    """Ask for a process with this one's folder and environment, and these standard streams; whether there is one."""
     try:
-        request = json.dumps({"arguments": arguments, "folder": os.getcwd(), "environment": dict(os.environ)}).encode()
+        request = json.dumps({**asked, "folder": os.getcwd(), "environment": dict(os.environ)}).encode()
         server.settimeout(FORKED_WITHIN)
         server.connect(place)
-        socket.send_fds(server, [len(request).to_bytes(8, "little")], [0, 1, 2])
+        socket.send_fds(server, [len(request).to_bytes(8, "little")], streams)
         server.sendall(request)
         answer = server.recv(1)
         server.settimeout(None)

@@ -1,5 +1,7 @@
 """Imports what the notebooks import, once, and forks a kernel for each that asks: ``python -m`` of this module.
 
+Who asks for the answer of a function of this package instead gets that, worked out in a fork, too.
+
 It only imports: threads that a query would start do not live on in a fork. (Threads that libraries start for themselves
 when they are imported, to tidy up memory, it has; a fork does without them.) It ends, with all its kernels, when the
 process that started it does, however that ends: its standard input is then at its end.
@@ -45,12 +47,17 @@ _DIE_WITH_PARENT = 1
 
 @dataclass(frozen=True)
 class Request:
-    """What a kernel is to be: its arguments, folder, environment, and standard streams."""
+    """What a kernel is to be: its arguments, folder, environment, and standard streams.
+
+    With ``asked``, the name of a function with that of its module, it is no kernel: the function is given the
+    arguments, and the text that it answers is written to the standard output.
+    """
 
     arguments: list[str]
     folder: str
     environment: dict[str, str]
     streams: list[int]
+    asked: str = ""
 
 
 def main(folder: Path, listener: socket.socket, notebooks: list[Path]) -> None:
@@ -64,7 +71,8 @@ def main(folder: Path, listener: socket.socket, notebooks: list[Path]) -> None:
     if request is None:
         shutil.rmtree(folder, ignore_errors=True)
     else:
-        _be_kernel(request)
+        _take_over(request)
+        (_answer if request.asked else _be_kernel)(request)
 
 
 def import_all(notebooks: list[Path]) -> None:
@@ -195,7 +203,7 @@ def _request(client: socket.socket) -> Request | None:
         head, streams, _, _ = socket.recv_fds(client, FIRST_BYTES, 3)
         asked = json.loads(_read(client, min(int.from_bytes(head, "little"), LONGEST_REQUEST)))
         client.settimeout(None)
-        return Request(asked["arguments"], asked["folder"], asked["environment"], streams)
+        return Request(asked["arguments"], asked["folder"], asked["environment"], streams, asked.get("asked", ""))
     except (OSError, ValueError, LookupError, TypeError):
         for stream in streams:
             os.close(stream)
@@ -218,8 +226,8 @@ def _kill(kernel: int) -> None:
             kill(kernel, signal.SIGKILL)
 
 
-def _be_kernel(request: Request) -> None:
-    """Be a kernel as if started by itself, but for what is imported."""
+def _take_over(request: Request) -> None:
+    """Have what a process has that was started by itself: the folder, the streams, and the environment of its own."""
     os.setsid()
     for changed in (signal.SIGCHLD, signal.SIGTERM):
         signal.signal(changed, signal.SIG_DFL)
@@ -235,9 +243,24 @@ def _be_kernel(request: Request) -> None:
     os.environ.update(request.environment | {"JPY_PARENT_PID": parent})
     time.tzset()
     os.chdir(request.folder)
-    sys.argv = ["ipykernel_launcher", *request.arguments]
     # Every fork has NumPy's generator as the server has it: without this, all would draw the same numbers.
     importlib.import_module("numpy.random").seed()
+
+
+def _answer(request: Request) -> None:
+    """Call a function of this package, and write what it answers; nothing where it fails: who asked calls it then."""
+    module, _, name = request.asked.rpartition(".")
+    if module.split(".")[0] != __package__:
+        os._exit(1)
+    answered = getattr(importlib.import_module(module), name)(*request.arguments)
+    with os.fdopen(1, "w", encoding="utf-8") as heard:
+        heard.write(answered)
+    os._exit(0)
+
+
+def _be_kernel(request: Request) -> None:
+    """Be a kernel as if started by itself, but for what is imported."""
+    sys.argv = ["ipykernel_launcher", *request.arguments]
     if not _is_wanted(request):
         os._exit(1)  # without its addresses it would make up its own, and say so
     try:

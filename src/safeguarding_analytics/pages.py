@@ -15,6 +15,7 @@ from copy import deepcopy
 from functools import cache
 from hashlib import sha256
 from html import escape, unescape
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -24,6 +25,7 @@ from safeguarding_analytics.answers import NOT_ANSWERED, NUMBERS_BEHIND, scroll_
 from safeguarding_analytics.cells import HIDDEN_NOTE
 from safeguarding_analytics.chart_rows import MARGINS, TO_CHOOSE
 from safeguarding_analytics.errors import ParameterError, in_words
+from safeguarding_analytics.kept_texts import kept_text
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -126,14 +128,17 @@ def _caption_html(title: Any) -> str:
 
 @cache
 def vega_bundle() -> str:
-    """The scripts that draw charts, in one text, without any request; a second and a half the first time.
+    """The scripts that draw charts, in one text, without any request; two seconds the first time on a computer.
 
     They define ``vegaEmbed`` and nothing else.
     """
     import vl_convert
 
-    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", _vl_version())
-    return f"(function () {{\n{bundle}\n}})();"
+    def bundle() -> str:
+        scripts = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", _vl_version())
+        return f"(function () {{\n{scripts}\n}})();"
+
+    return kept_text("vega", f"{version('vl-convert-python')}-{_vl_version()}", bundle)
 
 
 def page_html(

@@ -6,7 +6,7 @@ They keep the conventions of `charts`: a `Safe` table in, an Altair chart out.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, floor
 from typing import Any
@@ -213,8 +213,11 @@ def _by_theme(frame: pl.DataFrame, cuts: tuple[float | None, float | None], titl
     return finish(layers, drawn, title=title, said=" ".join(said), height=plane.height, worked_out=plane.parameters)
 
 
-def _at(expression: str, channel: Callable[[Any], Any]) -> Any:
-    return channel(alt.expr(expression))
+_CHANNELS: dict[str, Any] = {"x": alt.XValue, "x2": alt.X2Value, "y": alt.YValue, "y2": alt.Y2Value}
+
+
+def _at(**places: str) -> dict[str, Any]:
+    return {name: _CHANNELS[name](alt.expr(expression)) for name, expression in places.items()}
 
 
 def _ground(plane: _Plane, cuts: tuple[float | None, float | None]) -> list[alt.Chart]:
@@ -226,28 +229,13 @@ def _ground(plane: _Plane, cuts: tuple[float | None, float | None]) -> list[alt.
     layers = []
     if urgent is not None and important is not None:
         tint = anything.mark_rect(fill=COLOURS[0], fillOpacity=0.07, aria=False)
-        layers.append(
-            tint.encode(
-                x=_at(plane.x(urgent), alt.XValue),
-                x2=_at(right, alt.X2Value),
-                y=_at(top, alt.YValue),
-                y2=_at(plane.y(important), alt.Y2Value),
-            )
-        )
-    layers.append(
-        frame.encode(
-            x=_at(left, alt.XValue), x2=_at(right, alt.X2Value), y=_at(top, alt.YValue), y2=_at(bottom, alt.Y2Value)
-        )
-    )
+        layers.append(tint.encode(**_at(x=plane.x(urgent), x2=right, y=top, y2=plane.y(important))))
+    layers.append(frame.encode(**_at(x=left, x2=right, y=top, y2=bottom)))
     line = anything.mark_rule(color=INK, strokeDash=[6, 4], strokeWidth=1.5, aria=False)
     if urgent is not None:
-        layers.append(
-            line.encode(x=_at(plane.x(urgent), alt.XValue), y=_at(top, alt.YValue), y2=_at(bottom, alt.Y2Value))
-        )
+        layers.append(line.encode(**_at(x=plane.x(urgent), y=top, y2=bottom)))
     if important is not None:
-        layers.append(
-            line.encode(x=_at(left, alt.XValue), x2=_at(right, alt.X2Value), y=_at(plane.y(important), alt.YValue))
-        )
+        layers.append(line.encode(**_at(x=left, x2=right, y=plane.y(important))))
     first, plan, urgent_only, neither = (f"{name[:1].upper()}{name[1:]}" for name in QUADRANTS)
     # Where a line is not known there are no four quadrants to be named.
     corners: list[tuple[str, str, str | float, Any]] = [
@@ -276,10 +264,10 @@ def _axes(plane: _Plane) -> list[alt.Chart]:
         place = plane.x("datum.value") if is_level else plane.y("datum.value")
         labels = alt.Chart(data).transform_calculate(at=place)
         level = labels.mark_text(baseline="middle").encode(
-            x=pixels("at", alt.X), y=_at("plot_bottom + 12", alt.YValue), text=alt.Text("note:N")
+            x=pixels("at", alt.X), **_at(y="plot_bottom + 12"), text=alt.Text("note:N")
         )
         upright = labels.mark_text(align="right", baseline="middle").encode(
-            x=_at("plot_left - 6", alt.XValue), y=pixels("at"), text=alt.Text("note:N")
+            **_at(x="plot_left - 6"), y=pixels("at"), text=alt.Text("note:N")
         )
         layers.append(level if is_level else upright)
     return layers

@@ -463,14 +463,9 @@ def effort_for(tables: Mapping[str, Safe], within: Within, one_run: bool) -> Eff
     return "full" if fits else "fast"
 
 
-def _effort_of(group: Mapping[str, Safe], lookups: list[pl.DataFrame]) -> Effort:
-    """How thoroughly the tables of one measure are audited, by those lookups that are about their groups."""
-    return effort_for(group, fitted(lookups, [table.frame() for table in group.values()]), one_run=True)
-
-
 def joint_audit(
     tables: Mapping[str, Safe], measures: Mapping[str, str], *, within: Within = (), one_run: bool = False
-) -> pl.DataFrame:
+) -> tuple[pl.DataFrame, Effort]:
     """Audit all tables of a release, those of one measure as one system, and each system as thoroughly as can be.
 
     Parameters
@@ -484,12 +479,28 @@ def joint_audit(
         The lookups that they were protected with.
     one_run
         Whether all tables were made in one run, so that those of one measure must not contradict each other.
+
+    Returns
+    -------
+    tuple[pl.DataFrame, Effort]
+        What `audit` finds, and how thorough it was: fully only if it was for every measure.
     """
-    found = []
+    found, efforts = [audit([])], set[Effort]()
     for group in _by_measure(tables, measures):
         lookups = fitted(within, [table.frame() for table in group.values()])
-        found.append(audit(group, within=lookups, effort=effort_for(group, lookups, one_run), one_system=one_run))
-    return pl.concat(found) if found else audit([])
+        effort = effort_for(group, lookups, one_run)
+        found.append(audit(group, within=lookups, effort=effort, one_system=one_run))
+        efforts.add(effort)
+    return pl.concat(found), "fast" if "fast" in efforts else "full"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What an audit found, how thorough it was, and what stands for the tables that it is of."""
+
+    digest: str
+    found: pl.DataFrame
+    effort: Effort
 
 
 @dataclass(frozen=True)
@@ -532,29 +543,30 @@ class Draft:
         """The tables that stand, and cannot be changed, by name."""
         return {name: table for name, (_, table) in self.standing.items()}
 
+    @property
+    def digest(self) -> str:
+        """What stands for the tables that are audited: others have another one."""
+        said = {name: asdict(entry) for name, entry in self.entries.items()}
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
     @cached_property
     def _tables(self) -> dict[str, Safe]:
         return {name: self.release[name] for name in self.release.tables()}
 
-    def effort(self) -> Effort:
-        """How thoroughly the tables of the run are audited: fully only if all are."""
-        lookups, groups = lookups_of(self.entries.values()), _by_measure(self._tables, self.measures)
-        return "full" if all(_effort_of(group, lookups) == "full" for group in groups) else "fast"
-
-    def audit(self) -> pl.DataFrame:
+    def verdict(self) -> Verdict:
         """What could be worked out from the tables of the run or, if nothing, from them and those that stand.
 
         The tables that stand were made with other parameters, perhaps of another year: those that contradict the new
-        ones are of another topic.
+        ones are of another topic. How thorough it was is said of the tables of the run.
         """
         tables, lookups = self._tables, lookups_of(self.entries.values())
-        found = joint_audit(tables, self.measures, within=lookups, one_run=True)
-        if not found.is_empty() or not self.standing:
-            return found
-        return joint_audit({**tables, **self.fixed}, self.measures, within=lookups)
+        found, effort = joint_audit(tables, self.measures, within=lookups, one_run=True)
+        if found.is_empty() and self.standing:
+            found, _ = joint_audit({**tables, **self.fixed}, self.measures, within=lookups)
+        return Verdict(self.digest, found, effort)
 
 
-def promote(built: Path, release: Path, *, about: dict[str, Any]) -> Release:
+def promote(built: Path, release: Path, *, about: dict[str, Any], audited: Verdict | None = None) -> Release:
     """Audit a built release as a whole and, if nothing can be worked out, put it in the place of the previous one.
 
     Parameters
@@ -565,6 +577,9 @@ def promote(built: Path, release: Path, *, about: dict[str, Any]) -> Release:
         Where the release shall stand. What stands there stays until the last moment.
     about
         What the manifest says of the run: board, date, parameters, data version.
+    audited
+        The audit, if it was made already. It counts only if it is of the very tables that are published, and of those
+        that stand now; else they are audited here.
 
     Raises
     ------
@@ -586,12 +601,12 @@ def promote(built: Path, release: Path, *, about: dict[str, Any]) -> Release:
     of one measure have too many combinations for that.
     """
     draft = Draft.open(built, release, about.get("data_version"))
-    found = draft.audit()
-    if not found.is_empty():
-        raise DisclosureError("\n".join([*_say_findings(found), *_say_repair(found, draft, release)]))
+    verdict = audited if audited and audited.digest == draft.digest else draft.verdict()
+    if not verdict.found.is_empty():
+        raise DisclosureError("\n".join([*_say_findings(verdict.found), *_say_repair(verdict.found, draft, release)]))
     tables = draft.release.manifest["tables"]
-    audited = {"effort": draft.effort(), "tables": len(tables), "findings": 0}
-    manifest = {"package": f"{PACKAGE} {__version__}", **about, "audit": audited, "tables": tables}
+    passed = {"effort": verdict.effort, "tables": len(tables), "findings": 0}
+    manifest = {"package": f"{PACKAGE} {__version__}", **about, "audit": passed, "tables": tables}
     for path in (built / "tables").glob("*.json"):
         path.unlink()
     (built / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")

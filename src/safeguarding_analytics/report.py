@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 from safeguarding_analytics.answers import tables_answering
 from safeguarding_analytics.areas import Area
+from safeguarding_analytics.audit_aside import audited_aside
 from safeguarding_analytics.board import Board, check_all
 from safeguarding_analytics.board_pdf import BOARD_PDF, Chapter, digests_of, pack_pdf
 from safeguarding_analytics.build_folders import being_built, sweep
@@ -32,6 +34,7 @@ from safeguarding_analytics.release import (
     RUNS,
     Draft,
     Release,
+    Verdict,
     gather,
     is_release,
     lookups_of,
@@ -223,26 +226,27 @@ def make_report(
         pages = _run_all(board, wanted, runs, given, jobs, progress)
         _refuse_failures(pages, place)
         gather(built, runs, {notebook.name: _about(notebook, given, board) for notebook in wanted})
-        repaired = _repaired(built, place, board.data_version) if repair else []
+        repaired, verdict = _repaired(built, place, board.data_version) if repair else ([], None)
         pages = _without_what_is_hidden(pages, built, repaired)
-        notes = _notes(board, str(given.get("as_at") or ""))
-        chapters = _write_pack(board, pages, built, today, notes, pdf=pdf)
-        about = {
-            "board": board.config.board.name,
-            "made_on": today.isoformat(),
-            "as_at": board.config.board.as_at.isoformat() if board.config.board.as_at else None,
-            "data_version": board.data_version,
-            "area": str(area) if area else None,
-            "parameters": {name: str(value) for name, value in given.items()},
-            "pages": [notebook.name for notebook in wanted],
-        }
-        _write_workbook(built, about)
-        refuse_leaks(built, board)
-        if pdf:
-            about["pdf"] = _write_pdf(board, chapters, built / "pack", today, notes)
-        with _one_at_a_time(place.parent):
-            _refuse_to_lose_pages(place, wanted)
-            return Report(promote(built, place, about=about), tuple(pages), tuple(repaired))
+        with nullcontext(lambda: verdict) if verdict else audited_aside(built, place, board.data_version) as audited:
+            notes = _notes(board, str(given.get("as_at") or ""))
+            chapters = _write_pack(board, pages, built, today, notes, pdf=pdf)
+            about = {
+                "board": board.config.board.name,
+                "made_on": today.isoformat(),
+                "as_at": board.config.board.as_at.isoformat() if board.config.board.as_at else None,
+                "data_version": board.data_version,
+                "area": str(area) if area else None,
+                "parameters": {name: str(value) for name, value in given.items()},
+                "pages": [notebook.name for notebook in wanted],
+            }
+            _write_workbook(built, about)
+            refuse_leaks(built, board)
+            if pdf:
+                about["pdf"] = _write_pdf(board, chapters, built / "pack", today, notes)
+            with _one_at_a_time(place.parent):
+                _refuse_to_lose_pages(place, wanted)
+                return Report(promote(built, place, about=about, audited=audited()), tuple(pages), tuple(repaired))
     finally:
         _remove(built)
 
@@ -278,13 +282,14 @@ def _about(notebook: Notebook, given: Mapping[str, Any], board: Board) -> dict[s
     return {"parameters": texts, "data_version": board.data_version}
 
 
-def _repaired(built: Path, place: Path, data_version: str) -> list[str]:
-    """Hide more in the tables of a run, if the gate would refuse them; names of those that changed."""
+def _repaired(built: Path, place: Path, data_version: str) -> tuple[list[str], Verdict | None]:
+    """Hide more in the tables of a run, if the gate would refuse them; names of those that changed, or the audit."""
     draft = Draft.open(built, place, data_version)
-    if draft.audit().is_empty():
-        return []
+    verdict = draft.verdict()
+    if verdict.found.is_empty():
+        return [], verdict
     lookups = lookups_of(draft.entries.values())
-    return repair_tables(built, fixed=draft.fixed, measures=draft.measures, within=lookups)
+    return repair_tables(built, fixed=draft.fixed, measures=draft.measures, within=lookups), None
 
 
 def _without_what_is_hidden(pages: list[PackPage], built: Path, repaired: Sequence[str]) -> list[PackPage]:

@@ -32,6 +32,7 @@ _SERVER = "safeguarding_analytics.kernel_server"
 _CLIENT = Path(__file__).with_name("kernel_client.py")
 _NOTEBOOKS = (folder_of("notebooks", "notebooks"), folder_of("dashboard_pages", "dashboards"))
 _SEARCH_PATH = "JUPYTER_PATH"
+_SOCKET = "socket"
 _WAITING = 128
 _lock = threading.Lock()
 
@@ -93,6 +94,12 @@ def kernel_name() -> str:
         return NAME
 
 
+def socket_of_server() -> Path | None:
+    """Where the server of this process listens; None where there is none."""
+    with _lock:
+        return _server[0].folder / _SOCKET if _server and _server[0].lives() else None
+
+
 def end_server() -> None:
     """End the server of this process and its kernels, if there is one, and leave nothing of it behind."""
     with _lock:
@@ -148,7 +155,7 @@ def start_server(names: Sequence[str] = (NAME,)) -> Server | None:
         return None
     imported = [str(path) for shelf in _NOTEBOOKS for path in sorted(shelf.glob("*.ipynb"))]
     made = make_folder()
-    place = str(made.path / "socket")
+    place = str(made.path / _SOCKET)
     with contextlib.ExitStack() as undone, socket.socket(socket.AF_UNIX) as listener:
         undone.callback(made.remove)  # unless all of it succeeds
         try:
