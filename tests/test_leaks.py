@@ -752,6 +752,17 @@ def test_sentence_says_figures_of_the_rows_it_names(sentence, expected):
     assert Figures.of([suppress(SHARES, Policy.dfe())]).says(sentence) is expected
 
 
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [(24, True), (25, False)],
+)
+def test_name_of_two_sentences_is_one_name(count, expected):
+    frame = pl.DataFrame({"question": ["He may be in danger. Who is told?", "Who is asked?"], "count": [24, 31]})
+    figures = Figures.of([already_public(frame, "By hand")])
+    said = f'Right in these: "He may be in danger. Who is told?" ({count} people) and "Who is asked?" (31 people).'
+    assert figures.says(said) is expected
+
+
 ANSWERED = pl.DataFrame(
     {
         "before": ["yes", "yes", "yes", "no", "Total"],

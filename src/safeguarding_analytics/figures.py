@@ -187,11 +187,20 @@ class Figures:
         most = 3 if re.search(r"[+−].* = ", text) else 2
         given = {number.value for found in _SETTING.findall(text) for number in _printed(found)}
         named = frozenset(self.names_in(text))
-        sentences = [_Sentence(frozenset(self.names_in(one)) or named, self._numbers(one)) for one in _END.split(text)]
+        parts = self._sentences(text)
+        sentences = [_Sentence(frozenset(self.names_in(one)) or named, self._numbers(one)) for one in parts]
         if named:
             ours = [line for table in self.tables if not table.public for line in table.lines]
             return _add_up([one.split(_named(ours, one.names)) for one in sentences], given, most)
         return any(_add_up([one.split(_figures(each)) for one in sentences], given, most) for each in self.tables)
+
+    def _sentences(self, text: str) -> list[str]:
+        """A text cut where a sentence ends; not within a name, which may be of two sentences as a question is."""
+        names = [found.span() for found in self._mention.finditer(text)]
+        ends = [end.span() for end in _END.finditer(text)]
+        cuts = [(a, b) for a, b in ends if not any(first < a and b < last for first, last in names)]
+        starts, stops = [0, *(b for _, b in cuts)], [*(a for a, _ in cuts), len(text)]
+        return [text[start:stop] for start, stop in zip(starts, stops, strict=True)]
 
     def _numbers(self, sentence: str) -> list[_Printed]:
         return _printed(_NO_FIGURE.sub(" ", self._mention.sub(" ", sentence)))
