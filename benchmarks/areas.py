@@ -37,6 +37,9 @@ KEYS = {
 """Tables of which districts are made, and what is named otherwise in each copy."""
 
 PEER = "papermill + nbconvert"
+OURS_EACH = "safeguarding report --for-each"
+DISTRICTS = 12
+"""Those of the synthetic board."""
 
 
 def board_of(folder: Path, copies: int) -> Path:
@@ -95,25 +98,34 @@ def main() -> None:
     asked = parser.parse_args()
     if min(asked.repeat, asked.copies) < 1:
         parser.error("--repeat and --copies must be 1 or more.")
+    about = surroundings(PACKAGES)
+    costs, pages = measured(asked.copies, asked.repeat, alone=asked.ours_alone)
+    print(f"Districts: {DISTRICTS * asked.copies}. Pages: {pages}. Turns: {asked.repeat}, one after the other.\n")
+    print(f"{table(costs, pages)}\n\n{about}")
+
+
+def measured(copies: int, repeat: int, *, alone: bool) -> tuple[dict[str, list[Cost]], int]:
+    """The costs of each way in turns, and how many pages are made."""
     with TemporaryDirectory(prefix="benchmark") as folder:
-        board = board_of(Path(folder) / "board", asked.copies)
+        board = board_of(Path(folder) / "board", copies)
         parameters = {run.name: dict(run.parameters) for run in area_runs(board, COLUMN, {}, lambda _: None)}
+        if len(parameters) != DISTRICTS * copies:
+            sys.exit(f"the board has {len(parameters)} districts, and not {DISTRICTS * copies}")
         pages: list[tuple[str, str]] = []
 
         def made(board: Path, place: Path) -> None:
             ours(board, place)
             pages[:] = pages_of(place)
 
-        ways: dict[str, Callable[[Path, Path], None]] = {"safeguarding report --for-each": made}
-        if not asked.ours_alone:
+        ways: dict[str, Callable[[Path, Path], None]] = {OURS_EACH: made}
+        if not alone:
             ways[PEER] = lambda board, place: peer(board, place, pages, parameters)
         costs: dict[str, list[Cost]] = {name: [] for name in ways}
-        for turn in range(asked.repeat):
+        for turn in range(repeat):
             for name, way in ways.items():
-                print(f"turn {turn + 1} of {asked.repeat}: {name}", file=sys.stderr)
+                print(f"turn {turn + 1} of {repeat}: {name}", file=sys.stderr)
                 costs[name].append(timed(way, board))
-    print(f"Districts: {len(parameters)}. Pages: {len(pages)}. Turns: {asked.repeat}, one after the other.\n")
-    print(f"{table(costs, len(pages))}\n\n{surroundings(PACKAGES)}")
+    return costs, len(pages)
 
 
 def table(costs: dict[str, list[Cost]], pages: int) -> str:

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import areas
 import child_protection
 import dashboards
 import disclosure
@@ -69,6 +70,13 @@ class Measured:
     absent: dict[str, str]
     floor: str = ""
     floor_costs: tuple[Cost, ...] = ()
+
+
+def read_measured(kept: Mapping[str, Any]) -> Measured:
+    """A measure as it was kept in JSON."""
+    peers = {peer: [Cost(**each) for each in costs] for peer, costs in kept["peers"].items()}
+    ours, floor = ([Cost(**each) for each in kept[name]] for name in ("ours", "floor_costs"))
+    return Measured(**{**kept, "ours": ours, "peers": peers, "floor_costs": tuple(floor)})
 
 
 @dataclass(frozen=True)
@@ -242,6 +250,23 @@ def pack(pages: int, setting: Setting) -> list[Measured]:
     return [put_together("board pack", pages, "notebooks", costs, ours, {STOCK: None}, KERNEL)]
 
 
+def for_each_district(districts: int, setting: Setting) -> list[Measured]:
+    """Reports of districts, audited as one system."""
+    larger = districts > areas.DISTRICTS
+    costs, _ = areas.measured(districts // areas.DISTRICTS, 1 if larger else setting.repeat, alone=larger)
+    why = f"not measured above {areas.DISTRICTS} districts" if larger else None
+    return [
+        put_together(
+            "report of each district",
+            districts,
+            "districts",
+            by_way({areas.PEER: STOCK}, costs),
+            areas.OURS_EACH,
+            {STOCK: why},
+        )
+    ]
+
+
 SITE = "published site"
 
 
@@ -309,6 +334,9 @@ MEASURES = {
     "votes": Measure("15 issues by five rules, with 2,000 resampled boards", (40, 1_000), votes),
     "suppress": Measure("small counts hidden", (143, 715), hidden),
     "pack": Measure("a board's folder in, pages out", (len(notebooks()),), pack),
+    "districts": Measure(
+        "reports of districts, audited together", (areas.DISTRICTS, 4 * areas.DISTRICTS), for_each_district
+    ),
     "dashboard": Measure("an overview in a browser", (1, 20), looked_at),
 }
 

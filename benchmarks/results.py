@@ -34,6 +34,7 @@ TARGETS = (
     Target("repeat_plan_rate, ever", 10_000_000, SQL, 1.3),
     Target("repeat_plan_rate, within 24 months", 10_000_000, SQL, 1.3),
     Target("board pack", 4, STOCK, 0.25),
+    Target("report of each district", 12, STOCK, 0.2),
 )
 
 COLUMNS = (
@@ -193,13 +194,17 @@ HOW = f"""\
 """
 
 
-def page(found: Sequence[Measured], about: str, command: str, day: date, peers: str, picture: bool) -> str:
+def page(
+    found: Sequence[Measured], about: str, command: str, days: tuple[date, date], peers: str, picture: bool
+) -> str:
     """The whole of RESULTS.md."""
+    first, last = (f"{day.day} {day:%B %Y}" for day in days)
+    when = f"on {first}" if first == last else f"in parts, from {first} to {last},"
     seen = "Seconds by size: ours, peers and floor, a panel for each measure, both scales in steps of ten"
     return f"""\
 # Results
 
-Measured on {day.day} {day:%B %Y} with `{command}`.
+Measured {when} with `{command}`.
 Another computer gives other seconds; the ratios are what to compare.
 
 {about}
@@ -225,7 +230,9 @@ python -m venv peers && peers/bin/pip install --only-binary :all: {peers}   # 1 
 """
 
 
-def write(folder: Path, found: Sequence[Measured], about: str, command: str, peers: str) -> list[Path]:
+def write(
+    folder: Path, found: Sequence[Measured], about: str, command: str, peers: str, days: tuple[date, date]
+) -> list[Path]:
     """Write the page, and the chart beside it if something was measured at several sizes."""
     folder.mkdir(parents=True, exist_ok=True)
     text, drawn = folder / f"{NAME}.md", chart(found)
@@ -234,5 +241,5 @@ def write(folder: Path, found: Sequence[Measured], about: str, command: str, pee
         drawn.save(str(picture))
     else:
         picture.unlink(missing_ok=True)
-    text.write_text(page(found, about, command, date.today(), peers, drawn is not None), encoding="utf-8")
+    text.write_text(page(found, about, command, days, peers, drawn is not None), encoding="utf-8")
     return [text] if drawn is None else [text, picture]

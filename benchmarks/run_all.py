@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shlex
 import shutil
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import date
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -30,7 +34,8 @@ that has them. Without it, their lines say that they were not measured.
 
 Let the computer rest meanwhile. Two measures up to 1e5 take a minute or two:
   benchmarks/run --only training_reach repeat_plan_rate --largest 1e5
-Everything takes about two and a half hours on two cores, 24 GiB of memory and 3 GB of disk."""
+Everything takes hours on two cores, 24 GiB of memory and 3 GB of disk. With --folder, what was measured is kept there:
+stopped and given again, the command goes on behind the last step, as long as the code is the same."""
 
 PEERS = ("duckdb", "pandas", "pyarrow", "statsmodels", "pref_voting", "votekit", "acro")
 PACKAGES = (
@@ -73,7 +78,7 @@ def arguments(given: Sequence[str]) -> argparse.Namespace:
         "--out", type=Path, default=HERE, metavar="FOLDER", help="where the results go (default: beside this file)"
     )
     parser.add_argument(
-        "--folder", type=Path, metavar="FOLDER", help="keep the made-up rows here for the next time (default: nowhere)"
+        "--folder", type=Path, metavar="FOLDER", help="keep made-up rows and finished steps here (default: nowhere)"
     )
     parser.add_argument(
         "--chromium", default=shutil.which("chromium"), metavar="PATH", help="where Chromium is, for dashboard"
@@ -88,16 +93,47 @@ def arguments(given: Sequence[str]) -> argparse.Namespace:
     return chosen
 
 
-def measured(steps: Sequence[tuple[str, int]], setting: measures.Setting) -> list[measures.Measured]:
-    """Measure step by step, and say how far it is."""
-    found, start = [], time.monotonic()
+def measured(
+    steps: Sequence[tuple[str, int]], setting: measures.Setting
+) -> tuple[list[measures.Measured], tuple[date, date]]:
+    """Measure step by step, and say how far it is; the measures, and on which days the first and last were taken.
+
+    What was measured before by the same code is taken as it was.
+    """
+    found, days, start = [], {date.today()}, time.monotonic()
+    place = setting.folder / f"measured-{digest_of_the_code()}"
+    place.mkdir(exist_ok=True)
     for number, (name, size) in enumerate(steps, 1):
         minutes = (time.monotonic() - start) / 60
-        print(f"step {number} of {len(steps)}, {minutes:.0f} min so far: {name}, {size:,}", file=sys.stderr, flush=True)
-        found += measures.MEASURES[name].run(size, setting)
+        kept = place / f"{name}-{size}-{setting.repeat}.json"
+        at = f"step {number} of {len(steps)}, {minutes:.0f} min so far"
+        before = " (measured before)" if kept.exists() else ""
+        print(f"{at}: {name}, {size:,}{before}", file=sys.stderr, flush=True)
+        if kept.exists():
+            days.add(date.fromtimestamp(kept.stat().st_mtime))
+            made = [measures.read_measured(each) for each in json.loads(kept.read_text(encoding="utf-8"))]
+        elif made := measures.MEASURES[name].run(size, setting):
+            write_whole(kept, json.dumps([asdict(each) for each in made]))
+        found += made
     # Sizes of one measure stand together, though both engines of a step were measured at once.
     order = list(dict.fromkeys(each.measure for each in found))
-    return sorted(found, key=lambda each: order.index(each.measure))
+    return sorted(found, key=lambda each: order.index(each.measure)), (min(days), max(days))
+
+
+def digest_of_the_code() -> str:
+    """What stands for the code that is measured, and for that which measures it."""
+    files = [path for folder in (HERE, HERE.parent / "src", HERE.parent / "notebooks") for path in folder.rglob("*")]
+    digest = sha256()
+    for path in sorted(path for path in files if path.suffix in (".py", ".ipynb")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file beside its place and move it there: who stops this finds it whole or not at all."""
+    beside = path.with_suffix(".part")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
 
 
 def machine(versions: dict[str, str], turns: int) -> str:
@@ -118,8 +154,8 @@ def main(given: Sequence[str] | None = None) -> None:
         folder = chosen.folder or Path(place)
         folder.mkdir(parents=True, exist_ok=True)
         setting = measures.Setting(chosen.repeat, folder, chosen.peer_python, versions, chosen.chromium)
-        found = measured(chosen.steps, setting)
-    written = results.write(chosen.out, found, about, command(chosen), " ".join(PEERS))
+        found, days = measured(chosen.steps, setting)
+    written = results.write(chosen.out, found, about, command(chosen), " ".join(PEERS), days)
     print(f"{about}\n\n{results.table(found)}\n\n{results.targets(found)}\n")
     print(f"Written: {', '.join(map(str, written))}")
 

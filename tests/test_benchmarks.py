@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,40 @@ def test_small_run_prints_one_table_and_writes_it_with_a_date(tmp_path):
     assert "**not measured in this run**" in page
     assert str(tmp_path) not in page
     assert "<svg" in (tmp_path / "out" / "RESULTS.svg").read_text(encoding="utf-8")
+
+
+def test_run_that_was_stopped_goes_on_behind_the_last_step(tmp_path, monkeypatch, capsys):
+    # Stopped in the second of three steps: the first one is taken as it was measured, and its seconds stand.
+    taken = []
+
+    def run(size, setting):
+        taken.append(size)
+        if len(taken) == 2:
+            raise KeyboardInterrupt
+        return [measured("reach", size, [0.5 + len(taken)], {"SQL": [1.0]})]
+
+    monkeypatch.setattr(measures, "MEASURES", {"reach": measures.Measure("r", (10, 100, 1000), run)})
+    setting = measures.Setting(1, tmp_path, None, {}, None)
+    steps = [("reach", 10), ("reach", 100), ("reach", 1000)]
+    with pytest.raises(KeyboardInterrupt):
+        run_all.measured(steps, setting)
+    found, days = run_all.measured(steps, setting)
+    assert taken == [10, 100, 100, 1000]
+    assert [(each.size, each.ours[0].wall) for each in found] == [(10, 1.5), (100, 3.5), (1000, 4.5)]
+    assert found[0] == measured("reach", 10, [1.5], {"SQL": [1.0]})
+    assert days == (date.today(), date.today())
+    assert "reach, 10 (measured before)" in capsys.readouterr().err
+    monkeypatch.setattr(run_all, "digest_of_the_code", lambda: "another")
+    run_all.measured(steps[:1], setting)
+    assert taken[-1] == 10  # other code: measured anew
+
+
+def test_page_says_when_it_was_measured_in_parts():
+    days = date(2026, 11, 23), date(2026, 12, 1)
+    found = [measured("reach", 10, [1.5], {"SQL": [1.0]})]
+    whole, parts = (results.page(found, "", "benchmarks/run", each, "", False) for each in (days[:1] * 2, days))
+    assert "Measured on 23 November 2026 with" in whole
+    assert "Measured in parts, from 23 November 2026 to 1 December 2026, with" in parts
 
 
 def test_help_names_every_measure_and_its_sizes():
@@ -134,6 +169,7 @@ def test_targets_are_of_measures_at_sizes_that_are_taken():
         "repeat_plan_rate, ever": measures.MEASURES["repeat_plan_rate"],
         "repeat_plan_rate, within 24 months": measures.MEASURES["repeats_within"],
         "board pack": measures.MEASURES["pack"],
+        "report of each district": measures.MEASURES["districts"],
     }
     assert [target.measure for target in results.TARGETS] == list(sizes)
     assert all(target.size in sizes[target.measure].sizes for target in results.TARGETS)

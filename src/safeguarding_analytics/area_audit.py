@@ -19,6 +19,11 @@ from safeguarding_analytics.release import STANDING, Release, effort_for, lookup
 from safeguarding_analytics.repairs import repair
 from safeguarding_analytics.safe import Safe
 
+_NO_REPAIR = (
+    "numbers could be worked out of the reports together, and nothing more of them can be hidden. "
+    "Make the reports of fewer areas, or move the releases away that stand, if nobody has seen them."
+)
+
 
 class Placed(NamedTuple):
     """A table of a release as one of the whole board, and whether it is public already."""
@@ -83,7 +88,10 @@ def repair_areas(releases: Sequence[Release], public: Sequence[Release] = ()) ->
     lookups = _lookups([*public, *releases])
     for tables in _by_measure(releases, public):
         for system, made in _audited(tables, lookups):
-            for one, table in [] if made.is_empty() else _repaired(system, lookups):
+            more = [] if made.is_empty() else _repaired(system, lookups)
+            if not made.is_empty() and not more:
+                raise DisclosureError(_NO_REPAIR)
+            for one, table in more:
                 changed[number[id(one.release)]][one.name] = table
     return changed
 

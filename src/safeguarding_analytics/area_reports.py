@@ -7,7 +7,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -20,9 +20,9 @@ from safeguarding_analytics import __version__
 from safeguarding_analytics.area_audit import audit_areas, repair_areas
 from safeguarding_analytics.area_runs import AreaRun
 from safeguarding_analytics.area_worker import Worker
-from safeguarding_analytics.board import read_board
+from safeguarding_analytics.board import check_all, read_board
 from safeguarding_analytics.build_folders import being_built, sweep
-from safeguarding_analytics.errors import DisclosureError, numbered
+from safeguarding_analytics.errors import DisclosureError, SafeguardingError, numbered
 from safeguarding_analytics.release import (
     BEING_BUILT,
     PLACE,
@@ -115,19 +115,31 @@ def make_reports(runs: Sequence[AreaRun], wanted: Wanted, *, progress: Done, say
     for run in runs:
         refuse_other_folders(wanted.out / run.name / PLACE)
     wanted.staged.mkdir(parents=True, exist_ok=True, mode=0o700)
-    states = {run.name: _state(run, wanted) for run in runs}
+    versions = {folder: read_board(folder).data_version for folder in {run.board.resolve() for run in runs}}
+    states = {run.name: _state(run, versions[run.board.resolve()], wanted) for run in runs}
     due = [run for run in runs if not _is_made(wanted.staged / run.name, states[run.name])]
-    failed = _make(due, wanted, states, progress=progress, before=len(runs) - len(due))
-    made = [
-        run for run in runs if is_release(wanted.staged / run.name / PLACE) and not _would_lose(run, wanted, failed)
-    ]
-    repaired = _protect(made, wanted, states, say)
+    with ExitStack() as kept:
+        for folder in versions:
+            _keep_tables(folder, kept)
+        failed = _make(due, wanted, states, progress=progress, before=len(runs) - len(due))
+        made = [
+            run for run in runs if is_release(wanted.staged / run.name / PLACE) and not _would_lose(run, wanted, failed)
+        ]
+        repaired = _protect(made, wanted, states, say)
     for run in made:
         _put(wanted.staged / run.name / PLACE, wanted.out / run.name / PLACE)
     if not any(failed.values()):
         shutil.rmtree(wanted.staged)
     releases = {run.name: Release.open(wanted.out / run.name / PLACE) for run in made}
     return AreaReports(releases, failed, repaired, len(runs) - len(due))
+
+
+def _keep_tables(folder: Path, kept: ExitStack) -> None:
+    """Check the tables of a board once for all its reports; where they break a rule, every report says so."""
+    with suppress(SafeguardingError):
+        board, problems = check_all(folder)
+        if problems.is_empty():
+            kept.enter_context(board.kept_for_a_run())
 
 
 def _put(made: Path, place: Path) -> None:
@@ -145,14 +157,14 @@ def _would_lose(run: AreaRun, wanted: Wanted, failed: Mapping[str, Sequence[str]
     return bool(failed.get(run.name)) and (is_release(place) or is_release(previous(place)))
 
 
-def _state(run: AreaRun, wanted: Wanted) -> str:
+def _state(run: AreaRun, data_version: str, wanted: Wanted) -> str:
     """A digest of all that a report is made of."""
     notebooks = {path.name: _digest(path.read_bytes()) for path in sorted(NOTEBOOKS.glob("*.ipynb"))}
     of_what = {
         "package": __version__,
         "notebooks": notebooks,
         "board": str(run.board.resolve()),
-        "data_version": read_board(run.board).data_version,
+        "data_version": data_version,
         "parameters": dict(run.parameters),
         "only": wanted.only,
         "today": wanted.today.isoformat(),
@@ -244,15 +256,15 @@ def _protect_together(runs: Sequence[AreaRun], wanted: Wanted, states: Mapping[s
         _refuse(audit_published(open_published(places)).found)
         return
     changed = set[str]()
+    if not wanted.repair:
+        _refuse(audit_areas([Release.open(place) for place in staged], public))
+        return
     for again in range(ROUNDS + 1):
-        releases = [Release.open(place) for place in staged]
-        found = audit_areas(releases, public)
-        if found.is_empty():
-            break
-        if not wanted.repair:
-            _refuse(found)
-        more = {run.name: tables for run, tables in zip(runs, repair_areas(releases, public), strict=True) if tables}
+        changes = repair_areas([Release.open(place) for place in staged], public)
+        more = {run.name: tables for run, tables in zip(runs, changes, strict=True) if tables}
         due = [run for run in runs if run.name in more]
+        if not due:
+            break
         for run in due:
             (wanted.staged / run.name / STATE).unlink(missing_ok=True)
             hide_in_release(wanted.staged / run.name / PLACE, more[run.name])

@@ -19,8 +19,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from safeguarding_analytics.errors import SafeguardingError, say_system_error
+from safeguarding_analytics.warm_kernels import end_server
 
 ENDED = "its process was ended from outside, perhaps for want of memory. Run it again; what is finished is kept."
+
+ENDS_WITHIN = 5
+"""Seconds in which it ends its kernels and itself, when nobody asks for reports any more."""
 
 
 class Worker:
@@ -61,6 +65,10 @@ class Worker:
         )
 
     def _stop(self) -> None:
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()  # type: ignore[union-attr]  # a pipe, as asked for in _start
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(ENDS_WITHIN)
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
@@ -80,7 +88,8 @@ def work() -> None:
     def listen() -> None:
         for line in sys.stdin:
             jobs.put(line)
-        os._exit(0)  # the kernels end with this process
+        end_server()
+        os._exit(0)
 
     threading.Thread(target=listen, daemon=True).start()
     while True:

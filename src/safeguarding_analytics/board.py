@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +25,7 @@ from safeguarding_analytics.ballot_flags import check_form_order, check_seats, c
 from safeguarding_analytics.config import PolicySection, read_config
 from safeguarding_analytics.contracts import (
     CONFIG,
+    Checked,
     check_references,
     has_header,
     no_problems,
@@ -31,6 +33,7 @@ from safeguarding_analytics.contracts import (
     say_problems,
 )
 from safeguarding_analytics.errors import ParameterError, TableError, nearest
+from safeguarding_analytics.kept_tables import keeps_any, kept_at, kept_table, tables_kept
 from safeguarding_analytics.origins import FromBallots, FromExport, FromForms, FromReturn, Origins
 from safeguarding_analytics.plan_conflicts import conflicts_of
 from safeguarding_analytics.plan_returns import PlanReturn, returned_tables
@@ -136,6 +139,29 @@ class Board(Origins):
             if digest:
                 version.update(f"{name}\0{digest}\0".encode())
         return version.hexdigest()[:12]
+
+    @property
+    def kept(self) -> Path | None:
+        """Where the tables are kept, in a run that has checked them already; None where they are to be read here."""
+        if not keeps_any() or self.config.database.tables:
+            return None
+        return self.remember("kept", lambda: kept_at(self.data_version))
+
+    def checked(self, table: str) -> Checked:
+        """A table after its own contract: as it was kept, or read here."""
+        place = self.kept
+        if place is None:
+            return super().checked(table)
+        return self.remember(f"checked {table}", lambda: kept_table(place, table))
+
+    @contextmanager
+    def kept_for_a_run(self) -> Iterator[None]:
+        """Keep the tables, which must have broken no rule, for this process and those that it starts meanwhile."""
+        if self.config.database.tables:  # it would have to be asked again to know whether it is still the same
+            yield
+            return
+        with tables_kept(self.data_version, [name for name in TABLES if self.holds(name)], self.checked):
+            yield
 
     @property
     def whole(self) -> Board:
@@ -305,6 +331,8 @@ class Board(Origins):
 
     def problems_of(self, table: str) -> pl.DataFrame:
         """Every broken rule of one table: its own contract and its references to other tables."""
+        if self.kept:
+            return no_problems()
         origin = self.origin_of(table)
         try:
             checked = self.checked(table)

@@ -223,7 +223,8 @@ def make_report(
         for notebook in wanted:
             (runs / notebook.name).mkdir(parents=True)
         (runs / DATA_VERSION).write_text(board.data_version, encoding="utf-8")
-        pages = _run_all(board, wanted, runs, given, jobs, progress)
+        with board.kept_for_a_run():
+            pages = _run_all(board, wanted, runs, given, jobs, progress)
         _refuse_failures(pages, place)
         gather(built, runs, {notebook.name: _about(notebook, given, board) for notebook in wanted})
         repaired, verdict = _repaired(built, place, board.data_version) if repair else ([], None)
