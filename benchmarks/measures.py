@@ -251,9 +251,10 @@ def pack(pages: int, setting: Setting) -> list[Measured]:
 
 
 def for_each_district(districts: int, setting: Setting) -> list[Measured]:
-    """Reports of districts, audited as one system."""
+    """Reports of districts, audited as one system; in one turn, as they are many pages."""
+    del setting
     larger = districts > areas.DISTRICTS
-    costs, _ = areas.measured(districts // areas.DISTRICTS, 1 if larger else setting.repeat, alone=larger)
+    costs, _ = areas.measured(districts // areas.DISTRICTS, 1, alone=larger)
     why = f"not measured above {areas.DISTRICTS} districts" if larger else None
     return [
         put_together(

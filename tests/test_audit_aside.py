@@ -10,7 +10,7 @@ import polars as pl
 import psutil
 import pytest
 
-from safeguarding_analytics import audit_aside, release
+from safeguarding_analytics import audit_aside, release, warm_kernels
 from safeguarding_analytics.audit_aside import audited_aside
 from safeguarding_analytics.disclosure import Policy, suppress
 from safeguarding_analytics.errors import DisclosureError
@@ -41,6 +41,11 @@ def build(folder, name="staff", **more):
 
 def pid_of_this_process():
     return str(os.getpid())
+
+
+def forked_by_the_server():
+    (server,) = warm_kernels._server
+    return psutil.Process(server.process.pid).children()
 
 
 def test_answer_of_a_function_arrives(warm):
@@ -75,9 +80,8 @@ def test_process_ends_with_the_context_and_is_not_waited_for(warm, tmp_path):
     os.mkfifo(built / "tables" / "another.json")
     start = time.monotonic()
     with audited_aside(built, tmp_path / "release", "1"):
-        own = psutil.Process()
-        forks = [each for each in own.children(recursive=True) if each.parent() != own]
-        assert forks
+        forks = forked_by_the_server()
+        assert len(forks) == 1
     assert time.monotonic() - start < 20
     _, alive = psutil.wait_procs(forks, timeout=20)
     assert not alive
@@ -87,8 +91,7 @@ def test_audit_that_is_killed_is_made_again(warm, tmp_path):
     built = build(tmp_path / "built")
     os.mkfifo(built / "tables" / "another.json")
     with audited_aside(built, tmp_path / "release", "1") as verdict:
-        own = psutil.Process()
-        for each in [each for each in own.children(recursive=True) if each.parent() != own]:
+        for each in forked_by_the_server():
             each.send_signal(signal.SIGKILL)
         assert verdict() is None
     (built / "tables" / "another.json").unlink()
