@@ -162,7 +162,7 @@ def chart(found: Sequence[Measured]) -> alt.FacetChart | None:
         .encode(
             x=alt.X("size:Q", scale=step, axis=alt.Axis(format="~s", title="size", tickCount=5)),
             y=alt.Y("seconds:Q", scale=step, axis=alt.Axis(format="~g", title="seconds", tickCount=6)),
-            color=alt.Color("way:N", sort=ordered, title=None),
+            color=alt.Color("way:N", sort=ordered, title=None, scale=alt.Scale(scheme="tableau20")),
             shape=alt.Shape("way:N", sort=ordered, legend=None),
             strokeDash=alt.StrokeDash("way:N", sort=ordered, legend=None),
         )

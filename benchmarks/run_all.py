@@ -34,8 +34,8 @@ that has them. Without it, their lines say that they were not measured.
 
 Let the computer rest meanwhile. Two measures up to 1e5 take a minute or two:
   benchmarks/run --only training_reach repeat_plan_rate --largest 1e5
-Everything takes hours on two cores, 24 GiB of memory and 3 GB of disk. With --folder, what was measured is kept there:
-stopped and given again, the command goes on behind the last step, as long as the code is the same."""
+Everything took 52 minutes in two turns, on two cores, 24 GiB of memory and 3 GB of disk. With --folder, finished steps
+are kept there: stopped and given again, the command goes on behind the last step, as long as the code is the same."""
 
 PEERS = ("duckdb", "pandas", "pyarrow", "statsmodels", "pref_voting", "votekit", "acro")
 PACKAGES = (
