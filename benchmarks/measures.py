@@ -240,9 +240,9 @@ KERNEL = "one kernel started"
 
 def pack(pages: int, setting: Setting) -> list[Measured]:
     """The board pack of the synthetic board."""
-    ours = "safeguarding report --jobs 2"
+    ours = "safeguarding report --jobs 4"
     ways: dict[str, Callable[[Path, Path], None]] = {
-        ours: lambda board, folder: report.ours(board, folder, 2),
+        ours: lambda board, folder: report.ours(board, folder, 4),
         STOCK: report.peer,
     }
     costs = report.measure(ways, setting.repeat)

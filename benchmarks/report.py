@@ -23,7 +23,7 @@ from safeguarding_analytics.report import notebooks
 ABOUT = """\
 Make the same four pages of the same synthetic board in three ways, and print how long each takes:
 
-  safeguarding report --jobs 2   notebooks side by side, our pages, the audit of the release
+  safeguarding report --jobs 4   notebooks side by side, our pages, the audit of the release
   safeguarding report --jobs 1   the same, one notebook after the other
   papermill + nbconvert          for each notebook: papermill, then nbconvert --to html --no-input, as installed
 
@@ -151,7 +151,7 @@ def main() -> None:
         parser.error(f"--repeat must be 1 or more. Found: {repeat}.")
     about = surroundings(PACKAGES)
     ways: dict[str, Callable[[Path, Path], None]] = {
-        "safeguarding report --jobs 2": lambda board, folder: ours(board, folder, 2),
+        "safeguarding report --jobs 4": lambda board, folder: ours(board, folder, 4),
         "safeguarding report --jobs 1": lambda board, folder: ours(board, folder, 1),
         PEER: peer,
     }

@@ -149,6 +149,7 @@ MODULES = (
     "answers",
     "chart_rows",
     "chart_aria",
+    "chart_figures",
     "pages",
     "page_parts",
     "paper_tables",

@@ -6,12 +6,15 @@ from html import escape
 from html.parser import HTMLParser
 from urllib.parse import unquote
 
+import altair as alt
 import nbformat
 import polars as pl
 import pytest
+from altair.utils.schemapi import SchemaValidationError
 
 from safeguarding_analytics import answers, charts, pages
 from safeguarding_analytics.answers import NOT_ANSWERED
+from safeguarding_analytics.chart_figures import figure_html, of_tested_parts, pictures_later, with_pictures
 from safeguarding_analytics.disclosure import Policy, already_public, suppress
 from safeguarding_analytics.errors import ParameterError, TableError
 from safeguarding_analytics.page_parts import blocks_of, outline_of
@@ -291,7 +294,26 @@ def test_figure_has_a_picture_with_a_name_and_its_specification(safe):
 
 def test_figure_without_a_description_is_refused():
     with pytest.raises(ParameterError, match="needs a description"):
-        pages.figure_html({"mark": "bar"})
+        figure_html({"mark": "bar"})
+
+
+def test_pictures_that_are_drawn_later_are_those_that_are_drawn_at_once():
+    chart = alt.Chart(alt.InlineData(values=[{"a": 1, "b": "<one> & \u00ad two"}])).mark_bar().encode(x="a:Q", y="b:N")
+    chart = chart.properties(title=["One", "chart"], description='A "bar" of 1 < 2 & 3')
+    at_once = chart._repr_mimebundle_()["text/html"]
+    with pictures_later():
+        left_open = chart._repr_mimebundle_()["text/html"]
+    assert "<svg" in at_once
+    assert "<svg" not in left_open
+    assert with_pictures(f"<p>{left_open}{left_open}</p>") == f"<p>{at_once}{at_once}</p>"
+    assert with_pictures(at_once) == at_once
+    assert chart._repr_mimebundle_()["text/html"] == at_once
+
+
+def test_charts_of_others_are_compared_with_the_schema_part_by_part():
+    assert of_tested_parts(lambda: alt.Axis(tickCount="many"))().tickCount == "many"
+    with pytest.raises(SchemaValidationError, match="tickCount"):
+        alt.Axis(tickCount="many")
 
 
 def test_message_page_says_its_sentence():
@@ -465,7 +487,7 @@ def test_picture_says_how_much_of_a_sheet_of_paper_it_takes(height, kind):
         "height": height,
         "padding": 0,
     }
-    assert Outline(pages.figure_html(specification)).all("div") == [{"class": kind}]
+    assert Outline(figure_html(specification)).all("div") == [{"class": kind}]
 
 
 def test_questions_without_an_answer_are_named_at_the_end_and_tables_by_their_figures(safe):

@@ -11,11 +11,12 @@ import pytest
 import vl_convert
 
 from safeguarding_analytics import member_charts, priority_charts, quadrant_charts
+from safeguarding_analytics.chart_figures import figure_html
 from safeguarding_analytics.chart_marks import COLOURS
 from safeguarding_analytics.disclosure import Policy, already_public, suppress
 from safeguarding_analytics.errors import ParameterError
 from safeguarding_analytics.leaks import find_leaks
-from safeguarding_analytics.pages import figure_html, page_html
+from safeguarding_analytics.pages import page_html
 from safeguarding_analytics.release import publish
 
 POLICY = Policy.dfe()

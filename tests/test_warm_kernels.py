@@ -226,6 +226,23 @@ def test_notebook_that_kills_its_kernel_is_said_to_have_done_so(tmp_path):
     assert found.why_not.startswith("its kernel died")
 
 
+OWN_FIGURE = (
+    "from IPython.display import HTML\n"
+    'HTML(\'<figure><div class="picture"></div>'
+    '<script type="application/json" class="vega-lite-spec">{spec}</script></figure>\')'
+)
+
+
+def test_picture_that_was_left_open_is_drawn_and_one_that_cannot_be_is_said(tmp_path):
+    spec = (
+        '{"description": "One bar", "data": {"values": [{"a": 1}]}, "mark": "bar", "encoding": {"x": {"field": "a"}}}'
+    )
+    found = outcome(notebook(tmp_path / "a.ipynb", OWN_FIGURE.format(spec=spec), "1"))
+    assert 'aria-label="One bar"' in found.executed.cells[0].outputs[0].data["text/html"]
+    found = outcome(notebook(tmp_path / "a.ipynb", OWN_FIGURE.format(spec='{"description": "x", "mark": 5}')))
+    assert found.why_not.startswith("a chart of it could not be drawn.")
+
+
 def test_notebook_that_never_ends_is_stopped_with_its_kernel(tmp_path, monkeypatch):
     monkeypatch.setattr(kernels, "TIMEOUT", 2)
     told = tmp_path / "pid"

@@ -1,7 +1,7 @@
 """Charts: one function per shape of table, a `Safe` table in, an Altair chart out.
 
-Importing this module enables the Altair theme ``safeguarding`` and the renderer of `pages`, so that a chart looks the
-same in JupyterLab, in a board pack and on paper.
+Importing this module enables the Altair theme ``safeguarding`` and the renderer of `chart_figures`, so that a chart
+looks the same in JupyterLab, in a board pack and on paper.
 
 A chart carries what it draws and nothing more: the fields of `chart_rows.Rows`, each of them in a mark, a tooltip or
 a filter.
@@ -12,6 +12,7 @@ from __future__ import annotations
 import altair as alt
 import polars as pl
 
+from safeguarding_analytics.chart_figures import enable_renderer, of_tested_parts
 from safeguarding_analytics.chart_marks import (
     COLOURS,
     INK,
@@ -29,7 +30,6 @@ from safeguarding_analytics.chart_rows import (
     split_groups,
 )
 from safeguarding_analytics.errors import ParameterError
-from safeguarding_analytics.pages import enable_renderer
 from safeguarding_analytics.safe import Safe
 from safeguarding_analytics.sentences import percent, with_wider_interval
 from safeguarding_analytics.shapes import ATTENDANCE, COUNT, MEAN_CHANGE, PROPORTION, RATE
@@ -91,6 +91,7 @@ def theme() -> alt.theme.ThemeConfig:
 enable_renderer()
 
 
+@of_tested_parts
 def plot_count(table: Safe, *, title: str, group: str | None = None, measure: str = "people") -> alt.LayerChart:
     """Draw how many there are of each group, as horizontal bars.
 
@@ -121,6 +122,7 @@ def plot_count(table: Safe, *, title: str, group: str | None = None, measure: st
     return bars(rows, title=title, axis=f"Number of {measure}")
 
 
+@of_tested_parts
 def plot_proportion(
     table: Safe,
     *,
@@ -174,6 +176,7 @@ def plot_proportion(
     return dots(rows, title=title, axis=axis, number_format=".0%", behind=marker)
 
 
+@of_tested_parts
 def plot_rate(table: Safe, *, title: str, group: str | None = None, over: str | None = None) -> alt.LayerChart:
     """Draw a rate per 10,000 children of each group with its interval.
 
@@ -212,6 +215,7 @@ def plot_rate(table: Safe, *, title: str, group: str | None = None, over: str | 
     return dots(rows, title=title, axis=axis, number_format=",f")
 
 
+@of_tested_parts
 def plot_mean_change(
     table: Safe, *, title: str, group: str | None = None, meaningful_gain: float | None = None
 ) -> alt.LayerChart:
@@ -254,6 +258,7 @@ def plot_mean_change(
     return dots(rows, title=title, axis=axis, number_format=",f", behind=behind)
 
 
+@of_tested_parts
 def plot_changes(table: Safe, *, title: str) -> alt.LayerChart:
     """Draw how many pairs rose, stayed the same and fell, as horizontal bars.
 
@@ -285,6 +290,7 @@ def plot_changes(table: Safe, *, title: str) -> alt.LayerChart:
     return bars(rows, title=title, axis="Number of pairs of answers")
 
 
+@of_tested_parts
 def plot_attendance(table: Safe, *, title: str, group: str | None = None) -> alt.LayerChart:
     """Draw what became of the bookings of each group: attended, did not attend, cancelled, and who walked in.
 

@@ -53,7 +53,7 @@ def commands() -> None:
 
 @commands.command()
 @click.argument("folder", type=FOLDER, default=Path("demo_output"))
-@click.option("--jobs", default=2, show_default=True, type=click.IntRange(1), help="Notebooks to run at once.")
+@click.option("--jobs", default=4, show_default=True, type=click.IntRange(1), help="Notebooks to run at once.")
 def demo(folder: Path, jobs: int) -> None:
     """Write a synthetic board into FOLDER/board, run everything, and say where the pack is.
 
@@ -206,10 +206,8 @@ def ballots(folder: Path, out: Path | None, copies: int, seed: int | None) -> No
 )
 @click.option(
     "--jobs",
-    default=2,
-    show_default=True,
     type=click.IntRange(1),
-    help="Notebooks to run at once; with --for-each, reports.",
+    help="Notebooks to run at once; with --for-each, reports.  [default: 4; with --for-each, 2]",
 )
 @click.option("--repair", is_flag=True, help="Hide more where a hidden number could be worked out of the tables.")
 @click.option("--pdf", is_flag=True, help="Make the board pack as one PDF, too, for papers and for print.")
@@ -219,7 +217,7 @@ def report(
     parameters: tuple[tuple[str, str], ...],
     only: tuple[str, ...],
     each: str | None,
-    jobs: int,
+    jobs: int | None,
     repair: bool,
     pdf: bool,
 ) -> None:
@@ -248,9 +246,9 @@ def report(
         from safeguarding_analytics.area_reports import Wanted
         from safeguarding_analytics.cli_areas import report_for_each
 
-        wanted = Wanted(out=place, only=only, today=_today(), jobs=jobs, pdf=pdf, repair=repair)
+        wanted = Wanted(out=place, only=only, today=_today(), jobs=jobs or 2, pdf=pdf, repair=repair)
         sys.exit(0 if report_for_each(each, folder, dict(parameters), wanted) else 1)
-    made = _run_report(folder, place, only, dict(parameters), jobs, repair=repair, pdf=pdf)
+    made = _run_report(folder, place, only, dict(parameters), jobs or 4, repair=repair, pdf=pdf)
     _print_report(made)
     if any(page.failed for page in made.pages):
         sys.exit(1)

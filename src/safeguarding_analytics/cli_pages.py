@@ -130,7 +130,7 @@ def live(folder: Path, port: int, with_token: bool, base_url: str, every: int | 
 @click.command(context_settings=CONTEXT)
 @click.argument("release", type=FOLDER)
 @click.argument("out", type=FOLDER)
-@click.option("--jobs", default=2, show_default=True, type=click.IntRange(1), help="Pages to work out at once.")
+@click.option("--jobs", default=4, show_default=True, type=click.IntRange(1), help="Pages to work out at once.")
 @click.option(
     "--contact",
     default="",

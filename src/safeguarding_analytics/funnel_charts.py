@@ -15,6 +15,7 @@ import altair as alt
 import polars as pl
 
 from safeguarding_analytics.cells import rounded
+from safeguarding_analytics.chart_figures import of_tested_parts
 from safeguarding_analytics.chart_marks import COLOURS, INK, finish, nothing
 from safeguarding_analytics.chart_pairs import where
 from safeguarding_analytics.chart_rows import extremes, note_of, opened, sentence, within, without_number
@@ -58,6 +59,7 @@ PLACE_LOOKS = {
 }
 
 
+@of_tested_parts
 def plot_funnel_of_areas(
     funnel: Safe, *, title: str, measure: str, of: str = "", highlight: str | None = None
 ) -> alt.LayerChart:

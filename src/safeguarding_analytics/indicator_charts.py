@@ -16,6 +16,7 @@ import polars as pl
 import safeguarding_analytics.charts  # noqa: F401 - enables the theme and the renderer
 from safeguarding_analytics.answers import column_heading
 from safeguarding_analytics.cells import rounded
+from safeguarding_analytics.chart_figures import of_tested_parts
 from safeguarding_analytics.chart_marks import COLOURS, DASHES, INK, SYMBOLS, Drawn, finish, nothing
 from safeguarding_analytics.chart_pairs import where
 from safeguarding_analytics.chart_rows import (
@@ -68,6 +69,7 @@ class Upwards(NamedTuple):
         return alt.Y(f"{field}:Q", scale=alt.Scale(domain=[0, self.top], nice=False), axis=axis)
 
 
+@of_tested_parts
 def plot_control_chart(table: Safe, *, title: str, measure: str) -> alt.LayerChart:
     """Draw counts of equal periods with their mean and limits, and mark those that stand out.
 
@@ -272,6 +274,7 @@ def _standing_out(drawn: pl.DataFrame) -> list[str]:
     return said
 
 
+@of_tested_parts
 def plot_time_to_next(table: Safe, *, title: str, measure: str = "Share of ends of protection") -> alt.LayerChart:
     """Draw how many had another plan, died or moved away within so many months, and how many were still followed.
 

@@ -1,4 +1,4 @@
-"""Runs notebooks side by side, each in a kernel of its own."""
+"""Runs notebooks side by side, each in a kernel of its own, and draws the charts that they show."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import errno
 import json
 import logging
 import os
-from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from safeguarding_analytics.chart_figures import pictures_later, with_pictures
 from safeguarding_analytics.errors import say_system_error
 from safeguarding_analytics.temporary_folders import temporary_folder
 from safeguarding_analytics.warm_kernels import kernel_name
@@ -32,6 +33,8 @@ ASLEEP = 0.2
 
 Progress = Callable[[int, int], None]
 """Called with the number of cells done and the number of all cells."""
+
+HTML = "text/html"
 
 
 @dataclass(frozen=True)
@@ -56,15 +59,45 @@ class Outcome:
     why_not: str = ""
 
 
+class _Pictures:
+    """Draws the charts that a notebook showed while its next cells run."""
+
+    def __init__(self, pool: ThreadPoolExecutor) -> None:
+        self.pool = pool
+        self.drawn: dict[str, Future[str]] = {}
+
+    def begin(self, cell: Any) -> None:
+        """Have the charts drawn that a cell showed."""
+        for output in _outputs_with_html([cell]):
+            self._drawing(output.data[HTML])
+
+    def end(self, executed: Any) -> None:
+        """Put them into the executed notebook."""
+        for output in _outputs_with_html(executed.cells):
+            output.data[HTML] = self._drawing(output.data[HTML]).result()
+
+    def _drawing(self, html: str) -> Future[str]:
+        if html not in self.drawn:
+            self.drawn[html] = self.pool.submit(with_pictures, html)
+        return self.drawn[html]
+
+
+def _outputs_with_html(cells: Iterable[Any]) -> list[Any]:
+    return [output for cell in cells for output in cell.get("outputs", ()) if HTML in output.get("data", ())]
+
+
 def run_notebooks(
     tasks: Mapping[str, Task], *, jobs: int, progress: Progress, beside: Callable[[], object]
 ) -> dict[str, Outcome]:
-    """Run notebooks, so many at once; what became of each, in the order of the tasks. ``beside`` is done meanwhile."""
+    """Run notebooks, so many at once; what became of each, in the order of the tasks.
+
+    ``beside`` is done meanwhile, and so are the pictures of charts that were shown.
+    """
     logging.getLogger("papermill").setLevel(logging.ERROR)  # its log would print cell outputs
     cells = sum(task.cells for task in tasks.values())
     done = 0
 
-    def tick(**_: object) -> None:
+    def tick() -> None:
         nonlocal done
         done += 1
         progress(min(done, cells), cells)
@@ -75,10 +108,17 @@ def run_notebooks(
     pool, aside = ThreadPoolExecutor(max_workers=max(1, jobs)), ThreadPoolExecutor(1)
     aside.submit(beside)  # what it works out is kept by itself; who asks for it later gets its error, too
     # One folder for all sockets, held here: when a run is stopped, only this thread still clears up.
-    with temporary_folder() as sockets:
+    with temporary_folder() as sockets, pictures_later():
         try:
             running = {
-                pool.submit(_execute, task, kernel, tick, _private_channel(f"{sockets}/{number}")): name
+                pool.submit(
+                    _execute,
+                    task,
+                    kernel,
+                    tick,
+                    _Pictures(aside),
+                    _private_channel(f"{sockets}/{number}"),
+                ): name
                 for number, (name, task) in enumerate(tasks.items())
             }
             left = set(running)
@@ -95,13 +135,17 @@ def run_notebooks(
     return {name: outcomes[name] for name in tasks}
 
 
-def _execute(task: Task, kernel: str, tick: Callable[..., None], channel: Any) -> Outcome:
+def _execute(task: Task, kernel: str, tick: Callable[[], None], pictures: _Pictures, channel: Any) -> Outcome:
     import papermill
     from jupyter_client.kernelspec import NoSuchKernel
     from jupyter_core.utils import ensure_event_loop
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
     from zmq import ZMQError
+
+    def ran(cell: Any, **_: object) -> None:
+        tick()
+        pictures.begin(cell)
 
     try:
         with contextlib.closing(ensure_event_loop()):
@@ -113,7 +157,7 @@ def _execute(task: Task, kernel: str, tick: Callable[..., None], channel: Any) -
                 kernel_name=kernel,
                 execution_timeout=TIMEOUT,
                 shutdown_kernel="immediate",
-                on_cell_executed=tick,
+                on_cell_executed=ran,
                 config=channel,
             )
     except PapermillExecutionError as error:
@@ -125,6 +169,10 @@ def _execute(task: Task, kernel: str, tick: Callable[..., None], channel: Any) -
         return Outcome(why_not=why_not)
     except (RuntimeError, NoSuchKernel, ZMQError):
         return Outcome(why_not="its kernel did not start. Close other programs, and run it again.")
+    try:
+        pictures.end(executed)
+    except ValueError:  # what vl_convert says of a chart that it cannot draw
+        return Outcome(why_not="a chart of it could not be drawn. Open the notebook in JupyterLab to see why.")
     return Outcome(executed)
 
 

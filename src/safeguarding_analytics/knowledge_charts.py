@@ -14,6 +14,7 @@ import polars as pl
 import safeguarding_analytics.charts  # noqa: F401 - enables the theme and the renderer
 from safeguarding_analytics.answers import column_heading
 from safeguarding_analytics.cells import rounded, with_minus
+from safeguarding_analytics.chart_figures import of_tested_parts
 from safeguarding_analytics.chart_marks import nothing
 from safeguarding_analytics.chart_pairs import (
     AFTER,
@@ -52,6 +53,7 @@ VERDICTS = {
 }
 
 
+@of_tested_parts
 def plot_participation(answers: Safe, *, title: str, second: str = "after", who: str = "attended") -> alt.LayerChart:
     """Draw how many of those who attended answered before, after and both times.
 
@@ -114,6 +116,7 @@ def _answered_in_words(drawn: pl.DataFrame) -> list[str]:
     ]
 
 
+@of_tested_parts
 def plot_paired_gain(
     gain: Safe,
     *,
@@ -241,6 +244,7 @@ def _with_interval(value: float, lower: float | None, upper: float | None, decim
     return f"{said} ({with_minus(lower, decimals)} to {with_minus(upper, decimals)})"
 
 
+@of_tested_parts
 def plot_rose_same_fell(gain: Safe, *, title: str) -> alt.LayerChart:
     """Draw how many pairs rose, stayed the same and fell, as one bar of 100% per row.
 
@@ -301,6 +305,7 @@ def _parts_in_words(line: Mapping[str, Any]) -> str:
     return f"{line['row']}: {numbered(line['pairs'], 'pair')}, {parts}."
 
 
+@of_tested_parts
 def plot_question_changes(table: Safe, *, title: str, second: str = AFTER) -> alt.LayerChart:
     """Draw the share of right answers to each question before and after.
 
@@ -386,6 +391,7 @@ def _changes_in_words(drawn: pl.DataFrame, right: pl.DataFrame, second: str) -> 
     return said
 
 
+@of_tested_parts
 def plot_forest(
     table: Safe,
     *,
@@ -447,6 +453,7 @@ def plot_forest(
     )
 
 
+@of_tested_parts
 def plot_waves(table: Safe, *, title: str) -> alt.LayerChart:
     """Draw how the mean score changed between each two of the times at which people were asked.
 
@@ -538,13 +545,9 @@ def _as_forest(
     )
 
 
+@of_tested_parts
 def plot_before_after(
-    table: Safe,
-    *,
-    title: str,
-    group: str | None = None,
-    scale: tuple[float, float] | None = None,
-    second: str = AFTER,
+    table: Safe, *, title: str, group: str | None = None, scale: tuple[float, float] | None = None, second: str = AFTER
 ) -> alt.LayerChart:
     """Draw the mean before and after of each group, with its shrunken gain in words.
 

@@ -14,6 +14,7 @@ import polars as pl
 
 import safeguarding_analytics.charts  # noqa: F401 - enables the theme and the renderer
 from safeguarding_analytics.cells import rounded
+from safeguarding_analytics.chart_figures import of_tested_parts
 from safeguarding_analytics.chart_lanes import LINE, Lanes, one_group, pixels, words_at
 from safeguarding_analytics.chart_marks import COLOURS, INK, in_digits, nothing
 from safeguarding_analytics.chart_rows import note_of, opened, sentence, split_groups, without_number
@@ -27,6 +28,7 @@ CERTAIN = 0.05
 _MOST_TOLD = 24  # issues one against one, so that there is room for numbers
 
 
+@of_tested_parts
 def plot_head_to_head(
     table: Safe, *, title: str, order: Sequence[str] | None = None, selected: Sequence[str] = ()
 ) -> alt.LayerChart:
@@ -215,6 +217,7 @@ def _cut_cross(lanes: Lanes, step: str, cut: int) -> list[alt.Chart]:
     ]
 
 
+@of_tested_parts
 def plot_polarisation(table: Safe, *, title: str) -> alt.LayerChart:
     """Draw how many members put each issue among their first and how many among their last.
 
@@ -310,6 +313,7 @@ def plot_polarisation(table: Safe, *, title: str) -> alt.LayerChart:
     return lanes.finished(layers, drawn, title=title, said=" ".join(said))
 
 
+@of_tested_parts
 def plot_agency_order(table: Safe, *, title: str) -> alt.LayerChart:
     """Draw how far the order of each agency is that of all others.
 

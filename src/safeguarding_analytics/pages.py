@@ -1,4 +1,4 @@
-"""What a page is made of: charts as figures, tables, sentences, and the page around them.
+"""What a page is made of: tables, sentences, and the page around them and the figures.
 
 A page asks for nothing from outside. Its data always stand in it; style and scripts do, too, but for pages of a site,
 which share one file of each. The content security policy of a page allows the scripts that it was written with, or
@@ -23,8 +23,9 @@ from urllib.parse import quote
 from safeguarding_analytics import __version__
 from safeguarding_analytics.answers import NOT_ANSWERED, NUMBERS_BEHIND, scroll_region
 from safeguarding_analytics.cells import HIDDEN_NOTE
+from safeguarding_analytics.chart_figures import vega_lite_version
 from safeguarding_analytics.chart_rows import MARGINS, TO_CHOOSE
-from safeguarding_analytics.errors import ParameterError, in_words
+from safeguarding_analytics.errors import in_words
 from safeguarding_analytics.kept_texts import kept_text
 
 if TYPE_CHECKING:
@@ -32,14 +33,9 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 TEMPLATES = Path(__file__).parent / "templates"
-STATIC_WIDTH = 680
-"""Pixels of a chart where no script draws it: on paper, in JupyterLab."""
 
 OVERVIEW = "Overview"
 """What pages call the first one: of a pack, of a site and of a dashboard."""
-
-LOW, TALL = 0.6, 1.35
-"""Height of a picture by its width: below the first it stands with its question, above the second it has a page."""
 
 STYLE, SCRIPT, VEGA = "page.css", "page.js", "vega.js"
 """Files that pages are made with, and that those of a site share."""
@@ -73,59 +69,6 @@ PROTECTION = (
 """How the numbers of a pack are protected."""
 
 
-def enable_renderer() -> None:
-    """Make Altair show charts as figures of our own, in notebooks and pages alike. Calling it twice does no harm."""
-    import altair as alt
-
-    alt.renderers.register("safeguarding", _render)
-    alt.renderers.enable("safeguarding")
-
-
-def figure_html(spec: Mapping[str, Any]) -> str:
-    """A chart as a figure: a picture that needs no script, and its specification for the script of the page.
-
-    Parameters
-    ----------
-    spec
-        A Vega-Lite specification that holds its data and a ``description``.
-
-    Raises
-    ------
-    ParameterError
-        When the chart has no description: the picture would have no name for those who cannot see it.
-    """
-    import vl_convert
-
-    description = spec.get("description")
-    if not description:
-        raise ParameterError("a chart needs a description. Set it with .properties(description=...).")
-    drawn = {name: value for name, value in spec.items() if name != "title"}
-    # A chart that fills the width it is given gets a number here, as nothing gives vl_convert a width.
-    fixed = {"width": STATIC_WIDTH, "autosize": {"type": "fit-x", "contains": "padding"}}
-    svg = vl_convert.vegalite_to_svg({**drawn, **fixed} if drawn.get("width") == "container" else drawn, _vl_version())
-    picture = svg.replace("<svg ", f'<svg role="img" aria-label="{escape(str(description))}" ', 1)
-    data = json.dumps(drawn, ensure_ascii=False, separators=(",", ":")).replace("<", r"\u003c")
-    return (
-        f'<figure class="chart">{_caption_html(spec.get("title", ""))}<div class="{_form(svg)}">{picture}</div>'
-        f'<script type="application/json" class="vega-lite-spec">{data}</script></figure>'
-    )
-
-
-def _form(svg: str) -> str:
-    """The classes of a picture: whether it is low or tall, which decides where it may stand on paper."""
-    sides = dict(re.findall(r'\s(width|height)="([0-9.]+)"', svg[: svg.index(">")]))
-    width, height = float(sides["width"]), float(sides["height"])
-    return f"picture{' low' if height < LOW * width else ' tall' if height > TALL * width else ''}"
-
-
-def _caption_html(title: Any) -> str:
-    """The title as text of the page: there it wraps to any width, which it would not in the chart."""
-    given = title if isinstance(title, Mapping) else {"text": title}
-    lines = [given.get("text") or "", given.get("subtitle") or ""]
-    head, below = (escape(text if isinstance(text, str) else " ".join(text)) for text in lines)
-    return f"<figcaption><strong>{head}</strong>{f'<br>{below}' if below else ''}</figcaption>"
-
-
 @cache
 def vega_bundle() -> str:
     """The scripts that draw charts, in one text, without any request; two seconds the first time on a computer.
@@ -135,10 +78,10 @@ def vega_bundle() -> str:
     import vl_convert
 
     def bundle() -> str:
-        scripts = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", _vl_version())
+        scripts = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vega_lite_version())
         return f"(function () {{\n{scripts}\n}})();"
 
-    return kept_text("vega", f"{version('vl-convert-python')}-{_vl_version()}", bundle)
+    return kept_text("vega", f"{version('vl-convert-python')}-{vega_lite_version()}", bundle)
 
 
 def page_html(
@@ -283,17 +226,6 @@ def index_html(
         workbook=workbook,
         protection=PROTECTION,
     )
-
-
-def _vl_version() -> str:
-    """The Vega-Lite version Altair writes, as vl_convert names it."""
-    from altair.vegalite.v6 import SCHEMA_VERSION
-
-    return ".".join(SCHEMA_VERSION.removeprefix("v").split(".")[:2])
-
-
-def _render(spec: dict[str, Any], **_: object) -> dict[str, str]:
-    return {"text/html": figure_html(spec)}
 
 
 def prose(html: str) -> str:

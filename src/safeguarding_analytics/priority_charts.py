@@ -16,6 +16,7 @@ import polars as pl
 
 import safeguarding_analytics.charts  # noqa: F401 - enables the theme and the renderer
 from safeguarding_analytics.answers import column_heading
+from safeguarding_analytics.chart_figures import of_tested_parts
 from safeguarding_analytics.chart_lanes import Lanes, one_group, pixels, words_at
 from safeguarding_analytics.chart_marks import COLOURS, INK, in_digits, nothing
 from safeguarding_analytics.chart_pairs import name_lines
@@ -42,6 +43,7 @@ _WORD = 62  # pixels of a word behind the marks of a row
 _MOST_COLUMNS = 16  # of places, so that two digits fit on a telephone
 
 
+@of_tested_parts
 def plot_ranking(table: Safe, *, title: str, seats: int | None = None, group: str | None = None) -> alt.LayerChart:
     """Draw the issues in rank order with their points, the cut, and how firm their places are.
 
@@ -201,6 +203,7 @@ def _ranking_by_group(frame: pl.DataFrame, group: str, title: str) -> alt.LayerC
     return _place_grid(cells, order, columns, title=title, what=f"by {group}", counted=column_heading(group))
 
 
+@of_tested_parts
 def plot_rule_check(table: Safe, *, title: str, seats: int | None = None) -> alt.LayerChart:
     """Draw the place of each issue under each rule, and which issues are not among the seats under all of them.
 

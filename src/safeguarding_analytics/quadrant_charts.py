@@ -15,6 +15,7 @@ import altair as alt
 import polars as pl
 
 import safeguarding_analytics.charts  # noqa: F401 - enables the theme and the renderer
+from safeguarding_analytics.chart_figures import of_tested_parts
 from safeguarding_analytics.chart_lanes import ROOMY, pixels, words_at
 from safeguarding_analytics.chart_marks import COLOURS, INK, SYMBOLS, finish, in_digits, nothing
 from safeguarding_analytics.chart_pairs import name_lines
@@ -45,6 +46,7 @@ _PLOT = {True: (430, 430), False: (262, 250)}  # pixels of the plot, where there
 _SIZES = (330, 190, 90, 40)  # of the symbols of boards: those at the same place are seen around each other
 
 
+@of_tested_parts
 def plot_quadrants(table: Safe, *, title: str) -> alt.LayerChart:
     """Draw themes by urgency and importance, with the lines that make the quadrants, where the table says them.
 

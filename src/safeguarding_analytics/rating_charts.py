@@ -13,6 +13,7 @@ import altair as alt
 import polars as pl
 
 import safeguarding_analytics.charts  # noqa: F401 - enables the theme and the renderer
+from safeguarding_analytics.chart_figures import of_tested_parts
 from safeguarding_analytics.chart_marks import COLOURS, INK, finish, in_digits, nothing
 from safeguarding_analytics.chart_pairs import AFTER, BEFORE, Blocks, fixed_line, where
 from safeguarding_analytics.chart_rows import NO_FIGURE, opened, sentence, without_number
@@ -26,6 +27,7 @@ _MOST_ANSWERS = 11  # of a scale: 0 to 10
 _WAVES = {name: place for place, name in enumerate(("then", BEFORE, AFTER, "follow_up", "follow-up"))}
 
 
+@of_tested_parts
 def plot_diverging(
     table: Safe,
     *,

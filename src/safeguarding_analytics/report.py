@@ -149,7 +149,7 @@ def make_report(
     *,
     only: Sequence[str] = (),
     parameters: Mapping[str, Any] | None = None,
-    jobs: int = 2,
+    jobs: int = 4,
     today: date,
     progress: Progress = lambda _done, _all: None,
     repair: bool = False,
@@ -168,7 +168,7 @@ def make_report(
     parameters
         Values for the notebooks' parameters, or their texts. A notebook gets those it declares.
     jobs
-        How many notebooks run at once.
+        How many notebooks run at once. More of them than processors pay: a kernel waits at times for this process.
     today
         Date printed on the pack.
     progress

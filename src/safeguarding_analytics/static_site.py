@@ -92,7 +92,7 @@ def publish_site(
     folder: str | Path,
     out: str | Path,
     *,
-    jobs: int = 2,
+    jobs: int = 4,
     contact: str = "",
     progress: Progress = lambda _done, _all: None,
 ) -> Site:

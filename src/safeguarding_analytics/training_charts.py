@@ -14,6 +14,7 @@ import altair as alt
 import polars as pl
 
 import safeguarding_analytics.charts  # noqa: F401 - enables the theme and the renderer
+from safeguarding_analytics.chart_figures import of_tested_parts
 from safeguarding_analytics.chart_marks import bars, bars_with_words, dots, nothing, pairs, steps
 from safeguarding_analytics.chart_pairs import funnel_bars
 from safeguarding_analytics.chart_panels import panels
@@ -47,6 +48,7 @@ EFFECTIVE, PRESENT = "mixed like this many", "agencies that came"
 """How many agencies of equal size would make a room as mixed, and how many there were."""
 
 
+@of_tested_parts
 def plot_funnel(table: Safe, *, title: str) -> alt.LayerChart:
     """Draw what became of the places offered and of those who had registered, from one baseline.
 
@@ -147,6 +149,7 @@ def _funnel_in_words(line: Mapping[str, Any]) -> str:
     return "; ".join(said) + "."
 
 
+@of_tested_parts
 def plot_to_date(
     table: Safe, *, title: str, measure: str = "people reached", target: int | None = None, by_day: date | None = None
 ) -> alt.LayerChart:
@@ -229,6 +232,7 @@ def _last_shown(frame: pl.DataFrame, until: date | None = None) -> date | None:
     return shown[-1] if len(shown) else None
 
 
+@of_tested_parts
 def plot_panels(
     table: Safe,
     *,
@@ -306,6 +310,7 @@ def _span(months: Sequence[str]) -> str:
     return f", {month_in_words(months[0], first)} to {month_in_words(months[-1], last)}"
 
 
+@of_tested_parts
 def plot_ageing(table: Safe, *, title: str, measure: str = "people") -> alt.LayerChart:
     """Draw how many people are up to date with their training, soon due, and out of date.
 
@@ -351,6 +356,7 @@ def plot_ageing(table: Safe, *, title: str, measure: str = "people") -> alt.Laye
     return bars(rows, title=title, axis=f"Number of {measure}", one_each=True, said=" ".join(said))
 
 
+@of_tested_parts
 def plot_coverage(table: Safe, *, title: str, group: str | None = None) -> alt.LayerChart:
     """Draw the share of the places that each group took beside the share of its eligible staff who were reached.
 
@@ -413,6 +419,7 @@ def _reach_in_words(line: Mapping[str, Any]) -> str:
     return share_in_words({**line, **named})
 
 
+@of_tested_parts
 def plot_need(table: Safe, *, title: str, group: str | None = None, sessions: bool = True) -> alt.LayerChart:
     """Draw how many people are to be trained and how many have been, and say what is still needed.
 
@@ -481,6 +488,7 @@ def _need_in_words(line: Mapping[str, Any]) -> str:
     return f"need {line['need']:,}{held}"
 
 
+@of_tested_parts
 def plot_mix(table: Safe, *, title: str, group: str | None = None) -> alt.LayerChart:
     """Draw how many agencies came to each session, and how many of equal size would have made it as mixed.
 
