@@ -345,6 +345,7 @@ class _Draft:
         self.told: list[Told] = []
         self.rows: dict[tuple[Cell, str], None] = {}
         self.watched: set[Name] = set()
+        self.holders: dict[tuple[int, str, Node], Node | None] = {}
 
     def enter(self, number: int, sheet: Sheet) -> None:
         """Enter a table, count by count."""
@@ -457,15 +458,23 @@ class _Draft:
         """The cells on the way from a cell to a coarser level, one dimension at a time from the last one on."""
         nodes = list(cell)
         for position in reversed(range(len(cell))):
-            column, dimension = coarse[position], self.dimensions[position]
+            column = coarse[position]
             if column == (nodes[position][0] or self._finest_of(position, nodes[position])):
                 continue
-            outer = [(column, value) for value in dimension.lookup.get(column, ())]
-            holding = [node for node in outer if dimension.holds(node, nodes[position])] if column else [TOTAL_NODE]
-            if not holding:
+            holding = self._holder(position, column, nodes[position])
+            if holding is None:
                 return
-            nodes[position] = holding[0]
+            nodes[position] = holding
             yield tuple(nodes)
+
+    def _holder(self, position: int, column: str, node: Node) -> Node | None:
+        """The node of a coarser column that a node lies within; many cells have the same one, so it is looked up once."""
+        asked = position, column, node
+        if asked not in self.holders:
+            dimension = self.dimensions[position]
+            outer = [(column, value) for value in dimension.lookup.get(column, ())] if column else [TOTAL_NODE]
+            self.holders[asked] = next((each for each in outer if dimension.holds(each, node)), None)
+        return self.holders[asked]
 
     def relations(self) -> list[Relation]:
         """Every total and what it is the sum of. What a total holds beyond the parts that are listed is a cell too."""
