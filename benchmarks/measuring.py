@@ -157,9 +157,10 @@ def installed(name: str) -> str:
         return NOT_INSTALLED
 
 
-def surroundings(packages: Sequence[str]) -> str:
-    """Describe the computer and the versions."""
+def surroundings(packages: Sequence[str], loads: Sequence[float] = ()) -> str:
+    """Describe the computer and the versions; with the loads when it was begun, if not now."""
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
-    system = f"{platform.system()} {platform.machine()}, {cores} cores, load {os.getloadavg()[0]:.1f} at the start"
+    load = " and ".join(f"{each:.1f}" for each in loads or [os.getloadavg()[0]])
+    system = f"{platform.system()} {platform.machine()}, {cores} cores, load {load} at the start"
     versions = ", ".join(f"{name} {installed(name)}" for name in packages)
     return f"{system}; Python {platform.python_version()}; {versions}"

@@ -50,6 +50,7 @@ PACKAGES = (
     "voila",
 )
 LARGEST = 100_000_000
+LOADS = "loads.json"
 HERE = Path(__file__).resolve().parent
 
 
@@ -95,14 +96,17 @@ def arguments(given: Sequence[str]) -> argparse.Namespace:
 
 def measured(
     steps: Sequence[tuple[str, int]], setting: measures.Setting
-) -> tuple[list[measures.Measured], tuple[date, date]]:
-    """Measure step by step, and say how far it is; the measures, and on which days the first and last were taken.
+) -> tuple[list[measures.Measured], tuple[date, date], list[float]]:
+    """Measure step by step, and say how far it is.
 
-    What was measured before by the same code is taken as it was.
+    The measures, on which days the first and last were taken, and the load of the computer at each beginning. What was
+    measured before by the same code is taken as it was.
     """
-    found, days, start = [], {date.today()}, time.monotonic()
+    found, days, start, load = [], {date.today()}, time.monotonic(), os.getloadavg()[0]
     place = setting.folder / f"measured-{digest_of_the_code()}"
     place.mkdir(exist_ok=True)
+    begun = place / LOADS
+    loads: list[float] = json.loads(begun.read_text(encoding="utf-8")) if begun.exists() else []
     for number, (name, size) in enumerate(steps, 1):
         minutes = (time.monotonic() - start) / 60
         kept = place / f"{name}-{size}-{setting.repeat}.json"
@@ -113,11 +117,13 @@ def measured(
             days.add(date.fromtimestamp(kept.stat().st_mtime))
             made = [measures.read_measured(each) for each in json.loads(kept.read_text(encoding="utf-8"))]
         elif made := measures.MEASURES[name].run(size, setting):
+            if load not in loads:
+                write_whole(begun, json.dumps(loads := [*loads, load]))
             write_whole(kept, json.dumps([asdict(each) for each in made]))
         found += made
     # Sizes of one measure stand together, though both engines of a step were measured at once.
     order = list(dict.fromkeys(each.measure for each in found))
-    return sorted(found, key=lambda each: order.index(each.measure)), (min(days), max(days))
+    return sorted(found, key=lambda each: order.index(each.measure)), (min(days), max(days)), loads
 
 
 def digest_of_the_code() -> str:
@@ -136,12 +142,12 @@ def write_whole(path: Path, text: str) -> None:
     beside.replace(path)
 
 
-def machine(versions: dict[str, str], turns: int) -> str:
+def machine(versions: dict[str, str], turns: int, loads: Sequence[float]) -> str:
     """The computer, the versions of both environments, and how often each way was gone."""
     gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     peers = ", ".join(f"{name} {version}" for name, version in versions.items())
     times = "1 turn" if turns == 1 else f"{turns} turns"
-    return f"{times}. {surroundings(PACKAGES)}; {gigabytes:.0f} GiB of memory; peers: {peers}."
+    return f"{times}. {surroundings(PACKAGES, loads)}; {gigabytes:.0f} GiB of memory; peers: {peers}."
 
 
 def main(given: Sequence[str] | None = None) -> None:
@@ -149,12 +155,12 @@ def main(given: Sequence[str] | None = None) -> None:
     words = sys.argv[1:] if given is None else given
     chosen = arguments(words)
     versions = measures.versions_of_peers(chosen.peer_python)
-    about = machine(versions, chosen.repeat)
     with TemporaryDirectory(prefix="benchmark") as place:
         folder = chosen.folder or Path(place)
         folder.mkdir(parents=True, exist_ok=True)
         setting = measures.Setting(chosen.repeat, folder, chosen.peer_python, versions, chosen.chromium)
-        found, days = measured(chosen.steps, setting)
+        found, days, loads = measured(chosen.steps, setting)
+    about = machine(versions, chosen.repeat, loads)
     written = results.write(chosen.out, found, about, command(chosen), " ".join(PEERS), days)
     print(f"{about}\n\n{results.table(found)}\n\n{results.targets(found)}\n")
     print(f"Written: {', '.join(map(str, written))}")

@@ -1,5 +1,6 @@
 """`benchmarks/run`: what it is told, what it writes, and how it judges; the seconds themselves are nobody's promise."""
 
+import os
 import subprocess
 import sys
 from datetime import date
@@ -64,13 +65,16 @@ def test_run_that_was_stopped_goes_on_behind_the_last_step(tmp_path, monkeypatch
     monkeypatch.setattr(measures, "MEASURES", {"reach": measures.Measure("r", (10, 100, 1000), run)})
     setting = measures.Setting(1, tmp_path, None, {}, None)
     steps = [("reach", 10), ("reach", 100), ("reach", 1000)]
+    monkeypatch.setattr(os, "getloadavg", lambda: (0.5, 0.0, 0.0))
     with pytest.raises(KeyboardInterrupt):
         run_all.measured(steps, setting)
-    found, days = run_all.measured(steps, setting)
+    monkeypatch.setattr(os, "getloadavg", lambda: (2.0, 0.0, 0.0))
+    found, days, loads = run_all.measured(steps, setting)
     assert taken == [10, 100, 100, 1000]
     assert [(each.size, each.ours[0].wall) for each in found] == [(10, 1.5), (100, 3.5), (1000, 4.5)]
     assert found[0] == measured("reach", 10, [1.5], {"SQL": [1.0]})
     assert days == (date.today(), date.today())
+    assert loads == [0.5, 2.0]  # when it was begun, and when it went on
     assert "reach, 10 (measured before)" in capsys.readouterr().err
     monkeypatch.setattr(run_all, "digest_of_the_code", lambda: "another")
     run_all.measured(steps[:1], setting)

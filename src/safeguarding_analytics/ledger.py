@@ -468,7 +468,7 @@ class _Draft:
             yield tuple(nodes)
 
     def _holder(self, position: int, column: str, node: Node) -> Node | None:
-        """The node of a coarser column that a node lies within; many cells have the same one, so it is looked up once."""
+        """The node of a coarser column that a node lies within; many cells share it, so it is looked up once."""
         asked = position, column, node
         if asked not in self.holders:
             dimension = self.dimensions[position]
