@@ -264,6 +264,10 @@ def test_what_the_whole_hides_an_area_may_not_show(board, shelf, tmp_path):
     assert found.filter(pl.col("cell") == "district=West").select("low", "high").unique().rows() == [(3, 3)]
     assert audit_areas(areas).is_empty()  # nobody has a total to take them from
     assert [[*tables] for tables in repair_areas(areas, [whole])] == [["plans"], [], []]
+    # Where those that stand tell it already, nothing in the last one can hide it.
+    east, _, west = areas
+    with pytest.raises(DisclosureError, match="worked out"):
+        repair_areas([west], [whole, east])
     # Whoever audits the folders by hand finds the same.
     together = audit_published(open_published([whole.folder, *(one.folder for one in areas)]))
     assert "district=East" in together.found["cell"].to_list()

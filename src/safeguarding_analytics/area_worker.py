@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from safeguarding_analytics.errors import SafeguardingError, say_system_error
-from safeguarding_analytics.warm_kernels import end_server
+from safeguarding_analytics.warm_kernels import end_server, kernel_name
 
 ENDED = "its process was ended from outside, perhaps for want of memory. Run it again; what is finished is kept."
 
@@ -92,6 +92,7 @@ def work() -> None:
         os._exit(0)
 
     threading.Thread(target=listen, daemon=True).start()
+    kernel_name()  # the server of kernels imports what they need while this process does
     while True:
         answers.write(json.dumps(_made(json.loads(jobs.get()))) + "\n")
         answers.flush()

@@ -1,7 +1,8 @@
 """A chart as a figure of a page: its title, a picture that needs no script, and what the script of the page draws.
 
-Charts show themselves so wherever they are shown. In a run of many notebooks, the kernels leave the pictures open, and
-the process that runs them draws them all: what draws takes a second to start, and longer for its first pictures.
+Charts show themselves so wherever they are shown. In a run of many notebooks and on a dashboard, the kernels leave the
+pictures open, and the process that runs them draws them all: what draws takes a second to start, and longer for its
+first pictures.
 """
 
 from __future__ import annotations
@@ -23,12 +24,11 @@ STATIC_WIDTH = 680
 LOW, TALL = 0.6, 1.35
 """Height of a picture by its width: below the first it stands with its question, above the second it has a page."""
 
-PICTURES = "SAFEGUARDING_PICTURES"
-"""Environment variable: "later" where the process that runs the notebook draws the pictures."""
+PICTURES, LATER = "SAFEGUARDING_PICTURES", "later"
+"""Environment variable, and its value where the process that runs the notebook draws the pictures."""
 
 _Asked = ParamSpec("_Asked")
 _Chart = TypeVar("_Chart")
-_LATER = "later"
 _OPEN = re.compile(
     r'<div class="picture"></div>'
     r'(?P<script><script type="application/json" class="vega-lite-spec">(?P<spec>.*?)</script></figure>)',
@@ -64,7 +64,7 @@ def of_tested_parts(plot: Callable[_Asked, _Chart]) -> Callable[_Asked, _Chart]:
 def pictures_later() -> Iterator[None]:
     """Let charts that are shown in notebooks meanwhile leave their pictures open, for `with_pictures`."""
     before = os.environ.get(PICTURES)
-    os.environ[PICTURES] = _LATER
+    os.environ[PICTURES] = LATER
     try:
         yield
     finally:
@@ -109,7 +109,7 @@ def vega_lite_version() -> str:
 
 
 def _render(spec: dict[str, Any], **_: object) -> dict[str, str]:
-    shown = _without_picture if os.environ.get(PICTURES) == _LATER else figure_html
+    shown = _without_picture if os.environ.get(PICTURES) == LATER else figure_html
     return {"text/html": shown(spec)}
 
 

@@ -52,6 +52,11 @@ class Dimension:
         """Whether a node lies within another one."""
         return outer == TOTAL_NODE or (inner != TOTAL_NODE and self.leaves(inner) <= self.leaves(outer))
 
+    def holder(self, column: str, node: Node) -> Node | None:
+        """The first node of a coarser column, or of none for the whole, that a node lies within."""
+        outer = [(column, value) for value in self.lookup.get(column, ())] if column else [TOTAL_NODE]
+        return next((each for each in outer if self.holds(each, node)), None)
+
     def finer_than(self, node: Node) -> tuple[str, ...]:
         """The columns of whose nodes a node can be the sum, the coarsest first."""
         if node[0]:

@@ -461,20 +461,14 @@ class _Draft:
             column = coarse[position]
             if column == (nodes[position][0] or self._finest_of(position, nodes[position])):
                 continue
-            holding = self._holder(position, column, nodes[position])
+            asked = position, column, nodes[position]
+            if asked not in self.holders:  # many cells share it
+                self.holders[asked] = self.dimensions[position].holder(column, nodes[position])
+            holding = self.holders[asked]
             if holding is None:
                 return
             nodes[position] = holding
             yield tuple(nodes)
-
-    def _holder(self, position: int, column: str, node: Node) -> Node | None:
-        """The node of a coarser column that a node lies within; many cells share it, so it is looked up once."""
-        asked = position, column, node
-        if asked not in self.holders:
-            dimension = self.dimensions[position]
-            outer = [(column, value) for value in dimension.lookup.get(column, ())] if column else [TOTAL_NODE]
-            self.holders[asked] = next((each for each in outer if dimension.holds(each, node)), None)
-        return self.holders[asked]
 
     def relations(self) -> list[Relation]:
         """Every total and what it is the sum of. What a total holds beyond the parts that are listed is a cell too."""

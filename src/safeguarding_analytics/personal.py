@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from safeguarding_analytics.tables import IDENTIFYING
 
@@ -21,6 +22,7 @@ FREE_TEXT = ("comment", "comments", "note", "notes", "free_text")
 """Names of columns in which anything may be written, also a name."""
 
 
+@lru_cache(maxsize=10_000)
 def looks_personal(column: str, *, words: tuple[str, ...] = (*PERSONAL, *FREE_TEXT)) -> bool:
     """Whether a column, by its name in any case and with any signs between its words, could identify a person.
 

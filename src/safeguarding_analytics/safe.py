@@ -223,6 +223,8 @@ def count_problems(counts: pl.Series, *, may_be_unknown: bool = True) -> list[st
         found = "text" if counts.dtype == pl.String else str(counts.dtype)
         rows = numbered(len(counts), "row")
         return [f"{counts.name}: the column holds {found} in {rows}. {WANTED_COUNTS} Cast it to Int64 first."]
+    if counts.dtype.is_integer() and not (counts < 0).any() and (may_be_unknown or not counts.null_count()):
+        return []  # as nearly always: every table is looked at several times on its way
     numbers = counts.cast(pl.Float64)
     mistakes = {
         "negative": numbers.is_finite() & (numbers < 0),
