@@ -55,6 +55,9 @@ BLOCKED = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 PACKAGES = ("safeguarding-analytics", "voila", "ipykernel", "polars", "altair", "playwright")
 FIGURE = '<figure class="chart"'
 FAILED = "This part could not be worked out."
+BEING_WORKED_OUT = 202
+"""Status of the page that says so."""
+
 PATIENCE = 180
 """Seconds after which something that does not happen is given up."""
 
@@ -286,6 +289,10 @@ async def view_of(page: Any, address: str, asked: float) -> View:
             session = await page.context.new_cdp_session(page)
             await session.send("Performance.enable", {"timeDomain": "threadTicks"})
             answer = await page.goto(address, wait_until="commit", timeout=PATIENCE * 1000)
+            while answer is not None and answer.status == BEING_WORKED_OUT:  # what is asked for opens by itself
+                async with page.expect_navigation(wait_until="commit", timeout=PATIENCE * 1000) as opened:
+                    pass
+                answer = await opened.value
             if answer is not None and answer.status != 200:
                 raise BenchmarkError(f"a viewer was answered with {answer.status}")
             seen: Mapping[str, float] = await page.evaluate(READ)
