@@ -1,8 +1,7 @@
 """A chart as a figure of a page: its title, a picture that needs no script, and what the script of the page draws.
 
-Charts show themselves so wherever they are shown. In a run of many notebooks and on a dashboard, the kernels leave the
-pictures open, and the process that runs them draws them all: what draws takes a second to start, and longer for its
-first pictures.
+Charts show themselves so wherever they are shown. In a run of many notebooks, the kernels leave the pictures open, and
+the process that runs them draws them all: what draws takes a second to start, and longer for its first pictures.
 """
 
 from __future__ import annotations

@@ -17,7 +17,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from shutil import copytree
@@ -25,7 +24,6 @@ from subprocess import DEVNULL
 from typing import Any
 
 from safeguarding_analytics.access import Access
-from safeguarding_analytics.chart_figures import LATER, PICTURES, with_pictures
 from safeguarding_analytics.dashboards import LIVE, PAGES, PROJECTOR, SERVED, DashboardPage, pages_in
 from safeguarding_analytics.drawn_pages import BusyError, Drawn, DrawnPages
 from safeguarding_analytics.errors import ParameterError, SafeguardingError
@@ -265,15 +263,14 @@ def _serve_pages(
     app = Voila(config=_settings(door, shelf))
     app.initialize([str(pages[0].notebook)])
     _end_orderly()  # again: Voilà has put its own in the place, which breaks off before it listens
-    aside = ThreadPoolExecutor(1)  # one: what pages share is worked out once, and what draws charts is there once
+    aside = ThreadPoolExecutor(1)  # one: what pages share is worked out once
 
     async def draw(name: str) -> Drawn:
-        page, do = by_name[name], partial(IOLoop.current().run_in_executor, aside)
-        around = do(lambda: _shell(page, pages, shown.board(), shown.every))
+        page = by_name[name]
+        around = IOLoop.current().run_in_executor(aside, lambda: _shell(page, pages, shown.board(), shown.every))
         body = await asyncio.wait_for(_body(app, page, kernel_name()), LONGEST_RUN)
         start, end = await around
-        shows = await do(lambda: with_contents(with_pictures(body)))
-        return Drawn(f"{start}{shows}{end}".encode(), whole=NOT_WORKED_OUT not in body)
+        return Drawn(f"{start}{with_contents(body)}{end}".encode(), whole=NOT_WORKED_OUT not in body)
 
     async def draw_and_say(name: str) -> Drawn:
         title, begun = by_name[name].title, IOLoop.current().time()
@@ -392,7 +389,7 @@ async def _kernel(kernels: Any, kind: str) -> AsyncIterator[str]:
     starting = asyncio.ensure_future(
         kernels.start_kernel(
             kernel_name=kind,
-            env=os.environ | {PICTURES: LATER},
+            env=dict(os.environ),
             stdout=DEVNULL,  # a library that breaks down may print values
             stderr=DEVNULL,
         )
