@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -150,9 +150,10 @@ class Board(Origins):
     def checked(self, table: str) -> Checked:
         """A table after its own contract: as it was kept, or read here."""
         place = self.kept
-        if place is None:
-            return super().checked(table)
-        return self.remember(f"checked {table}", lambda: kept_table(place, table))
+        if place is not None:
+            with suppress(FileNotFoundError):  # they were those of a run beside this one, which has ended
+                return self.remember(f"checked {table}", lambda: kept_table(place, table))
+        return super().checked(table)
 
     @contextmanager
     def kept_for_a_run(self) -> Iterator[None]:

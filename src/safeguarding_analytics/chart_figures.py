@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from html import escape
+from threading import Lock
 from typing import Any, ParamSpec, TypeVar
 
 from safeguarding_analytics.errors import ParameterError
@@ -28,6 +29,8 @@ PICTURES, LATER = "SAFEGUARDING_PICTURES", "later"
 
 _Asked = ParamSpec("_Asked")
 _Chart = TypeVar("_Chart")
+_lock = Lock()
+_running: list[str] = []
 _OPEN = re.compile(
     r'<div class="picture"></div>'
     r'(?P<script><script type="application/json" class="vega-lite-spec">(?P<spec>.*?)</script></figure>)',
@@ -62,15 +65,16 @@ def of_tested_parts(plot: Callable[_Asked, _Chart]) -> Callable[_Asked, _Chart]:
 @contextmanager
 def pictures_later() -> Iterator[None]:
     """Let charts that are shown in notebooks meanwhile leave their pictures open, for `with_pictures`."""
-    before = os.environ.get(PICTURES)
-    os.environ[PICTURES] = LATER
+    with _lock:  # runs may stand beside each other, in threads: the last one to end puts it back
+        _running.append(LATER)
+        os.environ[PICTURES] = LATER
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[PICTURES]
-        else:
-            os.environ[PICTURES] = before
+        with _lock:
+            _running.pop()
+            if not _running:
+                os.environ.pop(PICTURES, None)
 
 
 def figure_html(spec: Mapping[str, Any]) -> str:

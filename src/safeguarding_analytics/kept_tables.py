@@ -39,7 +39,6 @@ def tables_kept(version: str, tables: Iterable[str], checked: Callable[[str], Ch
     if kept_at(version) is not None:
         yield
         return
-    before = os.environ.get(PLACE)
     with temporary_folder() as folder:
         place = folder / version
         try:
@@ -49,14 +48,23 @@ def tables_kept(version: str, tables: Iterable[str], checked: Callable[[str], Ch
         except OSError:
             yield
             return
-        os.environ[PLACE] = os.pathsep.join(filter(None, [str(folder), before]))
+        _tell([str(folder), *_told()])
         try:
             yield
         finally:
-            if before is None:
-                del os.environ[PLACE]
-            else:
-                os.environ[PLACE] = before
+            _tell([each for each in _told() if each != str(folder)])
+
+
+def _told() -> list[str]:
+    return [each for each in os.environ.get(PLACE, "").split(os.pathsep) if each]
+
+
+def _tell(folders: list[str]) -> None:
+    """Tell the processes that start from now on; runs beside this one, in other threads, tell of their own."""
+    if folders:
+        os.environ[PLACE] = os.pathsep.join(folders)
+    else:
+        os.environ.pop(PLACE, None)
 
 
 def keeps_any() -> bool:
@@ -66,8 +74,7 @@ def keeps_any() -> bool:
 
 def kept_at(version: str) -> Path | None:
     """Where the tables of such data are kept; None where they are not."""
-    folders = filter(None, os.environ.get(PLACE, "").split(os.pathsep))
-    return next((place for folder in folders if (place := Path(folder) / version).is_dir()), None)
+    return next((place for folder in _told() if (place := Path(folder) / version).is_dir()), None)
 
 
 def kept_table(place: Path, table: str) -> Checked:
