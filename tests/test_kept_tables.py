@@ -106,3 +106,34 @@ def test_where_they_cannot_be_written_every_process_reads(board, monkeypatch):
     with whole.kept_for_a_run():
         assert PLACE not in os.environ
         assert read_board(board).kept is None
+
+
+def test_runs_in_threads_keep_and_take_back_their_own_whichever_ends_first(board, tmp_path):
+    """As when a program makes two reports at once: what the first to end leaves is what the other one told."""
+    other = shutil.copytree(board, tmp_path / "other")
+    with (other / "board.toml").open("a", encoding="utf-8") as file:
+        file.write("\n")
+    boards = [check_all(each)[0] for each in (board, other)]
+    first, second = (each.kept_for_a_run() for each in boards)
+    first.__enter__()
+    second.__enter__()
+    assert all(read_board(each).kept for each in (board, other))
+    first.__exit__(None, None, None)
+    assert [read_board(each).kept is not None for each in (board, other)] == [False, True]
+    second.__exit__(None, None, None)
+    assert PLACE not in os.environ
+
+
+def test_who_used_the_tables_of_a_run_that_has_ended_reads_them(board):
+    """Two runs on the same board: the second finds its tables kept by the first, which then ends."""
+    first, second = (check_all(board)[0].kept_for_a_run() for _ in range(2))
+    first.__enter__()
+    second.__enter__()
+    begun, told = read_board(board), os.environ[PLACE]
+    assert begun.kept is not None
+    first.__exit__(None, None, None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(PLACE, told)  # as a kernel that was started before still has it
+        assert begun.tables["plans"].height == read_board(board).tables["plans"].height > 0
+    second.__exit__(None, None, None)
+    assert PLACE not in os.environ

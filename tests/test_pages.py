@@ -310,6 +310,17 @@ def test_pictures_that_are_drawn_later_are_those_that_are_drawn_at_once():
     assert chart._repr_mimebundle_()["text/html"] == at_once
 
 
+def test_pictures_stay_open_until_the_last_of_runs_beside_each_other_has_ended():
+    chart = alt.Chart(alt.InlineData(values=[{"a": 1}])).mark_bar().encode(x="a:Q").properties(title="A", description="B")
+    first, second = pictures_later(), pictures_later()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert "<svg" not in chart._repr_mimebundle_()["text/html"]
+    second.__exit__(None, None, None)
+    assert "<svg" in chart._repr_mimebundle_()["text/html"]
+
+
 def test_charts_of_others_are_compared_with_the_schema_part_by_part():
     assert of_tested_parts(lambda: alt.Axis(tickCount="many"))().tickCount == "many"
     with pytest.raises(SchemaValidationError, match="tickCount"):
