@@ -12,17 +12,17 @@ import polars as pl
 import psutil
 import pytest
 
-from safeguarding_analytics import area_reports, report
-from safeguarding_analytics.area_audit import audit_areas, repair_areas
+from safeguarding_analytics import area_reports, area_worker, report
+from safeguarding_analytics.area_audit import audit_areas, clean_measures, measures_of, repair_areas
 from safeguarding_analytics.area_reports import STAGED, Wanted, make_reports
 from safeguarding_analytics.area_runs import AreaRun, area_runs
-from safeguarding_analytics.area_worker import ENDED, Worker, _made
+from safeguarding_analytics.area_worker import ENDED, Worker, done
 from safeguarding_analytics.areas import Area, as_it_was, in_the_whole, told_apart
 from safeguarding_analytics.board import read_board
 from safeguarding_analytics.child_protection import repeat_plan_rate
 from safeguarding_analytics.demo import write_demo_board
 from safeguarding_analytics.disclosure import Policy, suppress
-from safeguarding_analytics.errors import DisclosureError, ParameterError
+from safeguarding_analytics.errors import DisclosureError, ParameterError, SafeguardingError
 from safeguarding_analytics.plan_register import next_plans_of, open_register
 from safeguarding_analytics.register_days import RegisterDays
 from safeguarding_analytics.register_months import plans_within
@@ -68,7 +68,7 @@ def shelf(tmp_path, monkeypatch):
     folder.mkdir()
     monkeypatch.setattr(report, "NOTEBOOKS", folder)
     monkeypatch.setattr(area_reports, "NOTEBOOKS", folder)
-    monkeypatch.setattr(area_reports, "Worker", Here)
+    monkeypatch.setattr(area_worker, "Worker", Here)
 
     def add(name, *cells, tables=("plans",)):
         declared = nbformat.v4.new_code_cell('board: str = ""\nrelease: str = ""\narea: str = ""\nyear: int = 0')
@@ -96,9 +96,10 @@ class Here:
     def __exit__(self, *_):
         pass
 
-    def make(self, job):
-        Here.made.append(job["parameters"]["area"])
-        return tuple(_made(job))
+    def ask(self, job):
+        if "report" in job:
+            Here.made.append(job["report"]["parameters"]["area"])
+        return tuple(done(job))
 
 
 def runs_of(board, each="district", **common):
@@ -264,6 +265,10 @@ def test_what_the_whole_hides_an_area_may_not_show(board, shelf, tmp_path):
     assert found.filter(pl.col("cell") == "district=West").select("low", "high").unique().rows() == [(3, 3)]
     assert audit_areas(areas).is_empty()  # nobody has a total to take them from
     assert [[*tables] for tables in repair_areas(areas, [whole])] == [["plans"], [], []]
+    assert measures_of([*areas, whole]) == ["plans"]
+    assert clean_measures(areas, [], ["plans", "other"]) == ["plans"]
+    assert clean_measures(areas, [whole], ["plans"]) == []
+    assert audit_areas(areas, [whole], clean=["plans"]).is_empty()  # it is not looked at
     # Where those that stand tell it already, nothing in the last one can hide it.
     east, _, west = areas
     with pytest.raises(DisclosureError, match="worked out"):
@@ -363,18 +368,43 @@ def test_beside_the_whole_board_what_would_tell_is_refused_or_hidden(board, shel
     assert sorted(path.name for path in out.iterdir()) == ["east", "mid", "release", "west"]
 
 
+def test_what_no_worker_has_audited_is_audited_all_the_same(board, shelf, tmp_path, monkeypatch):
+    shelf("plans", COUNTS)
+    make_report(board, tmp_path / "out", today=TODAY)
+    work = Here.ask
+    monkeypatch.setattr(Here, "ask", lambda self, job: work(self, job) if "report" in job else (ENDED,))
+    with pytest.raises(DisclosureError, match=r"no report was put in place: .* could be worked out"):
+        make(board, tmp_path / "out")
+
+
+def test_a_table_that_was_changed_is_said_by_who_asked_for_the_audit(board, shelf, tmp_path, monkeypatch):
+    shelf("plans", COUNTS)
+    work = Here.ask
+
+    def ask(self, job):
+        if "audit" in job:
+            with (tmp_path / "out" / STAGED / "mid" / "release" / "tables" / "plans.csv").open("a") as file:
+                file.write("West,9,\n")
+        return work(self, job)
+
+    monkeypatch.setattr(Here, "ask", ask)
+    with pytest.raises(SafeguardingError, match=r"plans\.csv: the table was changed after the release was audited"):
+        make(board, tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [STAGED]
+
+
 def test_a_run_that_was_stopped_goes_on_where_it_was(board, shelf, tmp_path, monkeypatch):
     shelf("plans", COUNTS)
     out, whole = tmp_path / "out", tmp_path / "whole"
     make(board, whole)
 
     def stop(self, job):
-        if job["parameters"]["area"] == "district=West":
+        if job["report"]["parameters"]["area"] == "district=West":
             raise KeyboardInterrupt
-        return tuple(_made(job))
+        return tuple(done(job))
 
     with monkeypatch.context() as patched:
-        patched.setattr(Here, "make", stop)
+        patched.setattr(Here, "ask", stop)
         with pytest.raises(KeyboardInterrupt):
             make(board, out)
     assert [path.name for path in out.iterdir()] == [STAGED]
@@ -474,12 +504,12 @@ def test_the_same_bytes_however_many_are_made_at_once(real, tmp_path, monkeypatc
 
 def test_a_worker_that_is_killed_is_said_and_another_takes_its_place(board, tmp_path):
     job = {"folder": str(tmp_path / "none"), "out": str(tmp_path / "o"), "only": [], "parameters": {}}
-    job |= {"today": "2011-07-02", "pdf": False, "repair": False}
+    job = {"report": job | {"today": "2011-07-02", "pdf": False, "repair": False}, "kept": ""}
     with Worker() as worker:
         worker._process.kill()
         worker._process.wait()
-        assert worker.make(job) == (ENDED,)
-        (sentence,) = worker.make(job)
+        assert worker.ask(job) == (ENDED,)
+        (sentence,) = worker.ask(job)
         assert "there is no such folder" in sentence or "not found" in sentence or "no folder" in sentence
 
 

@@ -311,7 +311,9 @@ def test_pictures_that_are_drawn_later_are_those_that_are_drawn_at_once():
 
 
 def test_pictures_stay_open_until_the_last_of_runs_beside_each_other_has_ended():
-    chart = alt.Chart(alt.InlineData(values=[{"a": 1}])).mark_bar().encode(x="a:Q").properties(title="A", description="B")
+    chart = (
+        alt.Chart(alt.InlineData(values=[{"a": 1}])).mark_bar().encode(x="a:Q").properties(title="A", description="B")
+    )
     first, second = pictures_later(), pictures_later()
     first.__enter__()
     second.__enter__()

@@ -6,7 +6,8 @@ may learn either.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import polars as pl
@@ -34,7 +35,27 @@ class Placed(NamedTuple):
     is_public: bool
 
 
-def audit_areas(releases: Sequence[Release], public: Sequence[Release] = ()) -> pl.DataFrame:
+def measures_of(releases: Sequence[Release]) -> list[str]:
+    """What is counted in releases of the same board, that with the most rows first: it takes the longest to audit."""
+    rows = Counter[str]()
+    for release in releases:
+        for entry in map(release.entry, release.tables()):
+            rows[entry.measure] += 0 if entry.source else entry.rows
+    return sorted(+rows, key=lambda measure: (-rows[measure], measure))
+
+
+def clean_measures(releases: Sequence[Release], public: Sequence[Release], measures: Collection[str]) -> list[str]:
+    """Those of some measures of whose tables nothing can be worked out. See `audit_areas`."""
+    lookups = _lookups([*public, *releases])
+    found = _by_measure(releases, public, lambda measure: measure in measures)
+    return [
+        measure for measure, tables in found.items() if all(made.is_empty() for _, made in _audited(tables, lookups))
+    ]
+
+
+def audit_areas(
+    releases: Sequence[Release], public: Sequence[Release] = (), clean: Collection[str] = ()
+) -> pl.DataFrame:
     """What can be worked out of the tables of all areas and of the whole board together.
 
     Parameters
@@ -43,6 +64,8 @@ def audit_areas(releases: Sequence[Release], public: Sequence[Release] = ()) -> 
         New releases of the same board and data: of its areas, and perhaps of the whole.
     public
         Those that stand already. A table that is the same in both is looked at once.
+    clean
+        Measures that are known to tell nothing (see `clean_measures`), and are left out.
 
     Returns
     -------
@@ -61,16 +84,19 @@ def audit_areas(releases: Sequence[Release], public: Sequence[Release] = ()) -> 
     nothing can be taken from it, and the areas are audited without it.
     """
     lookups = _lookups([*public, *releases])
-    found = [made for tables in _by_measure(releases, public) for _, made in _audited(tables, lookups)]
+    left = _by_measure(releases, public, lambda measure: measure not in clean)
+    found = [made for tables in left.values() for _, made in _audited(tables, lookups)]
     return pl.concat([audit([]), *found])
 
 
-def repair_areas(releases: Sequence[Release], public: Sequence[Release] = ()) -> list[dict[str, Safe]]:
+def repair_areas(
+    releases: Sequence[Release], public: Sequence[Release] = (), clean: Collection[str] = ()
+) -> list[dict[str, Safe]]:
     """The tables of new releases that must hide more, so that nothing can be worked out of all of them together.
 
     Parameters
     ----------
-    releases, public
+    releases, public, clean
         See `audit_areas`.
 
     Returns
@@ -86,7 +112,7 @@ def repair_areas(releases: Sequence[Release], public: Sequence[Release] = ()) ->
     changed: list[dict[str, Safe]] = [{} for _ in releases]
     number = {id(release): place for place, release in enumerate(releases)}
     lookups = _lookups([*public, *releases])
-    for tables in _by_measure(releases, public):
+    for tables in _by_measure(releases, public, lambda measure: measure not in clean).values():
         for system, made in _audited(tables, lookups):
             more = [] if made.is_empty() else _repaired(system, lookups)
             if not made.is_empty() and not more:
@@ -108,7 +134,9 @@ def _repaired(system: Mapping[str, Placed], lookups: Sequence[pl.DataFrame]) -> 
     ]
 
 
-def _by_measure(releases: Sequence[Release], public: Sequence[Release]) -> list[dict[str, Placed]]:
+def _by_measure(
+    releases: Sequence[Release], public: Sequence[Release], wanted: Callable[[str], bool]
+) -> dict[str, dict[str, Placed]]:
     """The tables of all releases by what they count, by name; those of other publishers are left out."""
     found: dict[str, dict[str, Placed]] = {}
     seen = set[tuple[str, str, str]]()
@@ -116,13 +144,13 @@ def _by_measure(releases: Sequence[Release], public: Sequence[Release]) -> list[
         is_public = release in public
         of = str(release.area or "the whole board")
         for entry in map(release.entry, release.tables()):
-            if entry.source or (of, entry.name, entry.sha256) in seen:
+            if entry.source or not wanted(entry.measure) or (of, entry.name, entry.sha256) in seen:
                 continue
             seen.add((of, entry.name, entry.sha256))
             named = f"{STANDING}, {of}: {entry.name}" if is_public else f"{of}: {entry.name}"
             placed = Placed(release, entry.name, release.in_the_whole(entry.name), is_public)
             found.setdefault(entry.measure, {})[named] = placed
-    return [found[measure] for measure in sorted(found)]
+    return {measure: found[measure] for measure in sorted(found)}
 
 
 def _lookups(releases: Sequence[Release]) -> list[pl.DataFrame]:

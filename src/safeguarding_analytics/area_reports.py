@@ -6,23 +6,21 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from queue import SimpleQueue
-from typing import Any
 
 import polars as pl
 
 from safeguarding_analytics import __version__
-from safeguarding_analytics.area_audit import audit_areas, repair_areas
+from safeguarding_analytics.area_audit import audit_areas, measures_of, repair_areas
 from safeguarding_analytics.area_runs import AreaRun
-from safeguarding_analytics.area_worker import Worker
+from safeguarding_analytics.area_worker import Audit, Report, Workers
 from safeguarding_analytics.board import check_all, read_board
 from safeguarding_analytics.build_folders import being_built, sweep
 from safeguarding_analytics.errors import DisclosureError, SafeguardingError, numbered
+from safeguarding_analytics.kept_tables import told
 from safeguarding_analytics.release import (
     BEING_BUILT,
     PLACE,
@@ -119,13 +117,14 @@ def make_reports(runs: Sequence[AreaRun], wanted: Wanted, *, progress: Done, say
     states = {run.name: _state(run, versions[run.board.resolve()], wanted) for run in runs}
     due = [run for run in runs if not _is_made(wanted.staged / run.name, states[run.name])]
     with ExitStack() as kept:
+        workers = kept.enter_context(Workers(min(wanted.jobs, len(runs))))  # they import while tables are checked
         for folder in versions:
             _keep_tables(folder, kept)
-        failed = _make(due, wanted, states, progress=progress, before=len(runs) - len(due))
+        failed = _make(due, wanted, states, workers, progress=progress, before=len(runs) - len(due))
         made = [
             run for run in runs if is_release(wanted.staged / run.name / PLACE) and not _would_lose(run, wanted, failed)
         ]
-        repaired = _protect(made, wanted, states, say)
+        repaired = _protect(made, wanted, states, workers, say)
     for run in made:
         _put(wanted.staged / run.name / PLACE, wanted.out / run.name / PLACE)
     if not any(failed.values()):
@@ -190,6 +189,7 @@ def _make(
     runs: Sequence[AreaRun],
     wanted: Wanted,
     states: Mapping[str, str],
+    workers: Workers,
     *,
     progress: Done = lambda *_: None,
     before: int = 0,
@@ -197,32 +197,16 @@ def _make(
     """Make reports side by side; of those that failed, or lack pages, why."""
     progress(before, before + len(runs))
     failed: dict[str, tuple[str, ...]] = {}
-    with ExitStack() as until_all_are_made:
-        workers: SimpleQueue[Worker] = SimpleQueue()
-        pool = ThreadPoolExecutor(max_workers=max(1, wanted.jobs))
-        until_all_are_made.callback(pool.shutdown, cancel_futures=True)
-        for _ in range(min(wanted.jobs, len(runs))):
-            workers.put(until_all_are_made.enter_context(Worker()))
-
-        def make(run: AreaRun) -> tuple[str, ...]:
-            worker = workers.get()
-            try:
-                return worker.make(_job(run, wanted))
-            finally:
-                workers.put(worker)
-
-        waiting = {pool.submit(make, run): run for run in runs}
-        for number, finished in enumerate(as_completed(waiting), before + 1):
-            run = waiting[finished]
-            failed[run.name] = finished.result()
-            if not failed[run.name]:
-                (wanted.staged / run.name / STATE).write_text(states[run.name], encoding="utf-8")
-            progress(number, before + len(runs))
+    for number, (name, said) in enumerate(workers.answers({run.name: _job(run, wanted) for run in runs}), before + 1):
+        failed[name] = said
+        if not said:
+            (wanted.staged / name / STATE).write_text(states[name], encoding="utf-8")
+        progress(number, before + len(runs))
     return {run.name: failed[run.name] for run in runs if failed[run.name]}
 
 
-def _job(run: AreaRun, wanted: Wanted) -> dict[str, Any]:
-    return {
+def _job(run: AreaRun, wanted: Wanted) -> Report:
+    report = {
         "folder": str(run.board),
         "out": str(wanted.staged / run.name),
         "only": wanted.only,
@@ -231,17 +215,22 @@ def _job(run: AreaRun, wanted: Wanted) -> dict[str, Any]:
         "pdf": wanted.pdf,
         "repair": wanted.repair,
     }
+    return {"report": report, "kept": told()}
 
 
-def _protect(runs: Sequence[AreaRun], wanted: Wanted, states: Mapping[str, str], say: Say) -> tuple[str, ...]:
+def _protect(
+    runs: Sequence[AreaRun], wanted: Wanted, states: Mapping[str, str], workers: Workers, say: Say
+) -> tuple[str, ...]:
     """Audit the reports of each board together, and hide more where that is wanted; names of those that hide more."""
     boards: dict[Path, list[AreaRun]] = {}
     for run in runs:
         boards.setdefault(run.board.resolve(), []).append(run)
-    return tuple(name for each in boards.values() for name in _protect_together(each, wanted, states, say))
+    return tuple(name for each in boards.values() for name in _protect_together(each, wanted, states, workers, say))
 
 
-def _protect_together(runs: Sequence[AreaRun], wanted: Wanted, states: Mapping[str, str], say: Say) -> Iterator[str]:
+def _protect_together(
+    runs: Sequence[AreaRun], wanted: Wanted, states: Mapping[str, str], workers: Workers, say: Say
+) -> Iterator[str]:
     """The same for the reports of one board."""
     staged = [wanted.staged / run.name / PLACE for run in runs]
     public = _standing(wanted.out, Release.open(staged[0]))
@@ -257,10 +246,12 @@ def _protect_together(runs: Sequence[AreaRun], wanted: Wanted, states: Mapping[s
         return
     changed = set[str]()
     if not wanted.repair:
-        _refuse(audit_areas([Release.open(place) for place in staged], public))
+        releases = [Release.open(place) for place in staged]
+        _refuse(audit_areas(releases, public, _clean(releases, public, workers)))
         return
     for again in range(ROUNDS + 1):
-        changes = repair_areas([Release.open(place) for place in staged], public)
+        releases = [Release.open(place) for place in staged]
+        changes = repair_areas(releases, public, _clean(releases, public, workers))
         more = {run.name: tables for run, tables in zip(runs, changes, strict=True) if tables}
         due = [run for run in runs if run.name in more]
         if not due:
@@ -270,10 +261,19 @@ def _protect_together(runs: Sequence[AreaRun], wanted: Wanted, states: Mapping[s
             hide_in_release(wanted.staged / run.name / PLACE, more[run.name])
         if again < ROUNDS:
             say(f"Hiding more in {numbered(len(due), 'report')}, and making them again.")
-            for name, sentences in _make(due, wanted, states).items():
+            for name, sentences in _make(due, wanted, states, workers).items():
                 say(f"{name}: pages are left out, as they cannot be made again: {' '.join(sentences)}")
         changed |= more.keys()
     yield from (run.said for run in runs if run.name in changed)
+
+
+def _clean(releases: Sequence[Release], public: Sequence[Release], workers: Workers) -> set[str]:
+    """Measures that tell nothing, as the workers find, each of some of them; the others are left to who asks."""
+    measures = measures_of([*releases, *public])
+    places = {"releases": [str(each.folder) for each in releases], "public": [str(each.folder) for each in public]}
+    parts = [measures[number :: workers.count] for number in range(workers.count)]
+    jobs: dict[str, Audit] = {" ".join(part): {"audit": {**places, "measures": part}} for part in parts if part}
+    return {measure for _, said in workers.answers(jobs) for measure in said}
 
 
 def _standing(out: Path, like: Release) -> list[Release]:

@@ -1,6 +1,6 @@
-"""A process that makes one report after another, so that the next one finds everything imported.
+"""Processes that make one report after another, so that the next one finds everything imported, and then audit them.
 
-It is told what to do in lines of JSON, and answers each with one. It ends with the process that started it.
+Each is told what to do in lines of JSON, and answers each with one. It ends with the process that started it.
 """
 
 from __future__ import annotations
@@ -10,21 +10,41 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack, suppress
 from datetime import date
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypedDict, final
 
 from safeguarding_analytics.errors import SafeguardingError, say_system_error
+from safeguarding_analytics.kept_tables import tell
 from safeguarding_analytics.warm_kernels import end_server, kernel_name
 
 ENDED = "its process was ended from outside, perhaps for want of memory. Run it again; what is finished is kept."
 
 ENDS_WITHIN = 5
 """Seconds in which it ends its kernels and itself, when nobody asks for reports any more."""
+
+
+@final
+class Report(TypedDict):
+    """A report is to be made: what `make_report` is given, and what `kept_tables.told` says. Said: what failed."""
+
+    report: dict[str, Any]
+    kept: str
+
+
+@final
+class Audit(TypedDict):
+    """``releases`` beside those ``public`` are to be audited, for the ``measures`` that are listed. Said: the clean."""
+
+    audit: dict[str, list[str]]
+
+
+Job = Report | Audit
 
 
 class Worker:
@@ -39,8 +59,8 @@ class Worker:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._stop()
 
-    def make(self, job: Mapping[str, Any]) -> tuple[str, ...]:
-        """Make a report, as `make_report` does; sentences on what failed."""
+    def ask(self, job: Job) -> tuple[str, ...]:
+        """What it says to a job (see `Report` and `Audit`), or that it was ended from outside."""
         pipes = self._process.stdin, self._process.stdout
         try:
             pipes[0].write(json.dumps(job) + "\n")  # type: ignore[union-attr]  # a pipe, as asked for in _start
@@ -76,6 +96,38 @@ class Worker:
                 pipe.close()  # type: ignore[union-attr]  # both are pipes
 
 
+class Workers:
+    """Several of them. They start at once, and share the jobs."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._free: SimpleQueue[Worker] = SimpleQueue()
+        self._pool = ThreadPoolExecutor(max_workers=max(1, count))
+        self._undone = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._undone.callback(self._pool.shutdown, cancel_futures=True)
+        for _ in range(self.count):
+            self._free.put(self._undone.enter_context(Worker()))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._undone.close()
+
+    def answers(self, jobs: Mapping[str, Job]) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """The name of each job and what was said to it, as they are done."""
+        waiting = {self._pool.submit(self._ask, job): name for name, job in jobs.items()}
+        for finished in as_completed(waiting):
+            yield waiting[finished], finished.result()
+
+    def _ask(self, job: Job) -> tuple[str, ...]:
+        worker = self._free.get()
+        try:
+            return worker.ask(job)
+        finally:
+            self._free.put(worker)
+
+
 _PROGRAM = f"import sys; sys.path[:] = sys.argv[1:]; from {__name__} import work; work()"
 
 
@@ -94,17 +146,35 @@ def work() -> None:
     threading.Thread(target=listen, daemon=True).start()
     kernel_name()  # the server of kernels imports what they need while this process does
     while True:
-        answers.write(json.dumps(_made(json.loads(jobs.get()))) + "\n")
+        answers.write(json.dumps(done(json.loads(jobs.get()))) + "\n")
         answers.flush()
 
 
-def _made(job: Mapping[str, Any]) -> list[str]:
+def done(job: Job) -> list[str]:
+    """What is said to a job, once it is done: of a `Report` what failed, of an `Audit` which measures are clean."""
+    return _audited(job["audit"]) if "audit" in job else _made(job["report"], job["kept"])
+
+
+def _made(report: Mapping[str, Any], kept: str) -> list[str]:
     from safeguarding_analytics.report import make_report
 
+    tell(kept)
+    of_types = {**report, "today": date.fromisoformat(report["today"]), "folder": Path(report["folder"])}
     try:
-        made = make_report(**{**job, "today": date.fromisoformat(job["today"]), "folder": Path(job["folder"])}, jobs=1)
+        made = make_report(**of_types, jobs=1)
     except SafeguardingError as error:
         return str(error).splitlines()
     except OSError as error:
         return [say_system_error(error)]
     return [f"{page.notebook.name}: {page.why_not}" for page in made.pages if page.failed]
+
+
+def _audited(audit: Mapping[str, list[str]]) -> list[str]:
+    from safeguarding_analytics.area_audit import clean_measures
+    from safeguarding_analytics.release import Release
+
+    releases, public = ([Release.open(place) for place in audit[each]] for each in ("releases", "public"))
+    try:
+        return clean_measures(releases, public, audit["measures"])
+    except SafeguardingError:
+        return []  # of none it is known: who asked audits them, and says why that cannot be

@@ -33,7 +33,7 @@ from safeguarding_analytics.contracts import (
     say_problems,
 )
 from safeguarding_analytics.errors import ParameterError, TableError, nearest
-from safeguarding_analytics.kept_tables import keeps_any, kept_at, kept_table, tables_kept
+from safeguarding_analytics.kept_tables import kept_at, kept_table, tables_kept, told
 from safeguarding_analytics.origins import FromBallots, FromExport, FromForms, FromReturn, Origins
 from safeguarding_analytics.plan_conflicts import conflicts_of
 from safeguarding_analytics.plan_returns import PlanReturn, returned_tables
@@ -143,7 +143,7 @@ class Board(Origins):
     @property
     def kept(self) -> Path | None:
         """Where the tables are kept, in a run that has checked them already; None where they are to be read here."""
-        if not keeps_any() or self.config.database.tables:
+        if not told() or self.config.database.tables:
             return None
         return self.remember("kept", lambda: kept_at(self.data_version))
 

@@ -48,28 +48,28 @@ def tables_kept(version: str, tables: Iterable[str], checked: Callable[[str], Ch
         except OSError:
             yield
             return
-        _tell([str(folder), *_told()])
+        tell(os.pathsep.join([str(folder), *_told()]))
         try:
             yield
         finally:
-            _tell([each for each in _told() if each != str(folder)])
+            tell(os.pathsep.join(each for each in _told() if each != str(folder)))
 
 
-def _told() -> list[str]:
-    return [each for each in os.environ.get(PLACE, "").split(os.pathsep) if each]
+def told() -> str:
+    """What says where tables are kept, for `tell`; empty where none are."""
+    return os.environ.get(PLACE, "")
 
 
-def _tell(folders: list[str]) -> None:
+def tell(said: str) -> None:
     """Tell the processes that start from now on; runs beside this one, in other threads, tell of their own."""
-    if folders:
-        os.environ[PLACE] = os.pathsep.join(folders)
+    if said:
+        os.environ[PLACE] = said
     else:
         os.environ.pop(PLACE, None)
 
 
-def keeps_any() -> bool:
-    """Whether a run keeps tables, of whatever data."""
-    return bool(os.environ.get(PLACE))
+def _told() -> list[str]:
+    return [each for each in told().split(os.pathsep) if each]
 
 
 def kept_at(version: str) -> Path | None:
