@@ -47,7 +47,7 @@ class Served:
     def kernels(self):
         """The processes of its kernels: all that it began but the server that forks them, which it keeps."""
         own = psutil.Process(self.process.pid)
-        kept = {child.pid for child in own.children() if _serves_kernels(child)}
+        kept = {child.pid for child in own.children() if serves_kernels(child)}
         return [child for child in own.children(recursive=True) if child.pid not in kept]
 
     def ask(self, path, method="GET", **headers):
@@ -75,7 +75,7 @@ def assert_log_tells_of_pages_alone(log, address):
     assert "Working out the page Overview …" in lines
 
 
-def _serves_kernels(process):
+def serves_kernels(process):
     try:
         return "safeguarding_analytics.kernel_server" in process.cmdline()
     except psutil.Error:
@@ -90,6 +90,12 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def demo_board():
+    """The synthetic board as it is committed: what `write_demo_board` writes (see test_demo). Only to be read."""
+    return Path(__file__).parents[1] / "data" / "demo_board"
 
 
 @pytest.fixture(scope="session")
@@ -135,7 +141,8 @@ def spark():
         "spark.ui.enabled": False,
         "spark.ui.showConsoleProgress": False,
         "spark.driver.memory": "1g",
-        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",  # short work: compiling it well takes longer
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        "spark.sql.codegen.wholeStage": False,  # short work, as the line above: compiling it well takes longer
     }
     building = sql.SparkSession.builder.master("local[2]").appName("tests")
     for name, value in settings.items():

@@ -1,6 +1,7 @@
 """A report for each area: of its rows alone, the same however it is made, and nothing given away by all of them."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +21,6 @@ from safeguarding_analytics.area_worker import ENDED, Worker, done
 from safeguarding_analytics.areas import Area, as_it_was, in_the_whole, told_apart
 from safeguarding_analytics.board import read_board
 from safeguarding_analytics.child_protection import repeat_plan_rate
-from safeguarding_analytics.demo import write_demo_board
 from safeguarding_analytics.disclosure import Policy, suppress
 from safeguarding_analytics.errors import DisclosureError, ParameterError, SafeguardingError
 from safeguarding_analytics.plan_register import next_plans_of, open_register
@@ -478,12 +478,11 @@ def test_a_release_of_one_area_does_not_take_the_place_of_another(board, shelf, 
 
 
 @pytest.fixture
-def real(tmp_path):
+def real(demo_board, tmp_path):
     """The ballots of the synthetic board alone, and three ways to count them."""
-    write_demo_board(tmp_path / "demo")
     folder = tmp_path / "small"
     folder.mkdir()
-    (tmp_path / "demo" / "ballots.csv").rename(folder / "ballots.csv")
+    shutil.copy(demo_board / "ballots.csv", folder)
     (tmp_path / "sets.csv").write_text("name,seats\nFour,4\nThree,3\nFive,5\n")
     return folder
 

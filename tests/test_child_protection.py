@@ -275,8 +275,8 @@ def expected(question):
     return pl.DataFrame(rows, schema=kinds, orient="row")
 
 
-@pytest.fixture(scope="session")
-def files(tmp_path_factory):
+@pytest.fixture(scope="session", name="files")
+def files_of_plans(tmp_path_factory):
     """The plans of a question as three Parquet files."""
 
     @cache
@@ -303,14 +303,6 @@ def test_ten_thousand_plans_are_what_plain_python_counts(files, question, engine
     by, within_months, options = QUESTIONS[question]
     found = repeat_plan_rate(ENGINES[engine](files(question)), by, within_months, **options)
     assert_frame_equal(found, expected(question), abs_tol=1e-12)
-
-
-@pytest.mark.spark
-@pytest.mark.parametrize("question", [name for name in QUESTIONS if "within" in name or name == "ever, by year"])
-def test_ten_thousand_plans_on_spark_are_what_plain_python_counts(spark, files, question):
-    by, within_months, options = QUESTIONS[question]
-    plans = spark.read.parquet(*map(str, files(question)))
-    assert_frame_equal(repeat_plan_rate(plans, by, within_months, **options), expected(question), abs_tol=1e-12)
 
 
 @pytest.mark.parametrize("within_months", [None, 6, 24])

@@ -26,7 +26,6 @@ import pytest
 
 from safeguarding_analytics import __version__, report
 from safeguarding_analytics.cli import commands, main
-from safeguarding_analytics.demo import write_demo_board
 from safeguarding_analytics.dictionary import data_dictionary
 from safeguarding_analytics.disclosure import Policy, suppress
 from safeguarding_analytics.errors import as_called, say_system_error
@@ -127,9 +126,8 @@ def contents(folder):
 
 
 @pytest.fixture
-def board(tmp_path):
-    write_demo_board(tmp_path / "board")
-    return tmp_path / "board"
+def board(demo_board, tmp_path):
+    return shutil.copytree(demo_board, tmp_path / "board")
 
 
 # Help

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
@@ -11,7 +12,6 @@ from typing import NamedTuple
 import pytest
 
 from safeguarding_analytics.cli import commands, main
-from safeguarding_analytics.demo import write_demo_board
 from safeguarding_analytics.scaffold import write_empty_board
 
 SESSIONS = "session,course,training_level,district,area,venue,date,half_day,capacity,cost\n"
@@ -99,8 +99,8 @@ def test_settings_alone_are_enough(tmp_path):
     assert lines[-1].startswith("To know what reports can claim, set report_dates")
 
 
-def test_demo_board_is_large_enough_for_its_two_points_and_reports_too_early_for_retention(tmp_path):
-    write_demo_board(tmp_path)
+def test_demo_board_is_large_enough_for_its_two_points_and_reports_too_early_for_retention(demo_board, tmp_path):
+    shutil.copytree(demo_board, tmp_path, dirs_exist_ok=True)
     settings = tmp_path / "board.toml"
     text = re.sub(r"(?ms)^\[evaluation\]$.*?(?=^\[|\Z)", "", settings.read_text(encoding="utf-8"))
     evaluation = f"\n[evaluation]\n{REPORTS}answer_both_times = 0.6\nsd_gain = 3.0\n"

@@ -24,7 +24,7 @@ from traitlets.config import Config
 from voila.exporter import VoilaExporter
 from voila.paths import collect_template_paths
 
-from conftest import COMMAND, LOOSE, Served, assert_log_tells_of_pages_alone, free_port
+from conftest import COMMAND, LOOSE, Served, assert_log_tells_of_pages_alone, free_port, serves_kernels
 from safeguarding_analytics import charts, knowledge_charts
 from safeguarding_analytics.dashboards import (
     NOT_ANSWERED,
@@ -438,11 +438,11 @@ def watched(served, seen):
     until_served = threading.Event()
 
     def watch():
-        while not until_served.wait(0.05):
+        while not until_served.wait(0.1):
             # its own children alone, without what kernels begin: each asks for its processor, by a process of a moment
             # ("uname"), and the server that forks kernels, which stays
             own = psutil.Process(served.process.pid).children()
-            kernels = {each.pid for each in own} & {kernel.pid for kernel in served.kernels}
+            kernels = {each.pid for each in own if not serves_kernels(each)}
             seen.most = max(seen.most, len(kernels))
             seen.all |= kernels
 

@@ -25,6 +25,7 @@ from safeguarding_analytics.child_protection import repeat_plan_rate
 from safeguarding_analytics.errors import TableError
 from safeguarding_analytics.tables import LEARNERS, STATUSES
 from safeguarding_analytics.training import attendance, training_reach
+from test_child_protection import QUESTIONS, expected, files_of_plans  # noqa: F401  # a fixture, called files
 
 BOOKINGS = {
     "session": pl.String,
@@ -524,6 +525,14 @@ def refusals(opened, folder):
 @pytest.mark.parametrize("engine", FAST)
 def test_broken_registers_are_refused_in_the_same_words(tmp_path, engine):
     assert refusals(FAST[engine], tmp_path) == {name: message for name, (_, message) in BROKEN.items()}
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("question", [name for name in QUESTIONS if "within" in name or name == "ever, by year"])
+def test_ten_thousand_plans_on_spark_are_what_plain_python_counts(spark, files, question):
+    by, within_months, options = QUESTIONS[question]
+    plans = spark.read.parquet(*map(str, files(question)))
+    assert_frame_equal(repeat_plan_rate(plans, by, within_months, **options), expected(question), abs_tol=1e-12)
 
 
 @pytest.mark.spark

@@ -92,5 +92,6 @@ def test_spark_submit_as_the_page_has_it_gives_the_same_answers(folder):
         PYSPARK_DRIVER_PYTHON=sys.executable,
         PYSPARK_PYTHON="there-is-no-python-on-the-workers",
         SPARK_LOCAL_IP="127.0.0.1",
+        JDK_JAVA_OPTIONS="-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",  # a table is small: compiling well takes longer
     )
     assert answers(folder, "answers_spark") == answers(folder, "answers_polars")

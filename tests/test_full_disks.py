@@ -5,6 +5,7 @@ The disks are real: small ones in memory, in a namespace of their own, which end
 
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -17,7 +18,6 @@ import pytest
 
 from safeguarding_analytics import report
 from safeguarding_analytics.board import read_board
-from safeguarding_analytics.demo import write_demo_board
 from safeguarding_analytics.disclosure import Policy, suppress
 from safeguarding_analytics.errors import DisclosureError
 from safeguarding_analytics.release import Release, promote, publish
@@ -65,11 +65,10 @@ def make_release(place, name, columns, data_version="1"):
 
 
 @pytest.fixture
-def places(tmp_path):
+def places(demo_board, tmp_path):
     """A board that holds ballots alone, a notebook, and a folder with a release."""
-    write_demo_board(tmp_path / "demo")
     (tmp_path / "board").mkdir()
-    (tmp_path / "demo" / "ballots.csv").rename(tmp_path / "board" / "ballots.csv")
+    shutil.copy(demo_board / "ballots.csv", tmp_path / "board")
     write_notebook(tmp_path / "notebooks")
     make_release(tmp_path / "out" / "release", "earlier", {"agency": ["A"], "count": [10]})
     return tmp_path

@@ -116,7 +116,10 @@ SPECIFICATIONS = {}
 def specification_of(chart):
     """Of a chart, written out once: that takes longer than all else."""
     if id(chart) not in SPECIFICATIONS:
-        SPECIFICATIONS[id(chart)] = (chart, chart.to_dict())  # the chart is kept, so that its id stays its own
+        SPECIFICATIONS[id(chart)] = (
+            chart,
+            chart.to_dict(validate=False),
+        )  # the chart is kept, so that its id stays its own
     return SPECIFICATIONS[id(chart)][1]
 
 
@@ -151,6 +154,12 @@ def texts_of(chart, width=680):
 
 
 # Conventions
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_chart_follows_the_schema_of_vega_lite(name):
+    # Compared once: it takes longer than to make the chart, and the other tests of it leave it out.
+    drawn(name).to_dict(validate=True)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -240,7 +249,9 @@ def test_a_further_group_column_is_refused(name):
 def test_two_tables_that_differ_in_hidden_numbers_only_make_the_same_chart():
     april = [pl.Series([8, 6, 10, count, *([8] * 8)]) for count in (1, 5)]
     one, other = (control_chart(hidden="2011-04", value=values) for values in april)
-    first, second = (plot_control_chart(table, title="x", measure="y").to_dict() for table in (one, other))
+    first, second = (
+        plot_control_chart(table, title="x", measure="y").to_dict(validate=False) for table in (one, other)
+    )
     assert first == second
 
 
@@ -387,7 +398,11 @@ def test_quarters_and_years_are_written_out(column, periods, shown, axis):
 
 
 def test_who_points_at_a_month_reads_its_name_in_words():
-    layers = [each for group in drawn("control_chart").to_dict()["layer"] for each in group.get("layer", [group])]
+    layers = [
+        each
+        for group in drawn("control_chart").to_dict(validate=False)["layer"]
+        for each in group.get("layer", [group])
+    ]
     (points,) = (each for each in layers if "tooltip" in each["encoding"])
     assert points["encoding"]["tooltip"][0] == {"field": "name", "title": "Month", "type": "nominal"}
     (written,) = (each["calculate"] for each in points["transform"] if each.get("as") == "name")

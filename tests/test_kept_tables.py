@@ -9,21 +9,24 @@ from polars.testing import assert_frame_equal
 
 from safeguarding_analytics import kept_tables, origins
 from safeguarding_analytics.board import check_all, read_board
-from safeguarding_analytics.demo import write_demo_board
 from safeguarding_analytics.kept_tables import PLACE
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("kept") / "board"
-    write_demo_board(folder)
-    return folder
+@pytest.fixture
+def whole(demo_board, tmp_path, monkeypatch):
+    """A board with every table."""
+    monkeypatch.delenv(PLACE, raising=False)
+    return shutil.copytree(demo_board, tmp_path / "whole")
 
 
 @pytest.fixture
-def board(demo, tmp_path, monkeypatch):
+def board(demo_board, tmp_path, monkeypatch):
+    """A board of a few tables: they are read and checked again and again."""
     monkeypatch.delenv(PLACE, raising=False)
-    return shutil.copytree(demo, tmp_path / "board")
+    (tmp_path / "board").mkdir()
+    for name in ("agencies.csv", "board.toml", "plans.csv", "staff.csv"):
+        shutil.copy(demo_board / name, tmp_path / "board")
+    return tmp_path / "board"
 
 
 def refuse_to_read(monkeypatch):
@@ -33,26 +36,26 @@ def refuse_to_read(monkeypatch):
     monkeypatch.setattr(origins, "read_table", refuse)
 
 
-def test_kept_tables_are_the_ones_that_were_read(board, monkeypatch):
-    here = read_board(board)
+def test_kept_tables_are_the_ones_that_were_read(whole, monkeypatch):
+    here = read_board(whole)
     read = {name: here.tables[name] for name in here.tables}
     assert len(read) > 10
-    with check_all(board)[0].kept_for_a_run():
+    with check_all(whole)[0].kept_for_a_run():
         refuse_to_read(monkeypatch)
-        again = read_board(board)
+        again = read_board(whole)
         assert list(again.tables) == list(read)
         for name, frame in read.items():
             assert_frame_equal(again.tables[name], frame)
-        assert check_all(board)[1].is_empty()
+        assert check_all(whole)[1].is_empty()
 
 
-def test_kept_tables_are_those_of_an_area(board, monkeypatch):
-    here = read_board(board, area="district=Thanet")
+def test_kept_tables_are_those_of_an_area(whole, monkeypatch):
+    here = read_board(whole, area="district=Thanet")
     plans, scores = here.tables["plans"], here.tables["scores"]
-    assert 0 < plans.height < read_board(board).tables["plans"].height
-    with check_all(board)[0].kept_for_a_run():
+    assert 0 < plans.height < read_board(whole).tables["plans"].height
+    with check_all(whole)[0].kept_for_a_run():
         refuse_to_read(monkeypatch)
-        again = read_board(board, area="district=Thanet")
+        again = read_board(whole, area="district=Thanet")
         assert_frame_equal(again.tables["plans"], plans)
         assert_frame_equal(again.tables["scores"], scores)
         assert "workforce" not in again.tables

@@ -24,7 +24,6 @@ from safeguarding_analytics import kernels, report
 from safeguarding_analytics.auditing import audit
 from safeguarding_analytics.board import read_board
 from safeguarding_analytics.build_folders import being_built
-from safeguarding_analytics.demo import write_demo_board
 from safeguarding_analytics.disclosure import Policy, suppress
 from safeguarding_analytics.errors import DisclosureError, ParameterError, SafeguardingError, TableError
 from safeguarding_analytics.kernels import Task
@@ -138,11 +137,10 @@ def demo(demo_report):
 
 
 @pytest.fixture
-def ballots(tmp_path):
+def ballots(demo_board, tmp_path):
     """A board that holds ballots and nothing else."""
-    write_demo_board(tmp_path / "demo")
     (tmp_path / "board").mkdir()
-    (tmp_path / "demo" / "ballots.csv").rename(tmp_path / "board" / "ballots.csv")
+    shutil.copy(demo_board / "ballots.csv", tmp_path / "board")
     return tmp_path / "board"
 
 
@@ -377,9 +375,8 @@ def test_progress_runs_to_the_number_of_all_cells(demo):
     assert [done for done, _ in demo.progress] == sorted(done for done, _ in demo.progress)
 
 
-def test_inputs_are_only_read(demo, tmp_path):
-    write_demo_board(tmp_path)
-    assert contents(demo.board) == contents(tmp_path)
+def test_inputs_are_only_read(demo, demo_board):
+    assert contents(demo.board) == contents(demo_board)
 
 
 def test_demonstration_run_from_another_place_is_the_same_byte_for_byte(demo, tmp_path):
@@ -471,9 +468,8 @@ def test_board_that_answers_no_question_is_told_so_and_nothing_is_made(ballots, 
 # What is refused before anything runs
 
 
-def test_broken_tables_are_refused_with_every_problem_and_nothing_is_made(tmp_path, out):
-    board = tmp_path / "board"
-    write_demo_board(board)
+def test_broken_tables_are_refused_with_every_problem_and_nothing_is_made(demo_board, tmp_path, out):
+    board = shutil.copytree(demo_board, tmp_path / "board")
     for name, right, wrong in (
         ("bookings", ",attended,", ",Attnded,"),
         ("plans", ",NEG,", ",NEGLECT,"),
