@@ -438,11 +438,13 @@ def watched(served, seen):
     until_served = threading.Event()
 
     def watch():
+        before = set()
         while not until_served.wait(0.1):
-            # its own children alone, without what kernels begin: each asks for its processor, by a process of a moment
-            # ("uname"), and the server that forks kernels, which stays
+            # its own children alone, without what kernels begin, and without the server that forks them, which stays; a
+            # process that is there at one look alone is none (one that is about to run a program, "uname")
             own = psutil.Process(served.process.pid).children()
-            kernels = {each.pid for each in own if not serves_kernels(each)}
+            now = {each.pid for each in own if not serves_kernels(each)}
+            kernels, before = now & before, now
             seen.most = max(seen.most, len(kernels))
             seen.all |= kernels
 

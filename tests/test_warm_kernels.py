@@ -334,6 +334,16 @@ def test_kernel_whose_addresses_were_removed_while_it_began_ends_without_a_word(
     assert (ran.returncode, ran.stdout, ran.stderr) == (1, b"", b"")
 
 
+def test_kernel_whose_addresses_are_removed_just_before_it_reads_them_ends_without_a_word(tmp_path):
+    program = (
+        "import sys; from safeguarding_analytics import kernel_server as own; own._is_wanted = lambda _: True; "
+        "own._be_kernel(own.Request(['-f', sys.argv[1]], '.', {}, []))"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "kernel.json")]
+    ran = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (1, b"", b"")
+
+
 def test_next_notebook_has_a_new_server_where_the_last_one_was_killed():
     kernel_name()
     (first,) = warm_kernels._server

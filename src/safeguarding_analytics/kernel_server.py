@@ -24,6 +24,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ALWAYS = (
     *("ipykernel.kernelapp", "ipykernel.zmqshell", "numpy.random", "narwhals._polars.dataframe"),
@@ -263,8 +264,17 @@ def _be_kernel(request: Request) -> None:
     sys.argv = ["ipykernel_launcher", *request.arguments]
     if not _is_wanted(request):
         os._exit(1)  # without its addresses it would make up its own, and say so
+    kernel = importlib.import_module("ipykernel.kernelapp").IPKernelApp
+    find = kernel.init_connection_file
+
+    def find_or_end(app: Any) -> None:
+        find(app)
+        if not app.shell_port:  # they were removed since it was looked whether it is wanted
+            os._exit(1)
+
+    kernel.init_connection_file = find_or_end
     try:
-        importlib.import_module("ipykernel.kernelapp").IPKernelApp.launch_instance(argv=request.arguments)
+        kernel.launch_instance(argv=request.arguments)
     except BaseException as error:
         if isinstance(error, SystemExit) or _is_wanted(request):
             raise
