@@ -16,7 +16,7 @@ import polars as pl
 from safeguarding_analytics import __version__
 from safeguarding_analytics.area_audit import audit_areas, measures_of, repair_areas
 from safeguarding_analytics.area_runs import AreaRun
-from safeguarding_analytics.area_worker import Audit, Report, Workers
+from safeguarding_analytics.area_worker import AuditJob, ReportJob, Workers
 from safeguarding_analytics.board import check_all, read_board
 from safeguarding_analytics.build_folders import being_built, sweep
 from safeguarding_analytics.errors import DisclosureError, SafeguardingError, numbered
@@ -205,7 +205,7 @@ def _make(
     return {run.name: failed[run.name] for run in runs if failed[run.name]}
 
 
-def _job(run: AreaRun, wanted: Wanted) -> Report:
+def _job(run: AreaRun, wanted: Wanted) -> ReportJob:
     report = {
         "folder": str(run.board),
         "out": str(wanted.staged / run.name),
@@ -272,7 +272,7 @@ def _clean(releases: Sequence[Release], public: Sequence[Release], workers: Work
     measures = measures_of([*releases, *public])
     places = {"releases": [str(each.folder) for each in releases], "public": [str(each.folder) for each in public]}
     parts = [measures[number :: workers.count] for number in range(workers.count)]
-    jobs: dict[str, Audit] = {" ".join(part): {"audit": {**places, "measures": part}} for part in parts if part}
+    jobs: dict[str, AuditJob] = {" ".join(part): {"audit": {**places, "measures": part}} for part in parts if part}
     return {measure for _, said in workers.answers(jobs) for measure in said}
 
 

@@ -30,7 +30,7 @@ ENDS_WITHIN = 5
 
 
 @final
-class Report(TypedDict):
+class ReportJob(TypedDict):
     """A report is to be made: what `make_report` is given, and what `kept_tables.told` says. Said: what failed."""
 
     report: dict[str, Any]
@@ -38,13 +38,13 @@ class Report(TypedDict):
 
 
 @final
-class Audit(TypedDict):
+class AuditJob(TypedDict):
     """``releases`` beside those ``public`` are to be audited, for the ``measures`` that are listed. Said: the clean."""
 
     audit: dict[str, list[str]]
 
 
-Job = Report | Audit
+Job = ReportJob | AuditJob
 
 
 class Worker:
@@ -60,7 +60,7 @@ class Worker:
         self._stop()
 
     def ask(self, job: Job) -> tuple[str, ...]:
-        """What it says to a job (see `Report` and `Audit`), or that it was ended from outside."""
+        """What it says to a job (see `ReportJob` and `AuditJob`), or that it was ended from outside."""
         pipes = self._process.stdin, self._process.stdout
         try:
             pipes[0].write(json.dumps(job) + "\n")  # type: ignore[union-attr]  # a pipe, as asked for in _start
@@ -151,7 +151,7 @@ def work() -> None:
 
 
 def done(job: Job) -> list[str]:
-    """What is said to a job, once it is done: of a `Report` what failed, of an `Audit` which measures are clean."""
+    """What is said to a job when it is done: of a `ReportJob` what failed, of an `AuditJob` what is clean."""
     return _audited(job["audit"]) if "audit" in job else _made(job["report"], job["kept"])
 
 
