@@ -116,10 +116,8 @@ SPECIFICATIONS = {}
 def specification_of(chart):
     """Of a chart, written out once: that takes longer than all else."""
     if id(chart) not in SPECIFICATIONS:
-        SPECIFICATIONS[id(chart)] = (
-            chart,
-            chart.to_dict(validate=False),
-        )  # the chart is kept, so that its id stays its own
+        # The chart is kept, so that its id stays its own.
+        SPECIFICATIONS[id(chart)] = (chart, chart.to_dict(validate=False))
     return SPECIFICATIONS[id(chart)][1]
 
 

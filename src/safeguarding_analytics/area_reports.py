@@ -116,10 +116,10 @@ def make_reports(runs: Sequence[AreaRun], wanted: Wanted, *, progress: Done, say
     versions = {folder: read_board(folder).data_version for folder in {run.board.resolve() for run in runs}}
     states = {run.name: _state(run, versions[run.board.resolve()], wanted) for run in runs}
     due = [run for run in runs if not _is_made(wanted.staged / run.name, states[run.name])]
-    with ExitStack() as kept:
-        workers = kept.enter_context(Workers(min(wanted.jobs, len(runs))))  # they import while tables are checked
+    with ExitStack() as meanwhile:
+        workers = meanwhile.enter_context(Workers(min(wanted.jobs, len(runs))))  # they import while tables are checked
         for folder in versions:
-            _keep_tables(folder, kept)
+            _keep_tables(folder, meanwhile)
         failed = _make(due, wanted, states, workers, progress=progress, before=len(runs) - len(due))
         made = [
             run for run in runs if is_release(wanted.staged / run.name / PLACE) and not _would_lose(run, wanted, failed)

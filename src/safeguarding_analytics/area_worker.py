@@ -173,8 +173,8 @@ def _audited(audit: Mapping[str, list[str]]) -> list[str]:
     from safeguarding_analytics.area_audit import clean_measures
     from safeguarding_analytics.release import Release
 
-    releases, public = ([Release.open(place) for place in audit[each]] for each in ("releases", "public"))
     try:
+        releases, public = ([Release.open(place) for place in audit[each]] for each in ("releases", "public"))
         return clean_measures(releases, public, audit["measures"])
     except SafeguardingError:
         return []  # of none it is known: who asked audits them, and says why that cannot be

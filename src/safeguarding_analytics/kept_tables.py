@@ -48,11 +48,11 @@ def tables_kept(version: str, tables: Iterable[str], checked: Callable[[str], Ch
         except OSError:
             yield
             return
-        tell(os.pathsep.join([str(folder), *_told()]))
+        tell(os.pathsep.join([str(folder), *_folders()]))
         try:
             yield
         finally:
-            tell(os.pathsep.join(each for each in _told() if each != str(folder)))
+            tell(os.pathsep.join(each for each in _folders() if each != str(folder)))
 
 
 def told() -> str:
@@ -68,13 +68,13 @@ def tell(said: str) -> None:
         os.environ.pop(PLACE, None)
 
 
-def _told() -> list[str]:
+def _folders() -> list[str]:
     return [each for each in told().split(os.pathsep) if each]
 
 
 def kept_at(version: str) -> Path | None:
     """Where the tables of such data are kept; None where they are not."""
-    return next((place for folder in _told() if (place := Path(folder) / version).is_dir()), None)
+    return next((place for folder in _folders() if (place := Path(folder) / version).is_dir()), None)
 
 
 def kept_table(place: Path, table: str) -> Checked:
