@@ -756,6 +756,21 @@ def test_one_table_is_said_in_the_singular(board, tmp_path, monkeypatch):
     ]
 
 
+@pytest.mark.parametrize("command", ["demo", "report"])
+def test_exit_code_is_1_where_a_page_could_not_be_made(board, tmp_path, monkeypatch, command):
+    shelf = tmp_path / "notebooks"
+    shelf.mkdir()
+    monkeypatch.setattr(report, "NOTEBOOKS", shelf)
+    failing = one_table_notebook()
+    failing.cells[-1].source = "1 / 0"
+    failing.metadata["title"] = "Other"
+    nbformat.write(one_table_notebook(), shelf / "one.ipynb")
+    nbformat.write(failing, shelf / "other.ipynb")
+    ended = run("demo", tmp_path / "demo") if command == "demo" else run("report", board)
+    assert (ended.returncode, ended.stderr) == (1, "")
+    assert "- One: made\n- Other: code cell 2 ended with ZeroDivisionError." in ended.stdout
+
+
 def one_table_notebook():
     """A notebook that publishes a single table."""
     declared = nbformat.v4.new_code_cell('board: str = ""\nrelease: str = ""')

@@ -58,6 +58,8 @@ def demo(folder: Path, jobs: int) -> None:
     """Write a synthetic board into FOLDER/board, run everything, and say where the pack is.
 
     FOLDER is demo_output unless named. No person, child or ballot in it is real.
+
+    Exit code 1 if a page could not be made; the others are.
     """
     from safeguarding_analytics.demo import refuse_real_release, write_demo_board
 
@@ -250,8 +252,6 @@ def report(
         sys.exit(0 if report_for_each(each, folder, dict(parameters), wanted) else 1)
     made = _run_report(folder, place, only, dict(parameters), jobs or 4, repair=repair, pdf=pdf)
     _print_report(made)
-    if any(page.failed for page in made.pages):
-        sys.exit(1)
 
 
 commands.add_command(audit)
@@ -371,6 +371,7 @@ def _run_report(
 
 
 def _print_report(made: Report) -> None:
+    """Say what was made and where it is, and end with exit code 1 if a page could not be made."""
     for page in made.pages:
         say(f"- {page.notebook.title}: {page.why_not or 'made'}")
     if made.repaired:
@@ -388,6 +389,8 @@ def _print_report(made: Report) -> None:
     click.echo(f"Open it in a browser: {made.index.resolve().as_uri()}")
     say(f"Dashboard:  safeguarding dashboards {quoted(made.release.folder)}")
     say(f"Web site:   safeguarding publish {quoted(made.release.folder)} OUT")
+    if any(page.failed for page in made.pages):
+        sys.exit(1)
 
 
 def main() -> None:
