@@ -368,6 +368,46 @@ def test_beside_the_whole_board_what_would_tell_is_refused_or_hidden(board, shel
     assert sorted(path.name for path in out.iterdir()) == ["east", "mid", "release", "west"]
 
 
+def test_the_whole_board_made_after_its_areas_is_refused_with_what_to_do(board, shelf, tmp_path):
+    shelf("plans", COUNTS)
+    out, away = tmp_path / "out", tmp_path / "away"
+    make(board, out)
+    before = files(out)
+    with pytest.raises(DisclosureError, match=r"the release was not made beside 3 others: .* worked out") as error:
+        make_report(board, out, today=TODAY)
+    assert "- the whole board: plans, district=East" in str(error.value)
+    assert "20" not in str(error.value)
+    with pytest.raises(DisclosureError, match="whole board comes first") as error:  # East shows what it hides
+        make_report(board, out, today=TODAY, repair=True)
+    assert files(out) == before
+    # As the sentence says:
+    out.rename(away)
+    whole = make_report(board, out, today=TODAY).release
+    areas = make(board, out, repair=True).releases
+    assert audit_published(open_published([whole.folder, *(one.folder for one in areas.values())])).found.is_empty()
+    # Made again beside them it is as it was; with data that changed nothing is compared.
+    assert counts(make_report(board, out, today=TODAY).release) == counts(whole)
+    (board / "plans.csv").write_text((board / "plans.csv").read_text() + "CP99,C99,Shire,Mid,NEG,2010-05-01,,0\n")
+    assert counts(make_report(board, out, today=TODAY).release)["Total"] == 31
+
+
+def test_one_area_made_again_is_audited_beside_the_whole_board_and_the_others(board, shelf, tmp_path):
+    shelf("plans", COUNTS)
+    out, east = tmp_path / "out", {"area": "district=East"}
+    make_report(board, out, today=TODAY)
+    with pytest.raises(DisclosureError, match="the release was not made beside 1 other"):
+        make_report(board, out / "east", today=TODAY, parameters=east)
+    made = make_report(board, out / "east", today=TODAY, parameters=east, repair=True)
+    assert counts(made.release) == {"East": None, "Total": None}
+    # Two that stand may be of one area, made with other parameters: neither is overlooked.
+    again = make_report(board, out / "again", today=TODAY, parameters={**east, "year": 1}, repair=True)
+    assert counts(again.release) == {"East": None, "Total": None}
+    apart = make_report(board, tmp_path / "apart" / "east", today=TODAY, parameters=east).release
+    whole = Release.open(out / "release")
+    for public in ([apart, again.release, made.release], [made.release, again.release, apart]):
+        assert "district=East" in audit_areas([whole], public)["cell"].to_list()
+
+
 def test_what_no_worker_has_audited_is_audited_all_the_same(board, shelf, tmp_path, monkeypatch):
     shelf("plans", COUNTS)
     make_report(board, tmp_path / "out", today=TODAY)

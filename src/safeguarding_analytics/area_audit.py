@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
@@ -15,10 +16,13 @@ import polars as pl
 from safeguarding_analytics.areas import as_it_was
 from safeguarding_analytics.auditing import audit
 from safeguarding_analytics.dimensions import fitted
-from safeguarding_analytics.errors import DisclosureError
-from safeguarding_analytics.release import STANDING, Release, effort_for, lookups_of
+from safeguarding_analytics.errors import DisclosureError, numbered
+from safeguarding_analytics.release import PLACE, STANDING, Release, effort_for, is_release, lookups_of, previous
 from safeguarding_analytics.repairs import repair
 from safeguarding_analytics.safe import Safe
+
+MOST_SHOWN = 20
+"""Rows that are named where there are many."""
 
 _NO_REPAIR = (
     "numbers could be worked out of the reports together, and nothing more of them can be hidden. "
@@ -33,6 +37,68 @@ class Placed(NamedTuple):
     name: str
     table: Safe
     is_public: bool
+
+
+def standing_in(out: Path, data_version: str) -> list[Release]:
+    """The releases of some data that stand in a folder: that of the whole board, and those of areas.
+
+    Parameters
+    ----------
+    out
+        Folder that may hold ``release``, and ``NAME/release`` for areas.
+    data_version
+        The data that they must be of.
+
+    Raises
+    ------
+    SafeguardingError
+        When one of them cannot be read: nobody knows what it hides.
+    """
+    folders = [out, *sorted(path for path in out.iterdir() if path.is_dir())] if out.is_dir() else []
+    found = [Release.open(each / PLACE) for each in folders if _stands(each / PLACE)]
+    return [release for release in found if release.manifest.get("data_version") == data_version]
+
+
+def standing_around(place: Path, data_version: str) -> list[Release]:
+    """The releases of some data beside which one that is put here must be audited, but for the one it replaces.
+
+    They are those of areas in the same folder and, where this one is that of an area beside a whole board, all those.
+
+    Parameters
+    ----------
+    place
+        Where it is to be put.
+    data_version
+        See `standing_in`.
+    """
+    out = place.absolute().parent
+    found = [*standing_in(out, data_version)]
+    if _stands(out.parent / PLACE):
+        found += standing_in(out.parent, data_version)
+    return [release for release in found if release.folder.absolute() != place.absolute()]
+
+
+def _stands(place: Path) -> bool:
+    return is_release(place) or is_release(previous(place))
+
+
+def refuse_found(found: pl.DataFrame, first: str, advice: str) -> None:
+    """Raise a `DisclosureError` that names the rows of what could be worked out, if anything; it names no count.
+
+    Parameters
+    ----------
+    found
+        As `audit_areas` says it.
+    first, advice
+        What did not happen, and what to do.
+    """
+    if found.is_empty():
+        return
+    rows = found.select("table", "cell").unique(maintain_order=True).rows()
+    shown = [f"- {table}, {cell}" for table, cell in rows[:MOST_SHOWN]]
+    more = [f"- and {len(rows) - MOST_SHOWN:,} more"] if len(rows) > MOST_SHOWN else []
+    counted = f"{numbered(found.height, 'hidden number')} could be worked out of"
+    raise DisclosureError("\n".join([f"{first}: {counted} them together, in these rows:", *shown, *more, advice]))
 
 
 def measures_of(releases: Sequence[Release]) -> list[str]:
@@ -146,8 +212,10 @@ def _by_measure(
                 continue
             seen.add((of, entry.name, entry.sha256))
             named = f"{STANDING}, {of}: {entry.name}" if is_public else f"{of}: {entry.name}"
-            placed = Placed(release, entry.name, release.in_the_whole(entry.name), is_public)
-            found.setdefault(entry.measure, {})[named] = placed
+            tables = found.setdefault(entry.measure, {})
+            if named in tables:  # another that stands is of the same area, made with other parameters
+                named = f"{named} ({release.folder})"
+            tables[named] = Placed(release, entry.name, release.in_the_whole(entry.name), is_public)
     return {measure: found[measure] for measure in sorted(found)}
 
 

@@ -14,12 +14,12 @@ from pathlib import Path
 import polars as pl
 
 from safeguarding_analytics import __version__
-from safeguarding_analytics.area_audit import audit_areas, measures_of, repair_areas
+from safeguarding_analytics.area_audit import audit_areas, measures_of, refuse_found, repair_areas, standing_in
 from safeguarding_analytics.area_runs import AreaRun
 from safeguarding_analytics.area_worker import AuditJob, ReportJob, Workers
 from safeguarding_analytics.board import check_all, read_board
 from safeguarding_analytics.build_folders import being_built, sweep
-from safeguarding_analytics.errors import DisclosureError, SafeguardingError, numbered
+from safeguarding_analytics.errors import SafeguardingError, numbered
 from safeguarding_analytics.kept_tables import told
 from safeguarding_analytics.release import (
     BEING_BUILT,
@@ -44,10 +44,6 @@ ROUNDS = 3
 
 Done = Callable[[int, int], None]
 Say = Callable[[str], None]
-
-
-MOST_SHOWN = 20
-"""Rows that are named where there are many."""
 
 
 @dataclass(frozen=True)
@@ -233,7 +229,7 @@ def _protect_together(
 ) -> Iterator[str]:
     """The same for the reports of one board."""
     staged = [wanted.staged / run.name / PLACE for run in runs]
-    public = _standing(wanted.out, Release.open(staged[0]))
+    public = standing_in(wanted.out, Release.open(staged[0]).manifest["data_version"])
     if len(staged) + len(public) == 1:
         return
     beside = (
@@ -276,13 +272,6 @@ def _clean(releases: Sequence[Release], public: Sequence[Release], workers: Work
     return {measure for _, said in workers.answers(jobs) for measure in said}
 
 
-def _standing(out: Path, like: Release) -> list[Release]:
-    """The releases of the same data that stand where these are to be put: of the whole board, and of areas."""
-    places = [out / PLACE, *sorted(folder / PLACE for folder in out.iterdir() if folder.name != STAGED)]
-    found = [Release.open(place) for place in places if is_release(place) or is_release(previous(place))]
-    return [release for release in found if release.manifest.get("data_version") == like.manifest["data_version"]]
-
-
 def _are_alike(places: Sequence[Path]) -> bool:
     """Whether releases were made with the same parameters but for the area."""
     given = [dict(Release.open(place).manifest["parameters"]) for place in places]
@@ -290,20 +279,6 @@ def _are_alike(places: Sequence[Path]) -> bool:
 
 
 def _refuse(found: pl.DataFrame) -> None:
-    """Say what could be worked out, if anything; no count is named."""
-    if found.is_empty():
-        return
-    rows = found.select("table", "cell").unique(maintain_order=True).rows()
-    shown = [f"- {table}, {cell}" for table, cell in rows[:MOST_SHOWN]]
-    more = [f"- and {len(rows) - MOST_SHOWN:,} more"] if len(rows) > MOST_SHOWN else []
-    raise DisclosureError(
-        "\n".join(
-            [
-                f"no report was put in place: {numbered(found.height, 'hidden number')} could be worked out of them "
-                "together, in these rows:",
-                *shown,
-                *more,
-                "Hide more until nothing can be worked out: safeguarding report FOLDER --for-each … --repair",
-            ]
-        )
-    )
+    """Say what could be worked out, if anything."""
+    advice = "Hide more until nothing can be worked out: safeguarding report FOLDER --for-each … --repair"
+    refuse_found(found, "no report was put in place", advice)

@@ -486,7 +486,7 @@ def _repair_tables(
                 now |= repair(named, within=fits, fixed=fixed, one_system=not public)
     rows = {name: _newly_hidden(table, now[name]) for name, table in before.items()}
     changed = {name: number for name, number in sorted(rows.items()) if number}
-    _rewrite(release, {name: _as_of_area(release, name, now[name]) for name in changed})
+    rewrite(release, {name: _as_of_area(release, name, now[name]) for name in changed})
     return changed
 
 
@@ -503,8 +503,16 @@ def _as_of_area(release: Release, name: str, table: Safe) -> Safe:
     return as_it_was(release[name], table, release.area) if release.area else table
 
 
-def _rewrite(release: Release, tables: Mapping[str, Safe]) -> None:
-    """Write tables that hide more, and what is said of them."""
+def rewrite(release: Release, tables: Mapping[str, Safe]) -> None:
+    """Write tables of a release that hide more, and what is said of them.
+
+    Parameters
+    ----------
+    release
+        One that nobody has seen; it may still be in the making.
+    tables
+        Those that change, by name.
+    """
     entries = dict(release.manifest["tables"])
     for name, table in tables.items():
         entries[name] |= _rewritten(release.folder, name, table)
@@ -513,7 +521,7 @@ def _rewrite(release: Release, tables: Mapping[str, Safe]) -> None:
 
 def hide_in_release(place: Path, tables: Mapping[str, Safe]) -> list[str]:
     """Put tables that hide more into a release that nobody has seen; titles of the pages that are left out for it."""
-    _rewrite(Release.open(place), tables)
+    rewrite(Release.open(place), tables)
     pages = leave_out_pages(place, tables)
     if (place / WORKBOOK).exists():
         write_release_workbook(Release.open(place), place / WORKBOOK)

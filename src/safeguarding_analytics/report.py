@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from safeguarding_analytics.answers import tables_answering
+from safeguarding_analytics.area_audit import audit_areas, refuse_found, repair_areas, standing_around
 from safeguarding_analytics.areas import Area
 from safeguarding_analytics.audit_aside import audited_aside
 from safeguarding_analytics.board import Board, check_all
@@ -22,7 +23,15 @@ from safeguarding_analytics.board_pdf import BOARD_PDF, Chapter, digests_of, pac
 from safeguarding_analytics.build_folders import being_built, sweep
 from safeguarding_analytics.contracts import say_problems
 from safeguarding_analytics.dates import day_in_words, evaluation_day
-from safeguarding_analytics.errors import ParameterError, SafeguardingError, TableError, in_words, nearest
+from safeguarding_analytics.errors import (
+    DisclosureError,
+    ParameterError,
+    SafeguardingError,
+    TableError,
+    in_words,
+    nearest,
+    numbered,
+)
 from safeguarding_analytics.kernels import Outcome, Progress, Task, run_notebooks
 from safeguarding_analytics.leaks import refuse_leaks
 from safeguarding_analytics.package_files import folder_of
@@ -42,7 +51,7 @@ from safeguarding_analytics.release import (
     promote,
     refuse_other_folders,
 )
-from safeguarding_analytics.release_audit import repair_tables
+from safeguarding_analytics.release_audit import repair_tables, rewrite
 from safeguarding_analytics.release_workbook import WORKBOOK, write_release_workbook
 from safeguarding_analytics.temporary_folders import lock
 
@@ -51,6 +60,11 @@ NOTEBOOKS = folder_of("notebooks", "notebooks")
 
 OF_THE_MACHINE = ("board", "release")
 """Parameters that name places of the computer; they never stand in a release."""
+
+WHOLE_FIRST = (
+    "The report of the whole board comes first, and those of its areas hide what it hides. If nobody has seen the "
+    "releases that stand, move them away, make that of the whole board, and then theirs: --for-each … --repair"
+)
 
 FAILED = "This page could not be made. Whoever made the others has been told why."
 
@@ -193,9 +207,9 @@ def make_report(
         When a notebook or parameter is unknown, a value is not of the declared type, or ``out/release`` holds
         something else than a release.
     DisclosureError
-        When the tables, together or with those of the release that stands, would give a hidden number away (see
-        `promote`) and are not to be repaired, or cannot be; or a page holds an identifying value or a number that
-        stands in no published table.
+        When the tables, together or with those of the release that stands (see `promote`) or of those around it (see
+        `standing_around`), would give a hidden number away and are not to be repaired, or cannot be; or a page holds an
+        identifying value or a number that stands in no published table.
     SafeguardingError
         When a notebook failed and a release stands, which stays, or no notebook was left; or the PDF cannot be made.
 
@@ -227,7 +241,7 @@ def make_report(
             pages = _run_all(board, wanted, runs, given, jobs, progress)
         _refuse_failures(pages, place)
         gather(built, runs, {notebook.name: _about(notebook, given, board) for notebook in wanted})
-        repaired, verdict = _repaired(built, place, board.data_version) if repair else ([], None)
+        repaired, verdict = _repaired(built, place, board) if repair else ([], None)
         pages = _without_what_is_hidden(pages, built, repaired)
         with nullcontext(lambda: verdict) if verdict else audited_aside(built, place, board.data_version) as audited:
             notes = _notes(board, str(given.get("as_at") or ""))
@@ -247,6 +261,7 @@ def make_report(
                 about["pdf"] = _write_pdf(board, chapters, built / "pack", today, notes)
             with _one_at_a_time(place.parent):
                 _refuse_to_lose_pages(place, wanted)
+                _refuse_beside_areas(built, place, board)
                 return Report(promote(built, place, about=about, audited=audited()), tuple(pages), tuple(repaired))
     finally:
         _remove(built)
@@ -283,14 +298,39 @@ def _about(notebook: Notebook, given: Mapping[str, Any], board: Board) -> dict[s
     return {"parameters": texts, "data_version": board.data_version}
 
 
-def _repaired(built: Path, place: Path, data_version: str) -> tuple[list[str], Verdict | None]:
-    """Hide more in the tables of a run, if the gate would refuse them; names of those that changed, or the audit."""
-    draft = Draft.open(built, place, data_version)
+def _repaired(built: Path, place: Path, board: Board) -> tuple[list[str], Verdict | None]:
+    """Hide more in the tables of a run, if it would be refused; names of those that changed, or the audit."""
+    draft = Draft.open(built, place, board.data_version)
     verdict = draft.verdict()
-    if verdict.found.is_empty():
-        return [], verdict
-    lookups = lookups_of(draft.entries.values())
-    return repair_tables(built, fixed=draft.fixed, measures=draft.measures, within=lookups), None
+    changed = set[str]()
+    if not verdict.found.is_empty():
+        lookups = lookups_of(draft.entries.values())
+        changed |= {*repair_tables(built, fixed=draft.fixed, measures=draft.measures, within=lookups)}
+    if around := standing_around(place, board.data_version):
+        made = _in_the_making(built, board)
+        try:
+            (more,) = repair_areas([made], around)
+        except DisclosureError as error:
+            raise DisclosureError(f"{error}\n{WHOLE_FIRST}") from None
+        rewrite(made, more)
+        changed |= more.keys()
+    return sorted(changed), None if changed else verdict
+
+
+def _refuse_beside_areas(built: Path, place: Path, board: Board) -> None:
+    """What the whole board hides its areas may show, and the other way round: refuse what tells it."""
+    around = standing_around(place, board.data_version)
+    if not around:
+        return
+    found = audit_areas([_in_the_making(built, board)], around)
+    advice = f"Hide more of this one: safeguarding report FOLDER --repair\n{WHOLE_FIRST}"
+    refuse_found(found, f"the release was not made beside {numbered(len(around), 'other')}", advice)
+
+
+def _in_the_making(built: Path, board: Board) -> Release:
+    """What a run has published, as a release of its area or of the whole board."""
+    tables = {path.stem: _said_of_table(path) for path in sorted((built / "tables").glob("*.json"))}
+    return Release(built, {"tables": tables, "area": str(board.area) if board.area else None})
 
 
 def _without_what_is_hidden(pages: list[PackPage], built: Path, repaired: Sequence[str]) -> list[PackPage]:
