@@ -194,6 +194,14 @@ def test_the_board_of_an_area_has_its_rows_alone(board):
     assert mid.register_days("Shire") == whole.register_days("Shire")
 
 
+def test_plans_of_an_authority_are_those_of_that_one_also_where_the_board_has_another(board):
+    (board / "board.toml").write_text('[board]\nname = "Shires"\nauthority = "Shire"\n')
+    plans = (board / "plans.csv").read_text()
+    (board / "plans.csv").write_text(plans + "CP99,C99,Other,Mid,NEG,2010-05-01,,0\n")
+    assert read_board(board, area="authority=Other").config.board.authority == "Other"
+    assert read_board(board, area="district=Mid").config.board.authority == "Shire"
+
+
 def test_a_plan_is_a_later_one_also_after_a_plan_in_another_area(board):
     """C1 moved from East to Mid; of C2 nobody knows the plans before; p3 says itself that there were two."""
     rows = {

@@ -212,6 +212,18 @@ def test_rank_of_zero_and_issue_twice_on_one_ballot(tmp_path: Path) -> None:
     ]
 
 
+def test_children_of_districts_stand_beside_those_of_their_authority_once_each(tmp_path: Path) -> None:
+    rows = "Kent,,2007,300000\nKent,Thanet,2007,30000\nKent,Swale,2007,29000\nKent,,2008,301000\n"
+    write(tmp_path, population=f"authority,district,mid_year,children\n{rows}")
+    assert problems_of(tmp_path) == []
+    write(tmp_path, population=f"authority,district,mid_year,children\n{rows}Kent,,2008,301500\n")
+    assert [row[:4] for row in problems_of(tmp_path)] == [
+        ("population", row, None, "one row per authority, district and mid_year") for row in (5, 6)
+    ]
+    write(tmp_path, population="authority,mid_year,children\nKent,2007,300000\nKent,2007,300001\n")
+    assert [row[1] for row in problems_of(tmp_path)] == [2, 3]
+
+
 def test_post_score_without_a_pre_is_noted_not_refused(tmp_path: Path) -> None:
     folder = write(
         tmp_path,

@@ -506,7 +506,7 @@ def test_overview_gives_chart_numbers_and_definition_of_each_answer(html):
     assert html.count('<figure class="chart" id=') == html.count("<details>") == 4
     for name in TABLES:
         assert f"<caption>Table of {name}</caption>" in html
-        assert f"Definition: How {name} is counted &amp; why. As at 1 July 2011." in html
+        assert f"Definition: How {name} is counted &amp; why." in html
     assert NOT_WORKED_OUT not in html
 
 
@@ -530,7 +530,7 @@ def test_training_page_gives_numbers_and_definition_of_each_answer(pages):
     names = ["training_reach_by_agency", *NEW]
     html = pages["/training"]
     assert re.findall(r"<caption>Table of (.*?)</caption>", html) == names
-    assert re.findall(r"Definition: How (.*?) is counted &amp; why. As at 1 July 2011.", html) == names
+    assert re.findall(r"Definition: How (.*?) is counted &amp; why.", html) == names
     assert re.findall(r'<p class="headline">(.*?)</p>', html) == [escape(HEADLINES["training_reach_by_agency"])]
     tables_alone = 2  # of induction and of costs
     assert html.count('<figure class="chart" id=') == html.count("<details>") == len(names) - tables_alone
@@ -558,7 +558,7 @@ def test_knowledge_page_gives_numbers_and_definition_of_each_answer(pages):
     names = [first, "knowledge_gain", *others]
     html = pages["/knowledge"]
     assert re.findall(r"<caption>Table of (.*?)</caption>", html) == names
-    assert re.findall(r"Definition: How (.*?) is counted &amp; why. As at 1 July 2011.", html) == names
+    assert re.findall(r"Definition: How (.*?) is counted &amp; why.", html) == names
     assert set(re.findall(r'<p class="headline">(.*?)</p>', html)) == {escape(HEADLINES["knowledge_gain"])}
     drawn = ("answers", "knowledge_gain", "question_changes", "rating_answers", "follow_up_changes")
     by_group = ("knowledge_gain_by_agency", "knowledge_gain_by_district", "courses_of_one_questionnaire")
@@ -585,7 +585,7 @@ def test_child_protection_page_gives_numbers_and_definition_of_each_answer(pages
     names = ["repeat_plans", *PLANS]
     html = pages["/child_protection"]
     assert re.findall(r"<caption>Table of (.*?)</caption>", html) == names
-    assert re.findall(r"Definition: How (.*?) is counted &amp; why. As at 1 July 2011.", html) == names
+    assert re.findall(r"Definition: How (.*?) is counted &amp; why.", html) == names
     assert re.findall(r'<p class="headline">(.*?)</p>', html) == [escape(HEADLINES["repeat_plans"])]
     tables_alone = 1  # of reviews
     assert html.count('<figure class="chart" id=') == html.count("<details>") == len(names) - tables_alone
@@ -991,7 +991,7 @@ def test_answer_is_found_by_the_beginning_of_its_table_s_name(release):
         "<b>Police</b> | 210 | 400 | 52.5% | 48.0% to 57.0%",
         "Health | 177 | 920 | 19.2% | 17.0% to 22.0%",
         "Source: made up.",
-        "Definition: How training_reach_by_agency is counted & why. As at 1 July 2011.",
+        "Definition: How training_reach_by_agency is counted & why.",
     ]
     assert "<b>Police" not in answer.html
 
@@ -1006,7 +1006,7 @@ def test_answer_without_a_headline_is_the_chart_the_numbers_and_the_definition(r
         "out of date | 90",
         "never trained | 60",
         "Source: made up.",
-        "Definition: How currency_ageing is counted & why. As at 1 July 2011.",
+        "Definition: How currency_ageing is counted & why.",
     ]
     assert answer.html.startswith('<figure class="chart">')
     assert answer.html.count("<details>") == answer.html.count("<table>") == 1
@@ -1028,8 +1028,7 @@ def test_answer_of_a_wide_table_shows_the_columns_that_are_asked_for_and_says_wh
         "Neglect | 1 | 9.0",
         "Missing Children | 2 | 5.0",
         "Source: made up.",
-        "Definition: How priorities is counted & why. As at 1 July 2011. "
-        "The file priorities.csv of the release has more columns.",
+        "Definition: How priorities is counted & why. The file priorities.csv of the release has more columns.",
     ]
 
 
@@ -1138,6 +1137,24 @@ def test_each_notebook_of_a_folder_is_a_page_at_the_name_of_its_file(tmp_path):
         DashboardPage(tmp_path / "overview.ipynb", "OVERVIEW", "/"),
         DashboardPage(tmp_path / "later.ipynb", "LATER", "/later"),
         DashboardPage(tmp_path / "last_one.ipynb", "LAST_ONE", "/last_one"),
+    ]
+
+
+def test_only_what_was_asked_as_at_a_day_says_it(tmp_path):
+    """Plans of a year to March hold whatever day of the evaluation the board has."""
+    built = tmp_path / "built"
+    built.mkdir()
+    asked = {"of_the_board": {"as_at": ""}, "asked": {"as_at": "2011-08-31"}, "of_a_year": {"time_period": "2008"}}
+    for name, parameters in asked.items():
+        table = already_public(pl.DataFrame({"place": [name], "count": [100]}), "made up")
+        publish(table, name, into=built, title=name, definition="How", measure=name)
+        entry = built / "tables" / f"{name}.json"
+        entry.write_text(json.dumps(json.loads(entry.read_text()) | {"parameters": parameters}))
+    release = promote(built, tmp_path / "release", about=ABOUT)
+    assert [show_answer(release, name).text.splitlines()[-1] for name in asked] == [
+        "Definition: How. As at 1 July 2011.",
+        "Definition: How. As at 31 August 2011.",
+        "Definition: How.",
     ]
 
 
@@ -1276,7 +1293,7 @@ def test_priorities_page_gives_numbers_and_definition_of_each_answer(pages):
     names = ["priorities", *VOTE]
     html = pages["/priorities"]
     assert re.findall(r"<caption>Table of (.*?)</caption>", html) == names
-    assert re.findall(r"Definition: How (.*?) is counted &amp; why. As at 1 July 2011.", html) == names
+    assert re.findall(r"Definition: How (.*?) is counted &amp; why.", html) == names
     headlines = [HEADLINES["priorities"]]
     assert html.index("What does this release not answer?") < html.index("<li>Where do boards place the themes they")
     assert re.findall(r'<p class="headline">(.*?)</p>', html) == [escape(text) for text in headlines]

@@ -1,6 +1,7 @@
 """A register of plans in the periods it covers: by hand, by plain Python, and what a reader of two tables may learn."""
 
 import csv
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -398,6 +399,15 @@ def test_rows_of_districts_and_other_authorities_are_not_used():
     )
     found = register_rates(register(), population)
     assert found["population"].drop_nulls().unique().to_list() == [25_000]
+
+
+def test_plans_of_one_district_are_set_beside_its_own_children():
+    rows = ("2007", 25_000, "Kent", None), ("2007", 9_000, "Kent", "Thanet"), ("2007", 8_000, "Kent", "Swale")
+    thanet = replace(register(), area="district=Thanet")
+    of_thanet = register_rates(thanet, people(*rows, district=True))
+    assert of_thanet["population"].drop_nulls().unique().to_list() == [9_000]
+    authority = replace(register(), area="authority=Kent")
+    assert register_rates(authority, people(*rows, district=True))["population"].drop_nulls().unique().item() == 25_000
 
 
 @pytest.mark.parametrize("name", ["KENT", "kent", " Kent "])

@@ -117,9 +117,11 @@ def with_history(plans: pl.DataFrame) -> pl.DataFrame:
 def config_of(config: Config, area: Area) -> Config:
     """The settings of a board for one of its areas: by its name, and without figures that are published of the whole.
 
-    Targets and comparators are those of the board, and nothing of an area can be set beside them.
+    Targets and comparators are those of the board, and nothing of an area can be set beside them. Where each area is a
+    local authority, its plans are those of that authority.
     """
-    board = config.board.model_copy(update={"name": f"{config.board.name}: {area.value}"})
+    named = {"name": f"{config.board.name}: {area.value}"}
+    board = config.board.model_copy(update=named | ({"authority": area.value} if area.column == "authority" else {}))
     own = {name: target for name, target in config.training.district_targets.items() if str(area) == f"district={name}"}
     training = config.training.model_copy(update={"target": own.get(area.value), "district_targets": own})
     return config.model_copy(update={"board": board, "training": training, "comparators": ComparatorsSection()})

@@ -233,7 +233,7 @@ def report(
     With --pdf the pack is also made as one accessible PDF with contents and page numbers, board_pack.pdf beside its
     pages. Where that cannot be made, no release is.
 
-    -p time_period 2012 sets a parameter of every notebook that has it, -p repeat_plans.group category of one.
+    -p months 24 sets a parameter of every notebook that has it, -p repeat_plans.time_period 2007 of one.
 
     With --for-each district, every district has a report of its own rows, in a folder of its own in OUT. All reports
     are audited together, and beside the one of the whole board if that stands in OUT: none is put in place before
@@ -241,7 +241,8 @@ def report(
     stopped: give the command again. A CSV with the columns name and, if need be, folder (that of another board), and
     others named after parameters makes a report of each of its rows.
 
-    Exit code 1 if a page could not be made; the others are.
+    Exit code 1 if a page could not be made; the others are, where no release stands. One that stands is not given up
+    for one that lacks a page: nothing is made then, and the exit code is 2.
     """
     place = out or folder.resolve().with_name(f"{folder.resolve().name}_report")
     if each:

@@ -29,7 +29,7 @@ from safeguarding_analytics.chart_rows import sentence
 from safeguarding_analytics.dates import day_in_words
 from safeguarding_analytics.errors import ParameterError, SafeguardingError
 from safeguarding_analytics.package_files import folder_of
-from safeguarding_analytics.release import Release
+from safeguarding_analytics.release import Entry, Release
 from safeguarding_analytics.safe import Safe
 from safeguarding_analytics.tables import TOTAL
 from safeguarding_analytics.vote_pages import say_missing, show_standing
@@ -122,7 +122,7 @@ def show_answer(
     columns: Sequence[str] = (),
     **options: Any,
 ) -> Html:
-    """The answer to one question: its headline, its chart, the table behind it, the definition, and the day it holds.
+    """The answer to one question: its headline, its chart, the table behind it, the definition, and its day, if any.
 
     Parameters
     ----------
@@ -171,8 +171,7 @@ def show_answer(
         options["selected"] = ranked.filter("selected")["issue"].to_list()
     there = [each for each in columns if each in table.frame().columns]
     headline, numbers = show_text(entry.headline), show_table(table, caption=entry.title, columns=there)
-    asked = str(entry.parameters.get("as_at", "")).strip()
-    day = day_in_words(date.fromisoformat(asked)) if asked else _as_at(release)
+    day = _day_of(entry, release)
     hidden = "".join(f" {meaning}" for meaning in meanings_of({*table.frame()["mark"]}))
     more = f" The file {found[0]}.csv of the release has more columns." if there else ""
     note = f"Definition: {sentence(entry.definition)}{f' As at {day}.' if day else ''}{hidden}{more}"
@@ -231,6 +230,14 @@ def pages_in(folder: Path, *, live: bool = False) -> list[DashboardPage]:
             read.items(), key=lambda each: (each[0].stem != first, each[1]["safeguarding"]["order"])
         )
     ]
+
+
+def _day_of(entry: Entry, release: Release) -> str:
+    """The day of the evaluation that a table was asked for, or that of the board, in words; empty where it has none."""
+    if "as_at" not in entry.parameters:  # such as a year of plans, or a vote
+        return ""
+    asked = str(entry.parameters["as_at"]).strip()
+    return day_in_words(date.fromisoformat(asked)) if asked else _as_at(release)
 
 
 def _as_at(release: Release) -> str:

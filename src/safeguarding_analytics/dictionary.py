@@ -39,7 +39,8 @@ def _table(name: str, schema: type[dy.Schema]) -> str:
     columns = schema.columns()
     key = ", ".join(column for column, rule in columns.items() if rule.primary_key)
     rules = [f"Rule: {words}." for rule, words in ROW_RULES.items() if rule in schema.__dict__]
-    head = f"\n### {name}\n\n{cleandoc(schema.__doc__ or '')}\n\nKey: {key}. {' '.join(rules)}".rstrip() + "\n\n"
+    said = " ".join([*([f"Key: {key}."] if key else []), *rules])
+    head = f"\n### {name}\n\n{cleandoc(schema.__doc__ or '')}\n\n{said}\n\n"
     rows = "".join(_row(column, rule) for column, rule in columns.items())
     return f"{head}| column | kind | unit | meaning | rules |\n|---|---|---|---|---|\n{rows}"
 

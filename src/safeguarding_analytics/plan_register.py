@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 import polars as pl
 
+from safeguarding_analytics.areas import Area
 from safeguarding_analytics.child_protection import repeat_plan_rate
 from safeguarding_analytics.dates import AGE_BANDS, covered_years, day_in_words, part_year
 from safeguarding_analytics.errors import (
@@ -36,10 +37,6 @@ from safeguarding_analytics.policy import Policy
 from safeguarding_analytics.register_days import RegisterDays
 from safeguarding_analytics.shapes import PROPORTION, RATE
 from safeguarding_analytics.tables import CATEGORY_WORDS, IDENTIFYING, TOTAL
-
-SIX_WEEKS = timedelta(days=42)
-"""Where the first conference lies this soon after 1 April, the table is taken to cover the year."""
-
 
 ON_THE_PAGE = ("category", "latest_category", "age_band", "authority", "time_period", "quarter", "month")
 """Groups that stand on the page by themselves, or say the same of all plans."""
@@ -382,11 +379,13 @@ def register_rates(register: PlanRegister, population: pl.DataFrame) -> pl.DataF
 
 
 def _children_of(register: PlanRegister, population: pl.DataFrame) -> pl.DataFrame:
-    """The children of the whole authority by mid-year."""
+    """The children of the whole authority by mid-year, or those of the district of which alone the plans are."""
     require_columns(population.columns, ["authority", "mid_year", "children"], "population")
     name = str(register.plans["authority"].drop_nulls().first())
     own = population.filter(_plain(pl.col("authority")) == _plain(pl.lit(name)))
-    whole = own.filter(pl.col("district").is_null()) if "district" in population.columns else own
+    area = Area.of(register.area) if register.area else None
+    district = area.value if area and area.column == "district" else None
+    whole = own.filter(pl.col("district").eq_missing(district)) if "district" in population.columns else own
     if whole.is_empty() and not population.is_empty():
         if own.is_empty():
             names = population["authority"].drop_nulls().unique().sort().to_list()

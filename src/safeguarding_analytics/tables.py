@@ -65,6 +65,7 @@ ROW_RULES = {
     "says_what_happened": "section_47_start or conference_date is given",
     "leaves_after_start": "leaving_date is not before start_date",
     "merges_whole": "merged_into and merged_on stand together, and merged_into is another agency",
+    "one_row_each": "one row per authority, district and mid_year",
 }
 """Rules about several columns of a row, in words."""
 
@@ -300,10 +301,15 @@ class Reviews(dy.Schema):
 class Population(dy.Schema):
     """One row per authority, or district of it, and mid-year: children who live there."""
 
-    authority = _text("Local authority", primary_key=True)
+    authority = _text("Local authority")
     district = _text("District; empty = the whole authority", nullable=True, optional=True)
-    mid_year = _text("Year of the mid-year estimate", primary_key=True, regex=r"^\d{4}$")
+    mid_year = _text("Year of the mid-year estimate", regex=r"^\d{4}$")
     children = _whole("Children aged 0 to 17", "children", min=1)
+
+    @dy.rule()
+    def one_row_each(cls) -> pl.Expr:
+        """See `ROW_RULES`; a key would need a district in every row."""
+        return pl.len().over("authority", "district", "mid_year") == 1
 
 
 class Issues(dy.Schema):
