@@ -399,6 +399,19 @@ def test_the_whole_board_made_after_its_areas_is_refused_with_what_to_do(board, 
     assert counts(make_report(board, out, today=TODAY).release)["Total"] == 31
 
 
+def test_what_was_hidden_last_time_is_hidden_again_without_being_asked(board, shelf, tmp_path):
+    shelf("plans", COUNTS)
+    out = tmp_path / "out"
+    make_report(board, out, today=TODAY)
+    first = make(board, out, repair=True)
+    assert first.repaired == ("East",)
+    make(board, out)
+    again = make(board, out)  # nor does it forget what it was told twice ago
+    assert again.repaired == ()
+    assert counts(again.releases["east"]) == {"East": None, "Total": None}
+    assert "Left out" not in (out / "east" / "release" / "pack" / "plans.html").read_text(encoding="utf-8")
+
+
 def test_one_area_made_again_is_audited_beside_the_whole_board_and_the_others(board, shelf, tmp_path):
     shelf("plans", COUNTS)
     out, east = tmp_path / "out", {"area": "district=East"}

@@ -170,6 +170,7 @@ MODULES = (
     "funnel_charts",
     "exports",
     "build_folders",
+    "placed_folders",
     "release",
     "release_workbook",
     "vote_release",

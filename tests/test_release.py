@@ -25,17 +25,17 @@ from polars.testing import assert_frame_equal
 from safeguarding_analytics.build_folders import being_built, sweep
 from safeguarding_analytics.disclosure import Policy, already_public, suppress
 from safeguarding_analytics.errors import DisclosureError, ParameterError, SafeguardingError
+from safeguarding_analytics.placed_folders import previous, replace_folder
 from safeguarding_analytics.release import (
     BEING_BUILT,
+    RELEASE,
     Entry,
     Release,
     gather,
     joint_audit,
-    previous,
     promote,
     publish,
     published_before,
-    replace_folder,
 )
 from safeguarding_analytics.release_audit import audit_published, open_published
 from safeguarding_analytics.safe import reads_as_total
@@ -940,13 +940,14 @@ PROMOTES_FOR_EVER = """
 import shutil, sys
 from itertools import count
 from pathlib import Path
-from safeguarding_analytics.release import replace_folder
+from safeguarding_analytics.placed_folders import replace_folder
+from safeguarding_analytics.release import RELEASE
 finished, place = map(Path, sys.argv[1:])
 print("ready", flush=True)
 for number in count():
     built = place.with_name(f"built-{number}")
     shutil.copytree(finished, built)
-    replace_folder(built, place)
+    replace_folder(built, place, RELEASE)
 """
 
 
@@ -988,7 +989,7 @@ def test_release_opens_after_every_step_of_replacing_it(release, monkeypatch, st
         patch.setattr(Path, "rename", stop_when_used_up(Path.rename))
         patch.setattr(shutil, "rmtree", stop_when_used_up(shutil.rmtree))
         with contextlib.nullcontext() if steps == 4 else pytest.raises(KeyboardInterrupt):
-            replace_folder(built, release.folder)
+            replace_folder(built, release.folder, RELEASE)
     assert_frame_equal(Release.open(release.folder)["reach"].frame(), suppress(count, Policy.dfe()).frame())
 
 

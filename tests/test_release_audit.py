@@ -25,7 +25,8 @@ from safeguarding_analytics.errors import DisclosureError, ParameterError, Safeg
 from safeguarding_analytics.exports import write_csv, write_workbook
 from safeguarding_analytics.left_out_pages import LEFT_OUT
 from safeguarding_analytics.pages import index_html, message_html
-from safeguarding_analytics.release import Release, previous, promote, publish
+from safeguarding_analytics.placed_folders import previous
+from safeguarding_analytics.release import Release, promote, publish
 from safeguarding_analytics.release_audit import (
     BEING_REPAIRED,
     audit_published,

@@ -24,16 +24,16 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
-from safeguarding_analytics import release as releases
-from safeguarding_analytics import static_site
+from safeguarding_analytics import placed_folders, static_site
 from safeguarding_analytics.cli import commands
 from safeguarding_analytics.dashboards import pages_in
 from safeguarding_analytics.disclosure import already_public, suppress
 from safeguarding_analytics.errors import DisclosureError, ParameterError, SafeguardingError, say_system_error
 from safeguarding_analytics.exports import write_workbook
 from safeguarding_analytics.pages import OVERVIEW
+from safeguarding_analytics.placed_folders import exchange, previous, replace_folder
 from safeguarding_analytics.policy import Policy
-from safeguarding_analytics.release import Release, exchange, previous, promote, publish, replace_folder
+from safeguarding_analytics.release import Release, promote, publish
 from safeguarding_analytics.release_workbook import write_release_workbook
 from safeguarding_analytics.report import notebooks
 from safeguarding_analytics.static_site import SITE, is_site, publish_site
@@ -501,7 +501,7 @@ def test_new_site_takes_the_place_of_the_old_one_as_a_whole(site, published, tmp
 
 @pytest.mark.parametrize("stands", [True, False])
 def test_system_that_cannot_exchange_folders_moves_them(site, published, tmp_path, monkeypatch, stands):
-    monkeypatch.setattr(releases, "exchange", lambda one, other: False)
+    monkeypatch.setattr(placed_folders, "exchange", lambda one, other: False)
     shutil.copytree(published.folder, tmp_path / "built")
     if not stands:
         shutil.rmtree(site)
@@ -521,7 +521,7 @@ MOVES_FOR_EVER = """
 import shutil, sys
 from itertools import count
 from pathlib import Path
-from safeguarding_analytics.release import replace_folder
+from safeguarding_analytics.placed_folders import replace_folder
 from safeguarding_analytics.static_site import SITE
 finished, place = map(Path, sys.argv[1:])
 print("ready", flush=True)

@@ -17,7 +17,8 @@ from safeguarding_analytics.areas import as_it_was
 from safeguarding_analytics.auditing import audit
 from safeguarding_analytics.dimensions import fitted
 from safeguarding_analytics.errors import DisclosureError, numbered
-from safeguarding_analytics.release import PLACE, STANDING, Release, effort_for, is_release, lookups_of, previous
+from safeguarding_analytics.placed_folders import previous
+from safeguarding_analytics.release import PLACE, STANDING, Release, effort_for, is_release, lookups_of
 from safeguarding_analytics.repairs import repair
 from safeguarding_analytics.safe import Safe
 

@@ -21,20 +21,17 @@ from safeguarding_analytics.board import check_all, read_board
 from safeguarding_analytics.build_folders import being_built, sweep
 from safeguarding_analytics.errors import SafeguardingError, numbered
 from safeguarding_analytics.kept_tables import told
+from safeguarding_analytics.placed_folders import previous, refuse_other_folders, replace_folder
 from safeguarding_analytics.release import (
     BEING_BUILT,
     PLACE,
+    RELEASE,
+    STAGED,
     Release,
     is_release,
-    previous,
-    refuse_other_folders,
-    replace_folder,
 )
 from safeguarding_analytics.release_audit import audit_published, hide_in_release, open_published
 from safeguarding_analytics.report import NOTEBOOKS
-
-STAGED = ".areas-being-made"
-"""Folder in which reports wait for the others. It is private, and removed when all are in place."""
 
 STATE = "made.json"
 """Says of a report that waits that it is finished, and of what it was made."""
@@ -107,7 +104,7 @@ def make_reports(runs: Sequence[AreaRun], wanted: Wanted, *, progress: Done, say
     run of the same data, parameters, day and version takes it from there.
     """
     for run in runs:
-        refuse_other_folders(wanted.out / run.name / PLACE)
+        refuse_other_folders(wanted.out / run.name / PLACE, RELEASE)
     wanted.staged.mkdir(parents=True, exist_ok=True, mode=0o700)
     versions = {folder: read_board(folder).data_version for folder in {run.board.resolve() for run in runs}}
     states = {run.name: _state(run, versions[run.board.resolve()], wanted) for run in runs}
@@ -143,7 +140,7 @@ def _put(made: Path, place: Path) -> None:
     sweep(place.parent, BEING_BUILT)
     copy = being_built(place, BEING_BUILT)
     shutil.copytree(made, copy)
-    replace_folder(copy, place)
+    replace_folder(copy, place, RELEASE)
 
 
 def _would_lose(run: AreaRun, wanted: Wanted, failed: Mapping[str, Sequence[str]]) -> bool:

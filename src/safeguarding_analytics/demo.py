@@ -42,7 +42,8 @@ from safeguarding_analytics.demo_training import (
     workforce_rows,
 )
 from safeguarding_analytics.errors import ParameterError
-from safeguarding_analytics.release import Release, is_release, previous
+from safeguarding_analytics.placed_folders import previous
+from safeguarding_analytics.release import Release, is_release
 from safeguarding_analytics.scaffold import board_toml
 from safeguarding_analytics.tables import TABLES
 

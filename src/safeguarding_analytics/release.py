@@ -8,13 +8,12 @@ else.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import hashlib
 import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +29,7 @@ from safeguarding_analytics.disclosure import Within
 from safeguarding_analytics.errors import DisclosureError, ParameterError, SafeguardingError, in_words, nearest
 from safeguarding_analytics.exports import from_csv, parquet_bytes, plain, to_csv
 from safeguarding_analytics.ledger import MOST_ATOMS, open_ledger
+from safeguarding_analytics.placed_folders import Kind, previous, replace_folder
 from safeguarding_analytics.policy import Policy
 from safeguarding_analytics.safe import Binding, Safe, refuse_identifying
 
@@ -47,8 +47,8 @@ DATA_VERSION = "data_version"
 BEING_BUILT = ".release-being-built-"
 """How the folder of a run, beside the release that stands, begins."""
 
-_NO_FOLDER, _EXCHANGE = -100, 2
-"""Of the system's call that renames: that names are whole paths (AT_FDCWD), and RENAME_EXCHANGE."""
+STAGED = ".areas-being-made"
+"""Folder in which reports of areas wait for the others. It is private, and removed when all are in place."""
 
 STANDING = "the release that stands"
 """What stands before the name of a table of the previous release, where both are audited together."""
@@ -192,12 +192,19 @@ def gather(built: Path, runs: Path, about: Mapping[str, Mapping[str, Any]]) -> N
     ------
     ParameterError
         When two notebooks published a table of one name.
+
+    Notes
+    -----
+    A table of which a repair hid more stays known as ``repaired`` in later releases of the same data: each hides that
+    again (see `published_before`).
     """
     folder = built / "tables"
+    before = _repaired_before(built)
     for notebook, more in about.items():
         for path in sorted((runs / notebook / "tables").glob("*.json")):
             folder.mkdir(exist_ok=True)
-            entry = json.loads(path.read_text(encoding="utf-8")) | {"notebook": notebook, **more}
+            again = (path.stem, more.get("data_version")) in before
+            entry = json.loads(path.read_text(encoding="utf-8")) | {"notebook": notebook, "repaired": again, **more}
             if (folder / path.name).exists():
                 raise _name_is_taken(path.stem)
             for kind in ("csv", "parquet"):
@@ -327,29 +334,7 @@ def is_release(folder: Path) -> bool:
     return True
 
 
-@dataclass(frozen=True)
-class Kind:
-    """What is built beside its place and moved into it as a whole, and how one is told from the folders of others.
-
-    ``name`` with its article; ``marker``, the file that is removed last, so that what is left is still known; whether a
-    folder ``is_ours``; what to do if it is not (``another``); whether the old one must be there until the new one is
-    (``at_once``), as nothing looks for it elsewhere.
-    """
-
-    name: str
-    marker: str
-    is_ours: Callable[[Path], bool]
-    another: str
-    at_once: bool = False
-
-
 RELEASE = Kind("a release", MANIFEST, is_release, "Choose another folder with --out")
-
-
-def previous(folder: Path) -> Path:
-    """Where the previous release waits while a new one is moved into its place."""
-    place = Path(os.path.abspath(folder))  # the name of "." is empty
-    return place.parent / f"{place.name}.previous"
 
 
 def published_before(into: str | Path, measure: str) -> list[Safe]:
@@ -380,7 +365,7 @@ def published_before(into: str | Path, measure: str) -> list[Safe]:
     if str(into) == "" or not runs:
         return []
     try:
-        release = Release.open(runs[0].with_name(PLACE))
+        release = Release.open(_stands_for(runs[0]))
     except SafeguardingError:
         return []
     found = []
@@ -391,6 +376,24 @@ def published_before(into: str | Path, measure: str) -> list[Safe]:
                 same = bool(entry.data_version) and entry.data_version == _data_version(runs[0])
                 found.append(_binding(release[name]) if entry.repaired and same else release[name])
     return found
+
+
+def _repaired_before(built: Path) -> set[tuple[str, str]]:
+    """Tables of which more is hidden in the release that stands than notebooks hid, and the data they are of."""
+    try:
+        release = Release.open(_stands_for(built))
+    except SafeguardingError:
+        return set()
+    entries = [release.entry(name) for name in release.tables()]
+    return {(entry.name, entry.data_version) for entry in entries if entry.repaired and entry.data_version}
+
+
+def _stands_for(built: Path) -> Path:
+    """Where the release stands whose place that of a run takes; that of an area waits in a folder of its own before."""
+    place = built.with_name(PLACE)
+    staged = place.parent.parent
+    waits = is_release(place) or is_release(previous(place))  # more of it was hidden, and it is made again
+    return place if waits or staged.name != STAGED else staged.parent / place.parent.name / PLACE
 
 
 def _binding(table: Safe) -> Binding:
@@ -610,7 +613,7 @@ def promote(built: Path, release: Path, *, about: dict[str, Any], audited: Verdi
     for path in (built / "tables").glob("*.json"):
         path.unlink()
     (built / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
-    replace_folder(built, release)
+    replace_folder(built, release, RELEASE)
     return Release.open(release)
 
 
@@ -633,91 +636,3 @@ def _say_repair(found: pl.DataFrame, draft: Draft, place: Path) -> list[str]:
         calls = [f"suppress([{', '.join(group)}], policy)" for group in groups]
         first = f"Protect these tables together: {in_words(calls)}."
     return [first, "Or hide more of them until nothing can be worked out: safeguarding report FOLDER --repair"]
-
-
-def refuse_other_folders(place: Path, kind: Kind = RELEASE) -> None:
-    """Raise a `ParameterError` when something of others stands where a release is to be put: it would be lost.
-
-    Parameters
-    ----------
-    place
-        Where it is to be put. Where the previous one waits meanwhile is looked at, too.
-    kind
-        What is to be put there, if it is no release.
-    """
-    for folder in (place, previous(place)):
-        if folder.exists() and not kind.is_ours(folder) and any(folder.iterdir()):
-            raise ParameterError(
-                f"{folder} holds something that is not {kind.name} and would be lost. {kind.another}, or move it away."
-            )
-
-
-def replace_folder(built: Path, place: Path, kind: Kind = RELEASE) -> None:
-    """Move a finished release into its place; `Release.open` finds the old one if this is stopped half-way.
-
-    Parameters
-    ----------
-    built
-        The finished folder, beside its place.
-    place
-        Where it is to stand.
-    kind
-        What it is, if it is no release. One that strangers read file by file changes places with the old one in a
-        single step where the system can do that, so that there is no moment without it; the old one is then removed
-        from where the new one was built.
-
-    Raises
-    ------
-    ParameterError
-        When something of others would be lost.
-    OSError
-        When the system refuses, as Windows does while another program has a file open; the old release is put back.
-    """
-    refuse_other_folders(place, kind)
-    if kind.at_once and place.exists() and exchange(built, place):
-        _remove(built, kind)
-        return
-    old = previous(place)
-    if place.exists():
-        _remove(old, kind)
-        place.rename(old)
-    try:
-        built.rename(place)
-    except OSError:
-        with contextlib.suppress(OSError):  # where even this is refused, the old release opens from where it is
-            old.rename(place)
-        raise
-    _remove(old, kind)
-
-
-def exchange(one: Path, other: Path) -> bool:
-    """Let two folders of one disk change places in a single step.
-
-    Parameters
-    ----------
-    one, other
-        The two folders.
-
-    Returns
-    -------
-    bool
-        Whether they did. Of the systems in use Linux can do it, on most kinds of disk.
-    """
-    try:
-        rename = ctypes.CDLL(None).renameat2
-    except (AttributeError, OSError, TypeError):  # no such function, no such library, no such system
-        return False
-    names = [os.fsencode(os.path.abspath(path)) for path in (one, other)]
-    return bool(rename(_NO_FOLDER, names[0], _NO_FOLDER, names[1], _EXCHANGE) == 0)
-
-
-def _remove(release: Path, kind: Kind = RELEASE) -> None:
-    """Remove a release, its manifest last: what is left when this is stopped is still known as ours."""
-    if release.exists():
-        for path in release.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            elif path.name != kind.marker:
-                with contextlib.suppress(OSError):  # a file is open on Windows
-                    path.unlink()
-        shutil.rmtree(release, ignore_errors=True)

@@ -27,7 +27,8 @@ from safeguarding_analytics.exports import parquet_bytes, plain, to_csv
 from safeguarding_analytics.leaks import refuse_leaks
 from safeguarding_analytics.ledger import open_ledger, sheet_of
 from safeguarding_analytics.left_out_pages import leave_out_pages, write_json
-from safeguarding_analytics.release import MANIFEST, Release, lookups_of, previous, replace_folder
+from safeguarding_analytics.placed_folders import previous, replace_folder
+from safeguarding_analytics.release import MANIFEST, RELEASE, Release, lookups_of
 from safeguarding_analytics.release_workbook import WORKBOOK, write_release_workbook
 from safeguarding_analytics.repairs import repair
 from safeguarding_analytics.safe import Safe, already_public, number_columns
@@ -320,7 +321,7 @@ def repair_release(collection: Collection, *, rounded: Mapping[str, int] | None 
                 "already give them away. Make the release again with fewer or wider groups."
             )
         if rows:
-            replace_folder(beside, place)
+            replace_folder(beside, place, RELEASE)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return Repair(rows, tuple(pages))

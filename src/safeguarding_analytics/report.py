@@ -36,10 +36,12 @@ from safeguarding_analytics.kernels import Outcome, Progress, Task, run_notebook
 from safeguarding_analytics.leaks import refuse_leaks
 from safeguarding_analytics.package_files import folder_of
 from safeguarding_analytics.page_parts import outline_of
+from safeguarding_analytics.placed_folders import previous, refuse_other_folders
 from safeguarding_analytics.release import (
     BEING_BUILT,
     DATA_VERSION,
     PLACE,
+    RELEASE,
     RUNS,
     Draft,
     Release,
@@ -47,9 +49,7 @@ from safeguarding_analytics.release import (
     gather,
     is_release,
     lookups_of,
-    previous,
     promote,
-    refuse_other_folders,
 )
 from safeguarding_analytics.release_audit import repair_tables, rewrite
 from safeguarding_analytics.release_workbook import WORKBOOK, write_release_workbook
@@ -222,7 +222,7 @@ def make_report(
     check_parameters(wanted, given)
     area = Area.of(str(given["area"])) if given.get("area") else None
     place = Path(out) / PLACE
-    refuse_other_folders(place)
+    refuse_other_folders(place, RELEASE)
     _refuse_another_area(place, area)
     _refuse_to_lose_pages(place, wanted)
     board, problems = check_all(folder)

@@ -40,7 +40,8 @@ from safeguarding_analytics.pages import (
     text_html,
     vega_bundle,
 )
-from safeguarding_analytics.release import MANIFEST, PACKAGE, Entry, Kind, Release, refuse_other_folders, replace_folder
+from safeguarding_analytics.placed_folders import Kind, refuse_other_folders, replace_folder
+from safeguarding_analytics.release import MANIFEST, PACKAGE, Entry, Release
 from safeguarding_analytics.release_workbook import WORKBOOK
 from safeguarding_analytics.report import notebooks
 from safeguarding_analytics.safe import Safe
