@@ -331,7 +331,10 @@ class Board(Origins):
         return people | {self.key().hexadecimal(): "key"}
 
     def problems_of(self, table: str) -> pl.DataFrame:
-        """Every broken rule of one table: its own contract and its references to other tables."""
+        """Every broken rule of one table: its own contract and its references to other tables.
+
+        None inside a run whose tables were checked before it began, and kept (see `kept_tables`).
+        """
         if self.kept:
             return no_problems()
         origin = self.origin_of(table)

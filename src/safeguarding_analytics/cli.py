@@ -1,4 +1,7 @@
-"""The command line. The only place that prints, asks the clock, or exits. Heavy imports wait inside the commands."""
+"""The command line. With its parts (`cli_*`) the only place that prints, asks the clock, or exits.
+
+Heavy imports wait inside the commands.
+"""
 
 from __future__ import annotations
 
