@@ -412,6 +412,25 @@ def test_what_was_hidden_last_time_is_hidden_again_without_being_asked(board, sh
     assert "Left out" not in (out / "east" / "release" / "pack" / "plans.html").read_text(encoding="utf-8")
 
 
+def test_reports_of_different_parameters_are_repaired_in_runs_of_their_own(board, shelf, tmp_path):
+    shelf("plans", COUNTS)
+    out, rows = tmp_path / "out", ("East,district=East,1", "Mid,district=Mid,2")
+    make_report(board, out, today=TODAY)
+
+    def each(*chosen):
+        sets = tmp_path / "sets.csv"
+        sets.write_text("\n".join(["name,area,year", *chosen]))
+        return str(sets)
+
+    for repair in (False, True):
+        with pytest.raises(DisclosureError, match="and the others in runs of their own, into the same OUT"):
+            make(board, out, each(*rows), repair=repair)
+    for row in rows:
+        make(board, out, each(row), repair=True)
+    releases = [Release.open(out / name / "release") for name in ("east", "mid")]
+    assert [counts(one) for one in releases] == [{"East": None, "Total": None}, {"Mid": 7, "Total": 7}]
+
+
 def test_one_area_made_again_is_audited_beside_the_whole_board_and_the_others(board, shelf, tmp_path):
     shelf("plans", COUNTS)
     out, east = tmp_path / "out", {"area": "district=East"}

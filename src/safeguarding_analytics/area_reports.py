@@ -39,6 +39,14 @@ STATE = "made.json"
 ROUNDS = 3
 """How often reports are made again after more of them is hidden, before pages that show it are left out."""
 
+HIDE_MORE = "Hide more until nothing can be worked out: safeguarding report FOLDER --for-each … --repair"
+
+IN_SEVERAL_RUNS = (
+    "The reports differ in more than their area, and no more is hidden in such reports together. Make those that are "
+    "alike in one run and the others in runs of their own, into the same OUT: "
+    "safeguarding report FOLDER --for-each … --repair"
+)
+
 Done = Callable[[int, int], None]
 Say = Callable[[str], None]
 
@@ -235,7 +243,7 @@ def _protect_together(
     say(f"Auditing {numbered(len(staged), 'report')} as one system{beside}.")
     if not _are_alike(staged):
         places = [*(release.folder for release in public), *staged]
-        _refuse(audit_published(open_published(places)).found)
+        _refuse(audit_published(open_published(places)).found, IN_SEVERAL_RUNS)
         return
     changed = set[str]()
     if not wanted.repair:
@@ -275,7 +283,6 @@ def _are_alike(places: Sequence[Path]) -> bool:
     return all({**each, "area": ""} == {**given[0], "area": ""} and each.get("area") for each in given)
 
 
-def _refuse(found: pl.DataFrame) -> None:
-    """Say what could be worked out, if anything."""
-    advice = "Hide more until nothing can be worked out: safeguarding report FOLDER --for-each … --repair"
+def _refuse(found: pl.DataFrame, advice: str = HIDE_MORE) -> None:
+    """Say what could be worked out, if anything, and what to do."""
     refuse_found(found, "no report was put in place", advice)
