@@ -723,6 +723,15 @@ def test_report_sets_parameters_and_says_what_it_made(board):
     assert release.manifest["made_on"] == "2011-07-02"
 
 
+def test_report_of_a_folder_without_a_name_or_with_two_values_of_a_parameter_is_refused(board):
+    ended = run("report", "/")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "has no name to put a report beside. Name a folder for it with --out." in ended.stderr
+    ended = run("report", board, "-p", "months", "6", "-p", "time_period", "2007", "-p", "months", "12")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "-p months: given more than once. Give each parameter one value." in ended.stderr
+
+
 def keep_ballots_alone(board):
     for path in board.glob("*.csv"):
         if path.name != "ballots.csv":

@@ -30,10 +30,14 @@ from safeguarding_analytics.dashboards import (
     NOT_ANSWERED,
     SERVED,
     DashboardPage,
+    asked_for,
     pages_in,
     served_release,
     show_answer,
     show_release,
+)
+from safeguarding_analytics.dashboards import (
+    PAGES as NOTEBOOKS,
 )
 from safeguarding_analytics.disclosure import already_public
 from safeguarding_analytics.errors import SafeguardingError
@@ -1156,6 +1160,25 @@ def test_only_what_was_asked_as_at_a_day_says_it(tmp_path):
         "Definition: How. As at 31 August 2011.",
         "Definition: How.",
     ]
+
+
+def test_plans_are_shown_by_the_group_that_was_asked_for(tmp_path):
+    built = tmp_path / "built"
+    built.mkdir()
+    page = NOTEBOOKS / "child_protection.ipynb"
+    (source,) = ["".join(cell["source"]) for cell in json.loads(page.read_text())["cells"] if cell["id"] == "code-13"]
+    for name in ("repeat_plans", "repeat_plans_by_team"):
+        group = {"team": ["North", "South"]} if name.endswith("team") else {"time_period": ["2007", "2008"]}
+        table = already_public(pl.DataFrame({**group, **shares, **ends}), "made up")
+        publish(table, name, into=built, title=name, definition="How", measure=name)
+        entry = built / "tables" / f"{name}.json"
+        entry.write_text(json.dumps(json.loads(entry.read_text()) | {"parameters": {"group": "team"}}))
+    release = promote(built, tmp_path / "release", about=ABOUT)
+    assert [asked_for(release, *each) for each in (("repeat_plans", "x"), ("y", "group"))] == ["", ""]
+    shown = []
+    told = {"release": release, "asked_for": asked_for, "plot_proportion": charts.plot_proportion}
+    exec(source, told | {"show_answer": lambda *args, **options: shown.append(show_answer(*args, **options))})
+    assert "North" in shown[0].text
 
 
 def test_release_without_a_day_is_described_without_it(tmp_path):

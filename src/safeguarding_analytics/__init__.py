@@ -69,7 +69,7 @@ if TYPE_CHECKING:
         training_status,
         with_returns,
     )
-    from safeguarding_analytics.dashboards import served_release, show_answer, show_release
+    from safeguarding_analytics.dashboards import asked_for, served_release, show_answer, show_release
     from safeguarding_analytics.dates import (
         covered_years,
         day_in_words,
@@ -276,7 +276,7 @@ _HOME = {
     "charts": ("plot_attendance", "plot_changes", "plot_count", "plot_mean_change", "plot_proportion", "plot_rate"),
     "child_protection": ("repeat_plan_rate",),
     "comparators": ("comparator_rates", "compare_indicator", "indicator_bands", "model_year", "read_comparators"),
-    "dashboards": ("served_release", "show_answer", "show_release"),
+    "dashboards": ("asked_for", "served_release", "show_answer", "show_release"),
     "dates": ("covered_years", "day_in_words", "evaluation_day", "held_by", "in_reporting_year", "latest_period"),
     "disclosure": ("rather_hidden", "suppress"),
     "policy": ("Policy",),
@@ -519,6 +519,7 @@ __all__ = [
     "answers_given",
     "answers_of",
     "answers_to",
+    "asked_for",
     "assumptions_to_tell",
     "at_maximum",
     "attendance",

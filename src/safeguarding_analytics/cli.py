@@ -246,15 +246,18 @@ def report(
 
     Exit code 1 if a page could not be made; the others are, where no release stands. One that stands is not given up
     for one that lacks a page: nothing is made then, and the exit code is 2.
+
+    With SOURCE_DATE_EPOCH set (seconds since 1970) a pack bears that day, and is the same byte for byte made again.
     """
-    place = out or folder.resolve().with_name(f"{folder.resolve().name}_report")
+    place = out or _beside(folder)
+    given = _once_each(parameters)
     if each:
         from safeguarding_analytics.area_reports import Wanted
         from safeguarding_analytics.cli_areas import report_for_each
 
         wanted = Wanted(out=place, only=only, today=_today(), jobs=jobs or 2, pdf=pdf, repair=repair)
-        sys.exit(0 if report_for_each(each, folder, dict(parameters), wanted) else 1)
-    made = _run_report(folder, place, only, dict(parameters), jobs or 4, repair=repair, pdf=pdf)
+        sys.exit(0 if report_for_each(each, folder, given, wanted) else 1)
+    made = _run_report(folder, place, only, given, jobs or 4, repair=repair, pdf=pdf)
     _print_report(made)
 
 
@@ -283,6 +286,23 @@ def dictionary() -> None:
     from safeguarding_analytics.dictionary import data_dictionary
 
     click.echo(data_dictionary(), nl=False)
+
+
+def _beside(folder: Path) -> Path:
+    """Where the release of a board's folder is put unless another place is named."""
+    whole = folder.resolve()
+    if not whole.name:
+        raise ParameterError(f"{whole} has no name to put a report beside. Name a folder for it with --out.")
+    return whole.with_name(f"{whole.name}_report")
+
+
+def _once_each(parameters: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    """Parameters by name; one that is given twice may be meant for two notebooks, and is refused."""
+    names = [name for name, _ in parameters]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ParameterError(f"-p {in_words(twice)}: given more than once. Give each parameter one value.")
+    return dict(parameters)
 
 
 def _today() -> date:

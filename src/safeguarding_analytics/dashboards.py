@@ -180,6 +180,26 @@ def show_answer(
     return Html(html, "\n".join(filter(None, [headline.text, numbers.text, note])))
 
 
+def asked_for(release: Release, name: str, parameter: str) -> str:
+    """The value of a parameter with which the notebook of a table ran.
+
+    Parameters
+    ----------
+    release
+        An open release.
+    name
+        Name of the table.
+    parameter
+        Name of the parameter.
+
+    Returns
+    -------
+    str
+        Empty where the release has no such table, or does not say.
+    """
+    return release.entry(name).parameters.get(parameter, "") if name in release.tables() else ""
+
+
 def _shown(
     table: Safe,
     numbers: Html,
