@@ -148,7 +148,7 @@ class Board(Origins):
         return self.remember("kept", lambda: kept_at(self.data_version))
 
     def checked(self, table: str) -> Checked:
-        """A table after its own contract: as it was kept, or read here."""
+        """A table after its own contract: as a run kept it, or read here as `Origins.checked` says."""
         place = self.kept
         if place is not None:
             with suppress(FileNotFoundError):  # they were those of a run beside this one, which has ended
@@ -184,6 +184,7 @@ class Board(Origins):
             raise ParameterError(
                 f'no row has {area.column} "{area.value}".{nearest(area.value, known)} Known: {", ".join(known)}.'
             )
+        # What was read is kept for both: nothing that is kept depends on the area.
         return replace(self, config=config_of(self.config, area), area=area, all_areas=self)
 
     def areas(self, column: str) -> list[str]:

@@ -150,7 +150,8 @@ def repeat_plan_rate(
     The Department's definition (no `within_months`) counts plans, not children: a child with two plans in a year
     counts twice. A plan is second or subsequent when ``previous_plans`` is above 0 or an earlier plan of the child (by
     start, then identifier) of the same authority stands in the table. A plan with unknown ``previous_plans`` is in
-    neither count: unknown is not 0.
+    neither count: unknown is not 0. Of one district alone, pass plans whose ``previous_plans`` count those in other
+    districts too, as a board's own tables do (`areas.with_history`).
 
     `within_months` needs the history of each child, since a count of earlier plans says nothing about when they
     ended; the two definitions must not be mixed in one series. Months are calendar months, a day that the month lacks
